@@ -1,0 +1,164 @@
+"""Every setting once: name, type, default, unit, and why it has that default.
+
+A setting is read from the environment variable of the same name. A value that does not parse or is
+out of range stops the start with one message that names every bad setting.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, get_args, get_origin, get_type_hints
+from typing import Literal as OneOf
+
+MINUTES_PER_DAY = 24 * 60
+
+
+class BadConfig(Exception):
+    """One or more settings cannot be used; the message lists all of them."""
+
+
+def setting(default: Any, why: str, *, unit: str = "", ge: int | None = None, le: int | None = None) -> Any:
+    facts = {"why": why, "unit": unit, "ge": ge, "le": le}
+    if callable(default):
+        return field(default_factory=default, metadata=facts)
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True)
+class Settings:
+    # Where it runs
+    ENVIRONMENT: OneOf["embedded", "production", "test"] = setting(
+        "embedded", "production refuses every shortcut that is fine on a laptop"
+    )
+    SECRET_KEY: str = setting(
+        lambda: secrets.token_urlsafe(48), "signs CSRF tokens; a random one lasts until the process ends", unit="32+ characters"
+    )
+    DATABASE_URL: str = setting("", "application role: may work, may not change the schema or the audit")
+    DATABASE_OWNER_URL: str = setting("", "owner role: migrates; used by `flask db` only")
+    REDIS_URL: str = setting("", "doorbell for the worker and counters for limits; holds no fact")
+    PUBLIC_BASE_URL: str = setting("http://127.0.0.1:8000", "links in messages; never taken from a request")
+    TRUSTED_HOSTS: str = setting("127.0.0.1,localhost", "host names that are answered", unit="comma-separated")
+    PROXY_COUNT: int = setting(0, "reverse proxies in front whose X-Forwarded-* is believed", ge=0, le=5)
+    COOKIE_SECURE: bool = setting(False, "production requires it; plain http on a laptop cannot have it")
+    METRICS_TOKEN: str = setting("", "Bearer token for /metrics from elsewhere than loopback; empty = loopback only")
+    LOG_LEVEL: OneOf["debug", "info", "warning", "error"] = setting("info", "")
+    WEB_CONCURRENCY: int = setting(2, "web processes", ge=1, le=64)
+    WEB_THREADS: int = setting(4, "threads a web process", ge=1, le=64)
+    DATABASE_POOL_SIZE: int = setting(8, "connections a web process", ge=1, le=100)
+
+    # Booking
+    BOOKING_HOLD_MINUTES: int = setting(10, "a card payment with 3-D Secure takes up to 8", unit="minutes", ge=1, le=MINUTES_PER_DAY)
+    BOOKING_STAFF_HOLD_MAX_MINUTES: int = setting(
+        MINUTES_PER_DAY, "staff may wait for money a day", unit="minutes", ge=1, le=MINUTES_PER_DAY
+    )
+    BOOKING_MIN_NOTICE_MINUTES: int = setting(60, "a teacher must be able to read the message", unit="minutes", ge=0, le=30 * MINUTES_PER_DAY)
+    BOOKING_HORIZON_DAYS: int = setting(56, "slots are offered 8 weeks ahead", unit="days", ge=1, le=366)
+    BOOKING_REFUND_WINDOW_HOURS: int = setting(24, "notice with which a canceled lesson goes back", unit="hours", ge=0, le=720)
+    BOOKING_MAX_LIVE_HOLDS: int = setting(3, "holds one student may have at a time", ge=1, le=100)
+    BOOKING_MAX_ACTIVE_PER_STUDENT: int = setting(0, "active bookings in the future; 0 = no limit", ge=0, le=1000)
+    BOOKING_MAX_PER_TEACHER_DAY: int = setting(0, "active bookings a teacher and local day; 0 = no limit", ge=0, le=96)
+    PACKAGE_REINSTATE_DAYS: int = setting(30, "life left to a package that gets a lesson back by the school's fault", unit="days", ge=1, le=366)
+    UNPAID_CHECKOUT_HOURS: int = setting(24, "after this an unpaid package lapses", unit="hours", ge=1, le=720)
+    APPROVAL_ABOVE_MINOR: int = setting(
+        50_000, "money by hand above this (exclusive, summed per payment) needs a second person", unit="minor units", ge=0
+    )
+
+    # Sign-in
+    STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
+    SESSION_IDLE_MINUTES: int = setting(30, "console and portal", unit="minutes", ge=1, le=MINUTES_PER_DAY)
+    SESSION_MAX_HOURS: int = setting(12, "console and portal, whatever is done", unit="hours", ge=1, le=168)
+    ACCESS_TOKEN_MINUTES: int = setting(30, "API", unit="minutes", ge=1, le=MINUTES_PER_DAY)
+    REFRESH_TOKEN_IDLE_DAYS: int = setting(30, "API", unit="days", ge=1, le=365)
+    REFRESH_TOKEN_MAX_DAYS: int = setting(90, "API, whatever is done", unit="days", ge=1, le=365)
+    INVITE_HOURS: int = setting(72, "life of an invitation link", unit="hours", ge=1, le=720)
+    LOGIN_MAX_FAILURES: int = setting(10, "failed sign-ins per account and address within the window", ge=1, le=1000)
+    LOGIN_WINDOW_MINUTES: int = setting(15, "", unit="minutes", ge=1, le=MINUTES_PER_DAY)
+    ARGON2_TIME_COST: int = setting(2, "RFC 9106 second choice, sized for 2 cores", ge=1, le=20)
+    ARGON2_MEMORY_KIB: int = setting(19_456, "OWASP minimum for time cost 2", unit="KiB", ge=8, le=4_194_304)
+    LIMITS: OneOf["on", "off"] = setting("on", "off for load tests; refused in production")
+    LIMIT_LOGIN_PER_ADDRESS: str = setting("20 per minute", "flask-limiter's notation")
+    LIMIT_REGISTER_PER_ADDRESS: str = setting("20 per hour", "flask-limiter's notation")
+    LIMIT_API_READ: str = setting("600 per minute", "per person, else per address")
+    LIMIT_API_WRITE: str = setting("240 per minute", "per person, else per address")
+
+    # Housekeeping
+    IDEMPOTENCY_KEEP_DAYS: int = setting(7, "how long a repeated request gets its first answer", unit="days", ge=1, le=90)
+    OUTBOX_KEEP_DAYS: int = setting(30, "closed events", unit="days", ge=1, le=365)
+    LOCK_TIMEOUT_MS: int = setting(5_000, "waiting longer for a row answers `busy`", unit="ms", ge=10, le=60_000)
+    STATEMENT_TIMEOUT_MS: int = setting(15_000, "one statement of a command or page", unit="ms", ge=100, le=600_000)
+
+    # Embedded run (`make run`)
+    PORT: int = setting(8000, "", ge=1, le=65535)
+    VAR_DIR: str = setting("./var", "data of the embedded servers, logs, run.env")
+    DEMO: bool = setting(True, "load the demo school on first start")
+    DEMO_STUDENTS: int = setting(120, "size of the demo school", ge=1, le=5000)
+
+    @property
+    def is_production(self) -> bool:
+        return self.ENVIRONMENT == "production"
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. Raises BadConfig naming every value that cannot be used."""
+    environ = os.environ if environ is None else environ
+    hints = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for each in fields(Settings):
+        raw = environ.get(each.name)
+        if raw is None or (raw == "" and _has_default(each)):
+            continue
+        try:
+            values[each.name] = _parse(raw.strip(), hints[each.name], each.metadata)
+        except ValueError as error:
+            wrong.append(f"{each.name}={raw!r}: {error}")
+    settings = Settings(**values)
+    wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
+    if wrong:
+        raise BadConfig("cannot start with these settings:\n  " + "\n  ".join(wrong))
+    return settings
+
+
+def _has_default(each: Field[Any]) -> bool:
+    return each.default is not MISSING or each.default_factory is not MISSING
+
+
+def _parse(raw: str, kind: Any, facts: Mapping[str, Any]) -> Any:
+    if get_origin(kind) is OneOf:
+        if raw not in get_args(kind):
+            raise ValueError(f"must be one of {', '.join(get_args(kind))}")
+        return raw
+    if kind is bool:
+        if raw not in ("0", "1", "true", "false"):
+            raise ValueError("must be 0 or 1")
+        return raw in ("1", "true")
+    if kind is int:
+        if not (raw.isascii() and raw.isdigit()):
+            raise ValueError(f"must be a whole number of {facts['unit'] or 'at least 0'}")
+        number = int(raw)
+        low, high = facts["ge"], facts["le"]
+        if (low is not None and number < low) or (high is not None and number > high):
+            raise ValueError(f"must be {low if low is not None else '…'} to {high if high is not None else '…'} {facts['unit']}".strip())
+        return number
+    if "\x00" in raw:
+        raise ValueError("must not contain NUL")
+    return raw
+
+
+def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
+    return [
+        message
+        for unfit, message in (
+            (not secret_given or len(settings.SECRET_KEY) < 32, "SECRET_KEY: set one of 32 or more random characters"),
+            (not settings.DATABASE_URL, "DATABASE_URL: must be set"),
+            (not settings.REDIS_URL, "REDIS_URL: must be set"),
+            (not settings.PUBLIC_BASE_URL.startswith("https://"), "PUBLIC_BASE_URL: must be the https address people use"),
+            (not settings.COOKIE_SECURE, "COOKIE_SECURE: must be 1"),
+            (settings.STAFF_TOTP != "required", "STAFF_TOTP: must be required"),
+            (settings.LIMITS != "on", "LIMITS: must be on"),
+        )
+        if unfit
+    ]

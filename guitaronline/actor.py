@@ -1,0 +1,42 @@
+"""Who acts. Everything that is written names one of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Role(StrEnum):
+    STUDENT = "student"
+    TEACHER = "teacher"
+    SUPPORT = "support"  # people, bookings, lessons; no money
+    FINANCE = "finance"  # payments, refunds, reconciliation
+    AUDITOR = "auditor"  # reads everything, changes nothing
+    ADMIN = "admin"
+    SYSTEM = "system"  # jobs; nobody can sign in as this
+    ANONYMOUS = "anonymous"  # a stranger at a public door
+
+
+STAFF_ROLES = frozenset({Role.SUPPORT, Role.FINANCE, Role.AUDITOR, Role.ADMIN})
+PERSON_ROLES = frozenset({Role.STUDENT, Role.TEACHER}) | STAFF_ROLES
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person, or the system itself (`id` None)."""
+
+    id: UUID | None
+    role: Role
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role in STAFF_ROLES
+
+    @property
+    def is_system(self) -> bool:
+        return self.role is Role.SYSTEM
+
+
+SYSTEM = Actor(None, Role.SYSTEM)
+ANONYMOUS = Actor(None, Role.ANONYMOUS)

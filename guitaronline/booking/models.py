@@ -1,0 +1,115 @@
+"""A student's claim on a slot, and the decision that was taken when it ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from guitaronline.billing.models import Package
+from guitaronline.db import Base, Id, Timestamps, Versioned, choice
+from guitaronline.identity.models import User
+from guitaronline.scheduling.models import Slot
+from guitaronline.states import Move, StateTable, guard_status
+
+
+class BookingStatus(StrEnum):
+    HOLD = "hold"
+    CONFIRMED = "confirmed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class CancelCause(StrEnum):
+    STUDENT = "student"
+    TEACHER = "teacher"
+    SCHOOL = "school"
+    TECHNICAL = "technical"
+    GOODWILL = "goodwill"
+
+
+ACTIVE = text("status IN ('hold', 'confirmed')")
+
+
+@guard_status
+class Booking(Timestamps, Versioned, Base):
+    """Its teacher and times are its slot's, held equal by the composite foreign key."""
+
+    __tablename__ = "bookings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["slot_id", "teacher_id", "start_at", "end_at"],
+            ["availability_slots.id", "availability_slots.teacher_id", "availability_slots.start_at", "availability_slots.end_at"],
+            name="fk_bookings_slot_whole",
+        ),
+        ForeignKeyConstraint(["package_id", "student_id"], ["packages.id", "packages.student_id"], name="fk_bookings_own_package"),
+        CheckConstraint("(status = 'hold') <= (hold_expires_at IS NOT NULL)", name="hold_ends"),
+        CheckConstraint("(status = 'confirmed') <= (confirmed_at IS NOT NULL)", name="confirmed_at_some_time"),
+        CheckConstraint("(status = 'canceled') = (canceled_at IS NOT NULL)", name="canceled_at_some_time"),
+        CheckConstraint("student_id <> teacher_id", name="two_people"),
+        Index("bookings_one_active_per_slot", "slot_id", unique=True, postgresql_where=ACTIVE),
+        ExcludeConstraint(
+            (text("student_id"), "="),
+            (text("tstzrange(start_at, end_at)"), "&&"),
+            where=ACTIVE,
+            using="gist",
+            name="bookings_no_student_overlap",
+        ),
+        Index("bookings_one_successor", "rescheduled_from_booking_id", unique=True),
+        Index("ix_bookings_student_start", "student_id", "start_at", "id"),
+        Index("ix_bookings_teacher_start", "teacher_id", "start_at", "id"),
+        Index("ix_bookings_package_id", "package_id"),
+        Index("ix_bookings_start", "start_at", "id"),
+        Index("ix_bookings_slot_id", "slot_id"),
+        Index("ix_bookings_lapsing", "hold_expires_at", postgresql_where=text("status = 'hold'")),
+    )
+    states: ClassVar[StateTable] = StateTable(
+        "bookings",
+        {
+            BookingStatus.HOLD: "kept for the student until `hold_expires_at`",
+            BookingStatus.CONFIRMED: "a lesson will be given",
+            BookingStatus.CANCELED: "called off",
+            BookingStatus.EXPIRED: "a hold that nobody confirmed in time",
+        },
+        [
+            Move(None, BookingStatus.HOLD, "booking.held"),
+            Move(None, BookingStatus.CONFIRMED, "booking.rescheduled"),
+            Move(BookingStatus.HOLD, BookingStatus.CONFIRMED, "booking.confirmed"),
+            Move(BookingStatus.HOLD, BookingStatus.CANCELED, "booking.hold_released"),
+            Move(BookingStatus.HOLD, BookingStatus.EXPIRED, "booking.expired"),
+            Move(BookingStatus.CONFIRMED, BookingStatus.CANCELED, "booking.canceled"),
+            Move(BookingStatus.CONFIRMED, BookingStatus.CANCELED, "booking.rescheduled"),
+        ],
+    )
+
+    id: Mapped[Id]
+    reference: Mapped[str] = mapped_column(server_default=text("make_reference('BK', 'booking_reference')"), unique=True)
+    slot_id: Mapped[UUID]
+    student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    teacher_id: Mapped[UUID]
+    package_id: Mapped[UUID]
+    start_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    status: Mapped[BookingStatus] = mapped_column(choice(BookingStatus, "status_known"))
+    hold_expires_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
+    canceled_at: Mapped[datetime | None]
+    cancellation_reason: Mapped[str | None]
+    cancel_cause: Mapped[CancelCause | None] = mapped_column(choice(CancelCause, "cause_known"))
+    refund_returned: Mapped[bool | None]  # None until it is canceled
+    rescheduled_from_booking_id: Mapped[UUID | None] = mapped_column(ForeignKey("bookings.id"))
+    revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # grows when people must be told anew
+    settlement: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # number in the ledger's `return:<booking>:<n>`
+    policy: Mapped[dict[str, Any]] = mapped_column(JSONB)  # refund window and notice as they were when it was booked
+    decision: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # what became of the lesson, and why
+    slot: Mapped[Slot] = relationship(viewonly=True)
+    student: Mapped[User] = relationship(foreign_keys=[student_id], viewonly=True)
+    teacher: Mapped[User] = relationship(
+        foreign_keys=[teacher_id], primaryjoin="Booking.teacher_id == User.id", viewonly=True
+    )
+    package: Mapped[Package] = relationship(foreign_keys=[package_id], primaryjoin="Booking.package_id == Package.id", viewonly=True)

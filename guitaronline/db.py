@@ -1,0 +1,94 @@
+"""The one way to the database: the declarative base, column types that say what they hold, and the session."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import uuid_utils.compat
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, DateTime, Enum, MetaData, String, Text, TypeDecorator, text
+from sqlalchemy import Uuid as SqlUuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def new_id() -> UUID:
+    """A UUID version 7 (RFC 9562): sorts by the time it was made."""
+    return uuid_utils.compat.uuid7()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """timestamptz; aware in, UTC out. A naive time is a mistake and is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a naive time was given")
+        return value
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return value.astimezone(UTC) if value is not None else None
+
+
+class Base(DeclarativeBase):
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMES),
+        type_annotation_map={datetime: UtcDateTime(), UUID: SqlUuid(), str: Text(), dict[str, Any]: JSONB()},
+    )
+
+
+Id = Annotated[UUID, mapped_column(primary_key=True, default=new_id)]
+Minor = Annotated[int, mapped_column(BigInteger)]  # minor units of the row's currency
+Currency = Annotated[str, mapped_column(String(3))]
+
+
+class Timestamps:
+    """When the row was made and last changed, by the clock of the unit of work."""
+
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Versioned:
+    """`version` grows by one with each change; command pages and If-Match compare it."""
+
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+
+def choice(kind: type[StrEnum], name: str) -> Enum:
+    """A text column that holds one of `kind`'s values, with a CHECK of that name."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        name=name,
+        length=20,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False}, disable_autonaming=True)
+
+
+def session() -> Session:
+    """The session of the present request, job or command line."""
+    return db.session()  # type: ignore[no-any-return]
+
+
+def database_url(url: str) -> str:
+    """`postgres://` and `postgresql://` both mean psycopg2 here."""
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql+psycopg2://{rest}" if separator and scheme in ("postgres", "postgresql") else url

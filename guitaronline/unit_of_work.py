@@ -1,0 +1,319 @@
+"""THE transaction. A command is a function decorated with `@command`; nothing else may write business rows.
+
+The decorator opens the one transaction, records the action for the audit, runs the body, stores the answer of a
+request that carried an Idempotency-Key, commits once, and only then lets the result out. Deadlocks and serialization
+failures start the body again (3 times, with jitter). Known constraint names become domain errors.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from uuid import UUID
+
+import sqlalchemy.event
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from guitaronline import clock, db
+from guitaronline.actor import Actor
+from guitaronline.audit.models import OutboxEvent
+from guitaronline.errors import Busy, DomainError, Invalid, NotFound
+from guitaronline.states import StateTable, moving
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound=db.Base)
+
+RETRIES = 3
+DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, STATEMENT_TIMEOUT = "40P01", "40001", "55P03", "57014"
+
+BEGIN_ACTION = text(
+    "SELECT now_at, claim, answer_status, answer FROM begin_action("
+    ":id, :actor_id, :actor_kind, :name, :reason, :record_type, :record_id, :request_id, :address, :at, :shift,"
+    " :key_user, :key_method, :key_path, :key, :key_hash)"
+)
+KEEP_ANSWER = text(
+    "INSERT INTO idempotency_keys (id, user_id, method, path, key, body_hash, http_status, answer, created_at)"
+    " VALUES (:id, :key_user, :key_method, :key_path, :key, :key_hash, :status, :answer, :at)"
+)
+
+
+class Record(Protocol):
+    """A stored record with a state table."""
+
+    id: Any
+    status: Any
+    states: StateTable
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A request's Idempotency-Key: its scope, the hash of its body, and how the command's result becomes an answer."""
+
+    user_id: UUID
+    method: str
+    path: str
+    key: str
+    body_hash: bytes
+    render: Callable[[Any], tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the door knows about the request that led here; stands on the audit action."""
+
+    request_id: str | None = None
+    address: str | None = None
+    claim: Claim | None = None
+
+
+request: ContextVar[Request] = ContextVar("request", default=Request())
+doorbell: list[Callable[[set[str]], None]] = []  # called after commit with the topics emitted; never raises
+constraint_errors: dict[str, type[DomainError]] = {}  # constraint name → refusal; each domain adds its own
+
+
+class AlreadyAnswered(Exception):
+    """This key had this answer before; nothing was done now."""
+
+    def __init__(self, status: int, answer: str) -> None:
+        self.status, self.answer = status, answer
+        super().__init__("answered before")
+
+
+class IdempotencyKeyReused(Invalid):
+    detail = "This Idempotency-Key was used with another request body."
+
+
+class StillRunning(Busy):
+    detail = "The first request with this Idempotency-Key is still running."
+
+
+class Work:
+    """One running unit: its actor, its moment, its session. Steps take it as their first parameter."""
+
+    def __init__(self, session: Session, actor: Actor, name: str, reason: str | None, record_id: UUID | None) -> None:
+        self.session, self.actor, self.name, self.reason = session, actor, name, reason
+        self.action_id = db.new_id()
+        self.record_id = record_id or db.new_id()  # the subject; a command that creates gives it to the new record
+        self.now: datetime
+        self.topics: set[str] = set()
+        self.refusal: DomainError | None = None
+
+    def find(self, model: type[M], record_id: UUID) -> M:
+        """The record, unlocked, with fresh values. Raises NotFound."""
+        found = self.session.get(model, record_id, populate_existing=True)
+        if found is None:
+            raise NotFound(record=model.__tablename__, id=str(record_id))
+        return found
+
+    def lock(self, model: type[M], record_id: UUID) -> M:
+        """The record, locked until commit, with the values it has now. Raises NotFound."""
+        found = self.lock_all(model, [record_id])
+        if not found:
+            raise NotFound(record=model.__tablename__, id=str(record_id))
+        return found[0]
+
+    def lock_all(self, model: type[M], record_ids: Iterable[UUID]) -> list[M]:
+        """Those of the records that exist, locked in the order of their ids, fresh."""
+        ids = sorted(set(record_ids))
+        if not ids:
+            return []
+        key = cast(Any, model).id
+        query = select(model).where(key.in_(ids)).order_by(key).with_for_update(key_share=True)
+        return list(self.session.scalars(query, execution_options={"populate_existing": True}))
+
+    def create(self, record: Any, *, event: str | None = None, **payload: Any) -> None:
+        """Add a record that has a state table; its first state must be a legal one."""
+        topic = record.states.event(None, record.status, event)
+        self.add(record)
+        self.emit(topic, record, **payload)
+
+    def add(self, record: Any) -> None:
+        """Add a record; `created_at` and `updated_at` are this unit's moment."""
+        if record.id is None:
+            record.id = db.new_id()
+        for column in ("created_at", "updated_at"):
+            if hasattr(type(record), column) and getattr(record, column) is None:
+                setattr(record, column, self.now)
+        self.session.add(record)
+
+    def move(self, record: Any, target: StrEnum, *, event: str | None = None, **payload: Any) -> None:
+        """Move the locked record to `target` and emit the move's event. Raises IllegalMove."""
+        topic = record.states.event(record.status, target, event)
+        with moving():
+            record.status = target
+        self.emit(topic, record, **payload)
+
+    def emit(self, topic: str, record: Any, **payload: Any) -> None:
+        """Put an event into the outbox; ids and plain facts only, no personal data."""
+        self.topics.add(topic)
+        self.session.add(
+            OutboxEvent(
+                id=db.new_id(),
+                topic=topic,
+                record_type=record.__tablename__,
+                record_id=record.id,
+                payload=payload,
+                action_id=self.action_id,
+                created_at=self.now,
+                available_at=self.now,
+                attempts=0,
+            )
+        )
+
+    def refuse_but_keep(self, refusal: DomainError) -> DomainError:
+        """`raise work.refuse_but_keep(HoldExpired())`: commit what was written so far, then answer no."""
+        self.refusal = refusal
+        return refusal
+
+
+def command(
+    name: str, *, on: str | None = None, creates: str | None = None, quiet: bool = False
+) -> Callable[[Callable[Concatenate[Work, P], R]], Callable[Concatenate[Actor, P], R]]:
+    """Make `body(work, …)` the command `(actor, …)`.
+
+    `on`: table of the record whose id is the first argument; `creates`: table of the record it makes with the id
+    `work.record_id`; a keyword argument `reason` is recorded. `quiet`: a falsy result means that nothing was to be
+    done, and leaves no action (sweeps).
+    """
+
+    def decorate(body: Callable[Concatenate[Work, P], R]) -> Callable[Concatenate[Actor, P], R]:
+        @wraps(body)
+        def run(actor: Actor, *args: P.args, **kwargs: P.kwargs) -> R:
+            subject = cast(UUID, args[0]) if on and args else None
+            reason = cast("str | None", kwargs.get("reason"))
+            for attempt in range(RETRIES + 1):
+                work = Work(db.session(), actor, name, reason, subject)
+                try:
+                    return _run_once(work, on or creates, quiet, lambda work=work: body(work, *args, **kwargs))
+                except _StartAgain as again:
+                    if attempt == RETRIES:
+                        raise Busy() from again.__cause__
+                    time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311  # jitter, no secret
+            raise AssertionError("unreachable")
+
+        run.command_name = name  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+class _StartAgain(Exception):
+    pass
+
+
+def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[], R]) -> R:
+    session = work.session
+    if "work" in session.info:
+        raise RuntimeError("units of work do not nest: call a step, not a command")
+    session.rollback()  # nothing read before may be acted on
+    session.info["work"] = work
+    try:
+        claim = request.get().claim
+        _begin(work, record_type, claim)
+        result = body()
+        session.flush()
+        if quiet and not result:
+            session.rollback()
+            return result
+        if claim is not None:
+            status, answer = claim.render(result)
+            session.execute(KEEP_ANSWER, {**_scope(claim), "id": db.new_id(), "status": status, "answer": answer, "at": work.now})
+        session.commit()
+    except DomainError as refusal:
+        if work.refusal is not refusal:
+            session.rollback()
+            raise
+        session.commit()
+        _ring(work)
+        raise
+    except DBAPIError as error:
+        session.rollback()
+        raise _translated(error) from error
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop("work", None)
+    _ring(work)
+    return result
+
+
+def _begin(work: Work, record_type: str | None, claim: Claim | None) -> None:
+    facts = request.get()
+    at, shift = clock.seam()
+    row = work.session.execute(
+        BEGIN_ACTION,
+        {
+            "id": work.action_id,
+            "actor_id": work.actor.id,
+            "actor_kind": work.actor.role.value,
+            "name": work.name,
+            "reason": work.reason,
+            "record_type": record_type,
+            "record_id": work.record_id if record_type else None,
+            "request_id": facts.request_id,
+            "address": facts.address,
+            "at": at,
+            "shift": shift,
+            **_scope(claim),
+        },
+    ).one()
+    work.now = row.now_at.astimezone(clock.UTC)
+    if row.claim == "answered":
+        raise AlreadyAnswered(row.answer_status, row.answer)
+    if row.claim == "reused":
+        raise IdempotencyKeyReused()
+    if row.claim == "running":
+        raise StillRunning()
+
+
+def _scope(claim: Claim | None) -> dict[str, Any]:
+    return {
+        "key_user": claim.user_id if claim else None,
+        "key_method": claim.method if claim else None,
+        "key_path": claim.path if claim else None,
+        "key": claim.key if claim else None,
+        "key_hash": claim.body_hash if claim else None,
+    }
+
+
+def _translated(error: DBAPIError) -> Exception:
+    code = getattr(error.orig, "pgcode", None)
+    if code in (DEADLOCK, SERIALIZATION):
+        return _StartAgain()
+    if code in (LOCK_TIMEOUT, STATEMENT_TIMEOUT) and isinstance(error, OperationalError | DBAPIError):
+        return Busy()
+    if isinstance(error, IntegrityError):
+        name = error.orig.diag.constraint_name if error.orig is not None else None  # type: ignore[attr-defined]
+        if name == "uq_idempotency_keys_scope":
+            return _StartAgain()
+        if name in constraint_errors:
+            return constraint_errors[name]()
+    return error
+
+
+def _ring(work: Work) -> None:
+    for ring in doorbell:
+        ring(work.topics)
+
+
+@sqlalchemy.event.listens_for(Session, "before_flush")
+def _stamp_changes(session: Session, *_: Any) -> None:
+    """`updated_at` and `version` of changed records follow by themselves; they cannot be forgotten."""
+    work: Work | None = session.info.get("work")
+    for record in session.dirty if work else ():
+        if session.is_modified(record, include_collections=False):
+            if hasattr(type(record), "updated_at"):
+                record.updated_at = work.now  # type: ignore[union-attr]
+            if hasattr(type(record), "version"):
+                record.version += 1

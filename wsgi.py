@@ -1,0 +1,3 @@
+from guitaronline import create_app
+
+app = create_app()
