@@ -80,12 +80,12 @@ def choice(kind: type[StrEnum], name: str) -> Enum:
     )
 
 
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False}, disable_autonaming=True)
+database = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False}, disable_autonaming=True)
 
 
 def session() -> Session:
     """The session of the present request, job or command line."""
-    return db.session()  # type: ignore[no-any-return]
+    return database.session()
 
 
 def database_url(url: str) -> str:

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from guitaronline import clock, db
 from guitaronline.actor import Actor
 from guitaronline.audit.models import OutboxEvent
-from guitaronline.errors import Busy, DomainError, Invalid, NotFound
+from guitaronline.errors import Busy, Conflict, DomainError, Invalid, NotFound
 from guitaronline.states import StateTable, moving
 
 P = ParamSpec("P")
@@ -74,6 +74,7 @@ class Request:
     request_id: str | None = None
     address: str | None = None
     claim: Claim | None = None
+    expected: tuple[UUID, int] | None = None  # record and version that the person saw (If-Match, command pages)
 
 
 request: ContextVar[Request] = ContextVar("request", default=Request())
@@ -95,6 +96,10 @@ class IdempotencyKeyReused(Invalid):
 
 class StillRunning(Busy):
     detail = "The first request with this Idempotency-Key is still running."
+
+
+class StaleVersion(Conflict):
+    detail = "Somebody changed this record after you opened it."
 
 
 class Work:
@@ -129,7 +134,10 @@ class Work:
             return []
         key = cast(Any, model).id
         query = select(model).where(key.in_(ids)).order_by(key).with_for_update(key_share=True)
-        return list(self.session.scalars(query, execution_options={"populate_existing": True}))
+        found = list(self.session.scalars(query, execution_options={"populate_existing": True}))
+        for record in found:
+            _refuse_stale(record)
+        return found
 
     def create(self, record: Any, *, event: str | None = None, **payload: Any) -> None:
         """Add a record that has a state table; its first state must be a legal one."""
@@ -188,13 +196,13 @@ def command(
 
     def decorate(body: Callable[Concatenate[Work, P], R]) -> Callable[Concatenate[Actor, P], R]:
         @wraps(body)
-        def run(actor: Actor, *args: P.args, **kwargs: P.kwargs) -> R:
+        def run(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
             subject = cast(UUID, args[0]) if on and args else None
             reason = cast("str | None", kwargs.get("reason"))
             for attempt in range(RETRIES + 1):
                 work = Work(db.session(), actor, name, reason, subject)
                 try:
-                    return _run_once(work, on or creates, quiet, lambda work=work: body(work, *args, **kwargs))
+                    return _run_once(work, on or creates, quiet, partial(body, work, *args, **kwargs))
                 except _StartAgain as again:
                     if attempt == RETRIES:
                         raise Busy() from again.__cause__
@@ -202,7 +210,7 @@ def command(
             raise AssertionError("unreachable")
 
         run.command_name = name  # type: ignore[attr-defined]
-        return run
+        return cast(Callable[Concatenate[Actor, P], R], run)
 
     return decorate
 
@@ -268,13 +276,19 @@ def _begin(work: Work, record_type: str | None, claim: Claim | None) -> None:
             **_scope(claim),
         },
     ).one()
-    work.now = row.now_at.astimezone(clock.UTC)
+    work.now = row.now_at.astimezone(UTC)
     if row.claim == "answered":
         raise AlreadyAnswered(row.answer_status, row.answer)
     if row.claim == "reused":
         raise IdempotencyKeyReused()
     if row.claim == "running":
         raise StillRunning()
+
+
+def _refuse_stale(record: Any) -> None:
+    expected = request.get().expected
+    if expected and record.id == expected[0] and record.version != expected[1]:
+        raise StaleVersion(seen=expected[1], now=record.version)
 
 
 def _scope(claim: Claim | None) -> dict[str, Any]:

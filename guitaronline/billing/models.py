@@ -109,7 +109,7 @@ class Package(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('PKG', 'package_reference')"), unique=True)
+    reference: Mapped[str] = mapped_column(server_default=text("make_reference('PKG'::text, 'package_reference'::text)"), unique=True)
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     plan_id: Mapped[UUID | None] = mapped_column(ForeignKey("plans.id"))
     plan_price_id: Mapped[UUID | None] = mapped_column(ForeignKey("plan_prices.id"))
@@ -229,7 +229,7 @@ class Payment(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('PAY', 'payment_reference')"), unique=True)
+    reference: Mapped[str] = mapped_column(server_default=text("make_reference('PAY'::text, 'payment_reference'::text)"), unique=True)
     package_id: Mapped[UUID] = mapped_column(ForeignKey("packages.id"))
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     amount_minor: Mapped[Minor]
@@ -297,7 +297,7 @@ class Refund(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('RFD', 'refund_reference')"), unique=True)
+    reference: Mapped[str] = mapped_column(server_default=text("make_reference('RFD'::text, 'refund_reference'::text)"), unique=True)
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"))
     amount_minor: Mapped[Minor]
     currency: Mapped[Currency]

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from guitaronline.billing.models import Package
 from guitaronline.db import Base, Id, Timestamps, Versioned, choice
 from guitaronline.identity.models import User
+from guitaronline.lessons.models import Lesson
 from guitaronline.scheduling.models import Slot
 from guitaronline.states import Move, StateTable, guard_status
 
@@ -88,7 +89,7 @@ class Booking(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('BK', 'booking_reference')"), unique=True)
+    reference: Mapped[str] = mapped_column(server_default=text("make_reference('BK'::text, 'booking_reference'::text)"), unique=True)
     slot_id: Mapped[UUID]
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     teacher_id: Mapped[UUID]
@@ -104,12 +105,10 @@ class Booking(Timestamps, Versioned, Base):
     refund_returned: Mapped[bool | None]  # None until it is canceled
     rescheduled_from_booking_id: Mapped[UUID | None] = mapped_column(ForeignKey("bookings.id"))
     revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # grows when people must be told anew
-    settlement: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # number in the ledger's `return:<booking>:<n>`
     policy: Mapped[dict[str, Any]] = mapped_column(JSONB)  # refund window and notice as they were when it was booked
     decision: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # what became of the lesson, and why
-    slot: Mapped[Slot] = relationship(viewonly=True)
+    slot: Mapped[Slot] = relationship(primaryjoin="foreign(Booking.slot_id) == Slot.id", viewonly=True)
     student: Mapped[User] = relationship(foreign_keys=[student_id], viewonly=True)
-    teacher: Mapped[User] = relationship(
-        foreign_keys=[teacher_id], primaryjoin="Booking.teacher_id == User.id", viewonly=True
-    )
-    package: Mapped[Package] = relationship(foreign_keys=[package_id], primaryjoin="Booking.package_id == Package.id", viewonly=True)
+    teacher: Mapped[User] = relationship(primaryjoin="foreign(Booking.teacher_id) == User.id", viewonly=True)
+    lesson: Mapped[Lesson | None] = relationship(primaryjoin="Booking.id == foreign(Lesson.booking_id)", uselist=False, viewonly=True)
+    package: Mapped[Package] = relationship(primaryjoin="foreign(Booking.package_id) == Package.id", viewonly=True)

@@ -30,7 +30,7 @@ class User(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('USR', 'user_reference')"), unique=True)
+    reference: Mapped[str] = mapped_column(server_default=text("make_reference('USR'::text, 'user_reference'::text)"), unique=True)
     email: Mapped[str | None]  # as typed; mail goes here and nowhere else
     email_key: Mapped[str | None]  # folded: NFKC, case, IDNA; unique
     full_name: Mapped[str] = mapped_column(server_default="")

@@ -1,4 +1,4 @@
-"""What was, or will be, taught."""
+"""What was, or will be, taught. Bookings stand above lessons: they make and cancel them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from guitaronline.booking.models import Booking
 from guitaronline.db import Base, Id, Timestamps, Versioned, choice
 from guitaronline.identity.models import User
 from guitaronline.states import Move, StateTable, guard_status
@@ -60,8 +59,9 @@ class Lesson(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('LES', 'lesson_reference')"), unique=True)
+    reference: Mapped[str] = mapped_column(server_default=text("make_reference('LES'::text, 'lesson_reference'::text)"), unique=True)
     booking_id: Mapped[UUID] = mapped_column(ForeignKey("bookings.id"), unique=True)
+    package_id: Mapped[UUID] = mapped_column(ForeignKey("packages.id"))  # the one that pays for it
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     teacher_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     scheduled_start_at: Mapped[datetime]
@@ -69,12 +69,13 @@ class Lesson(Timestamps, Versioned, Base):
     status: Mapped[LessonStatus] = mapped_column(choice(LessonStatus, "status_known"))
     no_show_side: Mapped[NoShowSide | None] = mapped_column(choice(NoShowSide, "side_known"))
     outcome_at: Mapped[datetime | None]
+    settlement: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # n in the ledger's `settle:<booking>:<n>`
+    is_returned: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # settlement n was given back
     join_url: Mapped[str | None]  # its own; else the teacher's meeting_url is shown
     topic: Mapped[str | None]
     notes: Mapped[str | None]  # for the student
     private_note: Mapped[str | None]  # for teacher and staff
     homework: Mapped[str | None]
     links: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
-    booking: Mapped[Booking] = relationship(viewonly=True)
     student: Mapped[User] = relationship(foreign_keys=[student_id], viewonly=True)
     teacher: Mapped[User] = relationship(foreign_keys=[teacher_id], viewonly=True)

@@ -62,7 +62,7 @@ class Slot(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('SLT', 'slot_reference')"), unique=True)
+    reference: Mapped[str] = mapped_column(server_default=text("make_reference('SLT'::text, 'slot_reference'::text)"), unique=True)
     teacher_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]

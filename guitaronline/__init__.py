@@ -1,0 +1,47 @@
+"""GuitarOnline: the operations console and internal API of an online guitar school."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import config
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def create_app(settings: config.Settings | None = None) -> Flask:
+    """All wiring, read top to bottom.
+
+    Imports stand inside: `guitaronline.local`, which watches the processes, must stay small and quick to start."""
+    from flask import Flask
+
+    from guitaronline import clock
+    from guitaronline.db import database, database_url
+
+    settings = settings or config.load()
+    app = Flask("guitaronline", root_path=None, template_folder="../templates")
+    app.config["SETTINGS"] = settings
+    app.config["SECRET_KEY"] = settings.SECRET_KEY
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_url(settings.DATABASE_URL or "postgresql://not-configured.invalid/none")
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(settings)
+    if settings.is_production:
+        clock.forbid_shifting()
+    database.init_app(app)
+    from guitaronline import models  # noqa: F401  # every table is known before anything uses the metadata
+    from guitaronline.extensions import migrate
+
+    migrate.init_app(app, database, directory=f"{app.root_path}/../migrations", compare_type=True)
+    return app
+
+
+def _engine_options(settings: config.Settings) -> dict[str, Any]:
+    limits = f"-c lock_timeout={settings.LOCK_TIMEOUT_MS} -c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
+    return {
+        "pool_size": settings.DATABASE_POOL_SIZE,
+        "max_overflow": 0,
+        "pool_pre_ping": True,
+        "json_serializer": lambda value: json.dumps(value, default=str, allow_nan=False),
+        "connect_args": {"options": f"{limits} -c timezone=UTC", "application_name": "guitaronline"},
+    }

@@ -1,0 +1,61 @@
+"""`python -m guitaronline.local` runs the whole product; `… exec -- COMMAND` runs one command beside throw-away servers."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from typing import NoReturn
+
+import config
+from guitaronline.local import process, supervisor, throwaway
+from guitaronline.local.errors import StartFailed, Stopped
+
+BAD_SETTINGS = 2
+
+
+def main(arguments: list[str]) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        settings = config.load()
+    except config.BadConfig as error:
+        print(error, file=sys.stderr)
+        return BAD_SETTINGS
+    try:
+        listen_for_the_end()
+        if options.what == "exec":
+            return throwaway.execute(options.command, settings)
+        supervisor.start(settings)
+    except Stopped:
+        supervisor.say("stopped")
+        return 0
+    except StartFailed as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m guitaronline.local", description=__doc__)
+    what = made.add_subparsers(dest="what", metavar="")
+    what.add_parser("run", help="the whole product (also without a word)")
+    execute = what.add_parser("exec", help="one command beside throw-away, migrated servers")
+    execute.add_argument("command", nargs="+", metavar="COMMAND", help="after `--`")
+    return made
+
+
+def listen_for_the_end() -> None:
+    """From here on a signal unwinds the stack, once; a second one does not disturb the stopping."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    process.bind_to_my_parent()
+
+
+def stop(number: int, frame: object) -> NoReturn:
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise Stopped
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,11 @@
+"""Every table, imported once, so that the metadata is whole."""
+
+from guitaronline.audit import models as audit
+from guitaronline.billing import models as billing
+from guitaronline.booking import models as booking
+from guitaronline.identity import models as identity
+from guitaronline.lessons import models as lessons
+from guitaronline.scheduling import models as scheduling
+from guitaronline.teachers import models as teachers
+
+__all__ = ["audit", "billing", "booking", "identity", "lessons", "scheduling", "teachers"]
