@@ -92,6 +92,7 @@ class Settings:
 
     # Embedded run (`make run`)
     PORT: int = setting(8000, "", ge=1, le=65535)
+    WEB_HOST: str = setting("127.0.0.1", "address the web listens on; 0.0.0.0 in a container")
     VAR_DIR: str = setting("./var", "data of the embedded servers, logs, run.env")
     DEMO: bool = setting(True, "load the demo school on first start")
     DEMO_STUDENTS: int = setting(120, "size of the demo school", ge=1, le=5000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,23 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+WIRING = (
+    ("guitaronline.logs", "init_logs"),
+    ("guitaronline.web", "init_web"),
+    ("guitaronline.health", "init_health"),
+    ("guitaronline.api", "init_api"),
+    ("guitaronline.admin", "init_admin"),
+    ("guitaronline.cli", "init_cli"),
+)
+
+
 def create_app(settings: config.Settings | None = None) -> Flask:
     """All wiring, read top to bottom.
 
     Imports stand inside: `guitaronline.local`, which watches the processes, must stay small and quick to start."""
     from flask import Flask
 
-    from guitaronline import clock
+    from guitaronline import clock, policy
     from guitaronline.db import database, database_url
 
     settings = settings or config.load()
@@ -26,12 +37,20 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     app.config["SECRET_KEY"] = settings.SECRET_KEY
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url(settings.DATABASE_URL or "postgresql://not-configured.invalid/none")
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(settings)
+    policy.set_current(settings)
     if settings.is_production:
         clock.forbid_shifting()
     database.init_app(app)
     from guitaronline import models  # noqa: F401  # every table is known before anything uses the metadata
     from guitaronline.extensions import migrate
 
+    for module, function in WIRING:  # each part is wired when it is there
+        try:
+            part = importlib.import_module(module)
+        except (ImportError, SyntaxError, NameError) as missing:
+            app.logger.debug("not wired: %s: %s", module, missing)
+            continue
+        getattr(part, function, lambda app: None)(app)
     migrate.init_app(app, database, directory=f"{app.root_path}/../migrations", compare_type=True)
     return app
 

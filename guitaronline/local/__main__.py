@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import config
-from guitaronline.local import process, supervisor, throwaway
+from guitaronline.local import folder, process, supervisor, throwaway
 from guitaronline.local.errors import StartFailed, Stopped
 
 BAD_SETTINGS = 2
@@ -25,6 +26,9 @@ def main(arguments: list[str]) -> int:
         listen_for_the_end()
         if options.what == "exec":
             return throwaway.execute(options.command, settings)
+        if options.what == "wipe":
+            folder.wipe(folder.Folder(Path(settings.VAR_DIR).resolve()))
+            return 0
         supervisor.start(settings)
     except Stopped:
         supervisor.say("stopped")
@@ -39,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m guitaronline.local", description=__doc__)
     what = made.add_subparsers(dest="what", metavar="")
     what.add_parser("run", help="the whole product (also without a word)")
+    what.add_parser("wipe", help="remove the data of the runs in VAR_DIR")
     execute = what.add_parser("exec", help="one command beside throw-away, migrated servers")
     execute.add_argument("command", nargs="+", metavar="COMMAND", help="after `--`")
     return made

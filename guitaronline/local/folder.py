@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import config
 from guitaronline.local.errors import StartFailed
 from guitaronline.local.postgres import Passwords
+
+OURS = ("postgres", "postgres.part", "redis", "log", "secrets.env", "run.env", "demo-logins.txt", "demo-unfinished", "lock")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,19 @@ def lock(folder: Folder) -> int:
     os.truncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
+
+
+def wipe(folder: Folder) -> None:
+    """What runs have put into the folder is gone, and nothing else; not while one works in it."""
+    if not (folder.path / "lock").exists():
+        return
+    held = lock(folder)
+    try:
+        for name in OURS:
+            path = folder.path / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    finally:
+        os.close(held)
 
 
 def secrets_of(folder: Folder) -> Secrets:

@@ -86,13 +86,9 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
         hard_signal=signal.SIGQUIT,  # "immediate": the next start recovers from the log
     )
     server = Postgres(child, port, passwords)
-    try:
+    with process.until_ready(child):
         wait_until_ready(server, data, log)
         ensure_roles_and_database(server)
-    except BaseException:
-        child.ask_to_stop()
-        child.end(until=time.monotonic() + 10)
-        raise
     return server
 
 

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -84,10 +85,33 @@ def run(
     try:
         code = child.popen.wait()
     finally:  # also when a signal tells us to stop while waiting
-        child.ask_to_stop()
-        child.end(until=time.monotonic() + 5)
+        end_all([child], patience=5)
     if code != 0:
         raise StartFailed(f"{name} failed ({exit_in_words(code)}); the end of {log}:\n{tail(log, began)}")
+
+
+def end_all(children: Sequence[Child], *, patience: float) -> None:
+    """All of them are told at once, and all are gone within `patience` seconds or soon after."""
+    for child in children:
+        child.ask_to_stop()
+    until = time.monotonic() + patience
+    for child in children:
+        child.end(until)
+
+
+@contextmanager
+def until_ready(child: Child) -> Iterator[None]:
+    """Around the wait for `child` to answer: whatever ends the wait early, Ctrl-C too, ends the child."""
+    try:
+        yield
+    except BaseException:
+        end_all([child], patience=10)
+        raise
+
+
+def shell(line: str) -> list[str]:
+    """The command for a shell line, without a shell staying in between."""
+    return ["/bin/sh", "-c", f"exec {line}"]
 
 
 def bind_to_parent(signal_number: int) -> Callable[[], None] | None:

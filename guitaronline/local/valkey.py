@@ -41,14 +41,17 @@ def start(data: Path, log: Path, password: str, *, durable: bool) -> Valkey:
     users.give(config, user)
     prefix = users.as_user(user, reach=[config, program])
     child = process.start("valkey", [*prefix, program, config], cwd=data, log=log)
+    with process.until_ready(child):
+        wait_until_ready(child, port, password, log)
+    return Valkey(child, port, password)
+
+
+def wait_until_ready(child: process.Child, port: int, password: str, log: Path) -> None:
     until = time.monotonic() + READY_WITHIN_SECONDS
     while not answers(port, password):
         if child.ended or time.monotonic() > until:
-            child.ask_to_stop()
-            child.end(until=time.monotonic() + 3)
             raise StartFailed(f"Valkey did not start; the end of {log}:\n{process.tail(log)}")
         time.sleep(0.01)
-    return Valkey(child, port, password)
 
 
 def config_text(data: Path, port: int, password: str, *, durable: bool) -> str:

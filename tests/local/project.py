@@ -17,7 +17,7 @@ from guitaronline.local.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
-WSGI = '''
+WSGI = """
 import os
 import psycopg2
 from flask import Flask
@@ -50,7 +50,7 @@ def load(students):
     with connect("DATABASE_URL") as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO users SELECT generate_series(1, %s)", [students])
     open(os.path.join(os.environ["VAR_DIR"], "demo-logins.txt"), "w").write("admin@school.example  secret-words")
-'''
+"""
 IDLE = "import signal\nsignal.pause()\n"
 
 
@@ -102,7 +102,14 @@ def started(project: Path, *arguments: str, var: Path | None = None, **settings:
     """The supervisor of `project`, running; gone at the end of the block whatever happened in it."""
     var = var or project / "var"
     port = int(settings.get("PORT", free_port()))
-    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(var), "PORT": str(port), "DEMO_STUDENTS": "3", "WEB_CONCURRENCY": "1", **settings}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "VAR_DIR": str(var),
+        "PORT": str(port),
+        "DEMO_STUDENTS": "3",
+        "WEB_CONCURRENCY": "1",
+        **settings,
+    }
     output = project / "output.txt"
     with output.open("wb") as file:
         popen = subprocess.Popen(

@@ -1,0 +1,60 @@
+# Needs Python 3.11 or later and make; everything else comes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+# The stamps carry the content of the requirements: what is installed already costs nothing, what changed is seen.
+RUNTIME := .venv/.runtime-$(shell cat requirements.txt | cksum | tr ' ' -)
+TOOLS := .venv/.tools-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' -)
+
+.PHONY: help run test check bench states requirements clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+run: $(RUNTIME) ## the whole product on this machine; PORT, VAR_DIR, DEMO=0 and every other setting are heard
+	@exec $(BIN)/python -m guitaronline.local
+
+test: $(TOOLS) ## all tests, on servers of their own
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+check: $(TOOLS) ## format, lint, types, import contracts, migrations, generated pages
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m guitaronline.local exec -- sh -ec ' \
+		heads=$$(flask --app wsgi db heads | wc -l); test $$heads = 1 || { echo "$$heads newest migrations, must be one"; exit 1; }; \
+		flask --app wsgi db check; \
+		flask --app wsgi docs check'
+
+bench: $(TOOLS) ## how fast it is here
+	@$(BIN)/python bench/run.py
+
+states: $(RUNTIME) ## write docs/states.md from the state tables
+	@$(BIN)/flask --app wsgi docs states
+
+requirements: $(TOOLS) ## compile requirements*.txt from requirements*.in
+	@$(COMPILE) --output-file requirements.txt requirements.in
+	@$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+
+clean: ## start over: removes the local data in VAR_DIR, and caches
+	@if test -x $(BIN)/python; then $(BIN)/python -m guitaronline.local wipe; fi
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(RUNTIME): | .venv
+	@echo "installing requirements (first time, or they changed)"
+	@$(INSTALL) -r requirements.txt
+	@rm -f .venv/.runtime-* && touch $@
+
+$(TOOLS): | .venv
+	@echo "installing requirements of tests and checks (first time, or they changed)"
+	@$(INSTALL) -r requirements.txt -r requirements-dev.txt
+	@rm -f .venv/.tools-* .venv/.runtime-* && touch $@ $(RUNTIME)
+
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed, $(PYTHON) is older: make PYTHON=python3.13 …"; exit 1; }
+	@$(PYTHON) -m venv .venv
