@@ -118,12 +118,12 @@ class Package(Timestamps, Versioned, Base):
     status: Mapped[PackageStatus] = mapped_column(choice(PackageStatus, "status_known"))
     lesson_minutes: Mapped[int | None]
     lessons_total: Mapped[int]
-    available: Mapped[int] = mapped_column(default=0)
-    reserved: Mapped[int] = mapped_column(default=0)
-    consumed: Mapped[int] = mapped_column(default=0)
-    expired: Mapped[int] = mapped_column(default=0)
-    revoked: Mapped[int] = mapped_column(default=0)
-    price_minor: Mapped[Minor] = mapped_column(default=0)
+    available: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    reserved: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    consumed: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    expired: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    revoked: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    price_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     currency: Mapped[Currency]
     activated_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
@@ -172,11 +172,11 @@ class CreditEntry(Base):
     sequence: Mapped[int]  # 1, 2, 3 … within the package
     kind: Mapped[EntryKind] = mapped_column(choice(EntryKind, "kind_known"))
     op_key: Mapped[str] = mapped_column(unique=True)  # a fact cannot count twice
-    d_available: Mapped[int] = mapped_column(default=0)
-    d_reserved: Mapped[int] = mapped_column(default=0)
-    d_consumed: Mapped[int] = mapped_column(default=0)
-    d_expired: Mapped[int] = mapped_column(default=0)
-    d_revoked: Mapped[int] = mapped_column(default=0)
+    d_available: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    d_reserved: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    d_consumed: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    d_expired: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    d_revoked: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     available: Mapped[int]
     reserved: Mapped[int]
     consumed: Mapped[int]
@@ -303,7 +303,7 @@ class Refund(Timestamps, Versioned, Base):
     currency: Mapped[Currency]
     status: Mapped[RefundStatus] = mapped_column(choice(RefundStatus, "status_known"))
     reason: Mapped[str]
-    lessons_revoked: Mapped[int] = mapped_column(default=0)
+    lessons_revoked: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     requested_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     approval_id: Mapped[UUID | None] = mapped_column(ForeignKey("approvals.id"))
     settled_at: Mapped[datetime | None]

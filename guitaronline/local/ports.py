@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
+from guitaronline.local.ending import pause
 from guitaronline.local.errors import StartFailed
 
 HOST = "127.0.0.1"
@@ -34,4 +35,4 @@ def expect_free(port: int, *, patience: float = 3.0) -> None:
             raise StartFailed(
                 f"port {port} is taken by another program: choose another with PORT=… (for example PORT={port + 1} make run)"
             )
-        time.sleep(0.05)
+        pause(0.05)

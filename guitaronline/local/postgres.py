@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guitaronline.local import binaries, process, users
+from guitaronline.local.ending import pause
 from guitaronline.local.errors import StartFailed
 from guitaronline.local.ports import HOST, free_port
 
@@ -145,7 +146,7 @@ def wait_until_ready(server: Postgres, data: Path, log: Path) -> None:
     while not pid_file_says_ready(data, server.child.popen.pid):
         if server.child.ended or time.monotonic() > until:
             raise StartFailed(f"PostgreSQL did not start; the end of {log}:\n{process.tail(log)}")
-        time.sleep(0.01)
+        pause(0.01)
 
 
 def pid_file_says_ready(data: Path, pid: int) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from guitaronline.local.ending import pause
 from guitaronline.local.errors import StartFailed
 
 PR_SET_PDEATHSIG = 1
@@ -83,11 +84,18 @@ def run(
     began = log.stat().st_size if log.exists() else 0
     child = start(name, command, cwd=cwd, log=log, env=env)
     try:
-        code = child.popen.wait()
+        code = wait(child)
     finally:  # also when a signal tells us to stop while waiting
         end_all([child], patience=5)
     if code != 0:
         raise StartFailed(f"{name} failed ({exit_in_words(code)}); the end of {log}:\n{tail(log, began)}")
+
+
+def wait(child: Child) -> int:
+    """The exit code of `child`. Raises Stopped when the end is asked for meanwhile."""
+    while (code := child.popen.poll()) is None:
+        pause(0.02)
+    return code
 
 
 def end_all(children: Sequence[Child], *, patience: float) -> None:
@@ -147,7 +155,7 @@ def kill_session(leader: int) -> None:
 
 def processes_in(folder: Path) -> list[int]:
     """The processes whose working directory is `folder`; a server stands in its data."""
-    return processes_where(lambda pid: os.readlink(f"/proc/{pid}/cwd") == str(folder))
+    return processes_where(lambda pid: Path(f"/proc/{pid}/cwd").readlink() == folder)
 
 
 def processes_where(is_meant: Callable[[int], bool]) -> list[int]:
@@ -169,7 +177,7 @@ def end_leftovers(folder: Path, signal_number: int) -> None:
     for next_signal in (signal_number, signal.SIGKILL, None):
         until = time.monotonic() + 5
         while (left := processes_in(folder)) and time.monotonic() < until:
-            time.sleep(0.02)
+            pause(0.02)
         if next_signal is not None:
             for pid in left:
                 send(pid, next_signal)
@@ -188,7 +196,7 @@ def open_log(path: Path) -> IO[bytes]:
     """The log file, appended to; one earlier file is kept once it has grown large."""
     if path.exists() and path.stat().st_size > LOG_KEPT_BYTES:
         path.replace(path.with_suffix(".log.1"))
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
 def tail(log: Path, began: int = 0, lines: int = 20) -> str:

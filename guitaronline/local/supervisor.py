@@ -17,6 +17,7 @@ from pathlib import Path
 
 import config
 from guitaronline.local import commands, folder, ports, process, readiness, schema, servers
+from guitaronline.local.ending import pause
 from guitaronline.local.errors import StartFailed
 from guitaronline.local.watched import Watched
 
@@ -87,7 +88,7 @@ class Stack:
                 )
         for each in self.watched:
             each.keep_running(ROOT, environment, say)
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)
 
     def stop(self) -> None:
         """Everything we started is gone: first those that use the servers, all at once, then the servers."""

@@ -39,6 +39,6 @@ def execute(command: Sequence[str], settings: config.Settings) -> int:
         supervisor.upgrade(place, environment)
         child = process.start(command[0], command, cwd=Path.cwd(), log=None, env=environment)
         try:
-            return child.popen.wait()
+            return process.wait(child)
         finally:
             process.end_all([child], patience=10)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guitaronline.local import binaries, process, users
+from guitaronline.local.ending import pause
 from guitaronline.local.errors import StartFailed
 from guitaronline.local.ports import HOST, free_port
 
@@ -51,7 +52,7 @@ def wait_until_ready(child: process.Child, port: int, password: str, log: Path) 
     while not answers(port, password):
         if child.ended or time.monotonic() > until:
             raise StartFailed(f"Valkey did not start; the end of {log}:\n{process.tail(log)}")
-        time.sleep(0.01)
+        pause(0.01)
 
 
 def config_text(data: Path, port: int, password: str, *, durable: bool) -> str:

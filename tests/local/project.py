@@ -98,18 +98,12 @@ class Run:
 
 
 @contextmanager
-def started(project: Path, *arguments: str, var: Path | None = None, **settings: str) -> Iterator[Run]:
+def started(project: Path, *arguments: str, var: Path | None = None, port: int = 0, **settings: str) -> Iterator[Run]:
     """The supervisor of `project`, running; gone at the end of the block whatever happened in it."""
     var = var or project / "var"
-    port = int(settings.get("PORT", free_port()))
-    environment = {
-        "PATH": os.environ["PATH"],
-        "VAR_DIR": str(var),
-        "PORT": str(port),
-        "DEMO_STUDENTS": "3",
-        "WEB_CONCURRENCY": "1",
-        **settings,
-    }
+    port = port or free_port()
+    own = {"VAR_DIR": str(var), "PORT": str(port), "DEMO_STUDENTS": "3", "WEB_CONCURRENCY": "1"}
+    environment = {"PATH": os.environ["PATH"], **own, **settings}
     output = project / "output.txt"
     with output.open("wb") as file:
         popen = subprocess.Popen(
@@ -144,6 +138,9 @@ def all_processes() -> list[int]:
 
 def is_below(pid: int, folder: Path) -> bool:
     try:
-        return str(folder) in os.readlink(f"/proc/{pid}/cwd") or str(folder) in Path(f"/proc/{pid}/cmdline").read_text()
+        return (
+            str(folder) in str(Path(f"/proc/{pid}/cwd").readlink())
+            or str(folder) in Path(f"/proc/{pid}/cmdline").read_text()
+        )
     except OSError:
         return False

@@ -20,9 +20,13 @@ def outside() -> servers.Servers:
 
 def test_named_servers_are_used_and_none_is_started(tmp_path: Path, outside: servers.Servers) -> None:
     project = make_project(tmp_path)
-    addresses = {"DATABASE_URL": outside.app_url, "DATABASE_OWNER_URL": outside.owner_url, "REDIS_URL": outside.redis_url}
+    addresses = {
+        "DATABASE_URL": outside.app_url,
+        "DATABASE_OWNER_URL": outside.owner_url,
+        "REDIS_URL": outside.redis_url,
+    }
 
-    with started(project, **addresses) as run:
+    with started(project, var=None, **addresses) as run:
         run.wait_for("ready ")
         run_env = (run.var / "run.env").read_text()
         assert run.stop() == 0
@@ -90,7 +94,9 @@ def test_the_application_role_may_do_nothing_to_the_server(outside: servers.Serv
 
 def test_the_server_sorts_and_keeps_time_alike_everywhere(outside: servers.Servers) -> None:
     with psycopg2.connect(outside.owner_url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT datlocprovider, datlocale, current_setting('timezone') FROM pg_database WHERE datname = current_database()")
+        cursor.execute(
+            "SELECT datlocprovider, datlocale, current_setting('timezone') FROM pg_database WHERE datname = current_database()"
+        )
 
         assert cursor.fetchone() == ("b", "C.UTF-8", "UTC")
 
@@ -105,6 +111,10 @@ def test_a_stranger_does_not_get_in(outside: servers.Servers) -> None:
 def test_the_doorbell_asks_for_a_password(outside: servers.Servers) -> None:
     port = outside.redis_url.rpartition(":")[2].partition("/")[0]
 
-    answer = subprocess.run(["/bin/bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'PING\\r\\nQUIT\\r\\n' >&3; cat <&3"], capture_output=True, check=True)
+    answer = subprocess.run(
+        ["/bin/bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'PING\\r\\nQUIT\\r\\n' >&3; cat <&3"],
+        capture_output=True,
+        check=True,
+    )
 
     assert answer.stdout.startswith(b"-NOAUTH")

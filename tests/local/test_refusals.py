@@ -34,7 +34,7 @@ def test_a_taken_port_is_named_with_the_way_out(project: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
 
-        with started(project, PORT=str(port)) as run:
+        with started(project, port=port) as run:
             assert run.popen.wait(10) == 1
 
     assert f"port {port} is taken by another program" in run.said
@@ -98,7 +98,9 @@ def test_an_owner_address_alone_is_refused(project: Path) -> None:
 
 
 def test_an_outside_database_that_does_not_answer_is_reported_without_a_trace(project: Path) -> None:
-    with started(project, DATABASE_URL="postgresql://nobody:secret@127.0.0.1:1/db", REDIS_URL="redis://127.0.0.1:1/0") as run:
+    with started(
+        project, DATABASE_URL="postgresql://nobody:secret@127.0.0.1:1/db", REDIS_URL="redis://127.0.0.1:1/0"
+    ) as run:
         assert run.popen.wait(10) == 1
 
     assert "the database does not answer" in run.said

@@ -1,0 +1,78 @@
+"""A started GuitarOnline with the school of `seed.sql`, kept in `var/bench` so that only the first run takes minutes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
+VAR = Path(os.environ.get("BENCH_VAR_DIR", ROOT / "var" / "bench"))
+SIZE = {"teachers": 5000, "students": 20000, "per_student": 50}  # 1 M past bookings, 100,000 open slots
+
+
+@dataclass(frozen=True)
+class Instance:
+    port: int
+    settings: dict[str, str]
+    supervisor: int
+    binaries: Path
+
+    def psql(self, script: str, **values: object) -> None:
+        variables = [f"--set={name}={value}" for name, value in values.items()]
+        subprocess.run(
+            [self.binaries / "psql", self.settings["DATABASE_OWNER_URL"], "-q", "-X", "-f", HERE / script, *variables],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def value(self, query: str) -> str:
+        command = [self.binaries / "psql", self.settings["DATABASE_OWNER_URL"], "-q", "-X", "-A", "-t", "-c", query]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@contextmanager
+def running(port: int = 18100, **settings: str) -> Iterator[Instance]:
+    """Up, seeded and swept; down again at the end."""
+    VAR.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "VAR_DIR": str(VAR), "PORT": str(port), "DEMO": "0", "LIMITS": "off", **settings}
+    child = subprocess.Popen([sys.executable, "-m", "guitaronline.local"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        _wait(port, child)
+        lines = (VAR / "run.env").read_text().splitlines()
+        values = dict(line.split("=", 1) for line in lines if "=" in line)
+        instance = Instance(port, values, child.pid, _binaries())
+        if instance.value("SELECT count(*) FROM users") == "0":
+            print("  seeding (minutes, once) …", flush=True)
+            instance.psql("seed.sql", **SIZE)
+        instance.psql("reset.sql")
+        yield instance
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait(60)
+
+
+def _wait(port: int, child: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        if child.poll() is not None:
+            raise SystemExit("the instance did not start; see the messages above and the logs in var/bench/log")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit("the instance was never ready")
+
+
+def _binaries() -> Path:
+    from guitaronline.local import binaries
+
+    return binaries.find_postgres().folder

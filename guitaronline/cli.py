@@ -1,0 +1,39 @@
+"""The command line: `flask --app wsgi users|demo|audit|checks|docs …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from guitaronline import pages
+
+docs = AppGroup("docs", help="Pages that are made from the code.")
+
+
+@docs.command("states")
+def write_states() -> None:
+    """Write docs/states.md from the state tables."""
+    for path, text in pages.all_pages().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        click.echo(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+
+
+@docs.command("check")
+def check_pages() -> None:
+    """Fail when a generated page is not what the code says."""
+    stale = [path for path, text in pages.all_pages().items() if not path.exists() or path.read_text() != text]
+    if stale:
+        raise click.ClickException(f"not current, run `make states`: {', '.join(path.name for path in stale)}")
+
+
+def init_cli(app: Flask) -> None:
+    from guitaronline.audit.cli import audit, checks
+    from guitaronline.demo.cli import demo
+    from guitaronline.identity.cli import users
+
+    for group in (audit, checks, demo, docs, users):
+        app.cli.add_command(group)
