@@ -10,7 +10,7 @@ import config
 from guitaronline.local import ending, folder, process, supervisor, throwaway
 from guitaronline.local.errors import StartFailed, Stopped
 
-BAD_SETTINGS = 2
+BAD_SETTINGS, STOPPED = 2, 130
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         supervisor.start(settings)
     except Stopped:
         supervisor.say("stopped")
-        return 0
+        return STOPPED if options.what == "exec" else 0  # a command that was cut short has not succeeded
     except StartFailed as error:
         print(f"stopped: {error}", file=sys.stderr)
         return 1
