@@ -23,9 +23,27 @@ WIRING = (
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:
-    """All wiring, read top to bottom.
+    """All wiring, read top to bottom."""
+    app = create_core(settings)
+    from guitaronline.db import database
+    from guitaronline.extensions import migrate
 
-    Imports stand inside: `guitaronline.local`, which watches the processes, must stay small and quick to start."""
+    for module, function in WIRING:  # each part is wired when it is there
+        try:
+            part = importlib.import_module(module)
+            getattr(part, function, lambda app: None)(app)
+        except (ImportError, SyntaxError, NameError) as missing:
+            app.logger.debug("not wired: %s: %s", module, missing)
+            continue
+    migrate.init_app(app, database, directory=f"{app.root_path}/../migrations", compare_type=True)
+    return app
+
+
+def create_core(settings: config.Settings | None = None, **engine_options: Any) -> Flask:
+    """Settings, database and domains without any door: what the jobs run in, small enough to be forked.
+
+    `engine_options` go before the web's. Imports stand inside: `guitaronline.local`, which watches the processes, must
+    stay small and quick to start."""
     from flask import Flask
 
     from guitaronline import clock, policy
@@ -36,31 +54,24 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     app.config["SETTINGS"] = settings
     app.config["SECRET_KEY"] = settings.SECRET_KEY
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url(settings.DATABASE_URL or "postgresql://not-configured.invalid/none")
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(settings)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options or _pool_options(settings)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] |= _connection_options(settings)
     policy.set_current(settings)
     if settings.is_production:
         clock.forbid_shifting()
     database.init_app(app)
     from guitaronline import models  # noqa: F401  # every table is known before anything uses the metadata
-    from guitaronline.extensions import migrate
 
-    for module, function in WIRING:  # each part is wired when it is there
-        try:
-            part = importlib.import_module(module)
-        except (ImportError, SyntaxError, NameError) as missing:
-            app.logger.debug("not wired: %s: %s", module, missing)
-            continue
-        getattr(part, function, lambda app: None)(app)
-    migrate.init_app(app, database, directory=f"{app.root_path}/../migrations", compare_type=True)
     return app
 
 
-def _engine_options(settings: config.Settings) -> dict[str, Any]:
+def _pool_options(settings: config.Settings) -> dict[str, Any]:
+    return {"pool_size": settings.DATABASE_POOL_SIZE, "max_overflow": 0, "pool_pre_ping": True}
+
+
+def _connection_options(settings: config.Settings) -> dict[str, Any]:
     limits = f"-c lock_timeout={settings.LOCK_TIMEOUT_MS} -c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
     return {
-        "pool_size": settings.DATABASE_POOL_SIZE,
-        "max_overflow": 0,
-        "pool_pre_ping": True,
         "json_serializer": lambda value: json.dumps(value, default=str, allow_nan=False),
         "connect_args": {"options": f"{limits} -c timezone=UTC", "application_name": "guitaronline"},
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -86,6 +88,24 @@ database = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": Fal
 def session() -> Session:
     """The session of the present request, job or command line."""
     return database.session()
+
+
+@contextmanager
+def technical_transaction() -> Iterator[Session]:
+    """A short transaction over technical tables (sign-ins, tokens, counters), which no audit watches.
+
+    Commits at the end, so a refusal that must leave something behind is raised after it. Business tables refuse to be
+    written here. Raises RuntimeError inside a unit of work: that has its own transaction."""
+    current = session()
+    if "work" in current.info:
+        raise RuntimeError("a technical transaction does not stand inside a unit of work")
+    current.rollback()  # nothing read before may be acted on
+    try:
+        yield current
+        current.commit()
+    except BaseException:
+        current.rollback()
+        raise
 
 
 def database_url(url: str) -> str:

@@ -39,6 +39,10 @@ class NotFound(DomainError):
     detail = "There is no such record, or it is not yours."
 
 
+class NotSignedIn(DomainError):
+    detail = "Sign in first."
+
+
 class NotAllowed(DomainError):
     detail = "Your role does not allow this."
 
@@ -54,6 +58,14 @@ class Conflict(DomainError):
 class Busy(DomainError):
     detail = "Somebody else is changing this record. Try again in a moment."
     retry_after_seconds = 1
+
+
+class TooManyAttempts(DomainError):
+    detail = "Too many attempts. Wait a little."
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 60, **facts: Any) -> None:
+        self.retry_after_seconds = retry_after
+        super().__init__(detail, retry_after=retry_after, **facts)
 
 
 class ProviderFailed(DomainError):

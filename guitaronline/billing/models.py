@@ -76,6 +76,8 @@ class Package(Timestamps, Versioned, Base):
         CheckConstraint("lessons_total = available + reserved + consumed + expired + revoked", name="buckets_add_up"),
         CheckConstraint("available >= 0 AND reserved >= 0 AND consumed >= 0 AND expired >= 0 AND revoked >= 0", name="buckets_not_negative"),
         CheckConstraint("lessons_total BETWEEN 0 AND 1000", name="lessons_plausible"),
+        CheckConstraint("lessons_ordered BETWEEN 1 AND 1000", name="order_plausible"),
+        CheckConstraint("(status = 'pending') <= (lessons_ordered IS NOT NULL)", name="pending_is_ordered"),
         CheckConstraint("price_minor BETWEEN 0 AND 1000000000000", name="price_range"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_code"),
         CheckConstraint("(frozen_at IS NULL) = (frozen_reason IS NULL)", name="frozen_with_reason"),
@@ -117,7 +119,8 @@ class Package(Timestamps, Versioned, Base):
     is_trial: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     status: Mapped[PackageStatus] = mapped_column(choice(PackageStatus, "status_known"))
     lesson_minutes: Mapped[int | None]
-    lessons_total: Mapped[int]
+    lessons_ordered: Mapped[int | None]  # what a purchase will grant once it is paid
+    lessons_total: Mapped[int]  # 0 until granted
     available: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     reserved: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     consumed: Mapped[int] = mapped_column(default=0, server_default=text("0"))

@@ -64,6 +64,7 @@ def as_user(user: ServerUser, *, reach: list[Path], stop_signal: int = signal.SI
         f"--inh-caps={rights}",
         f"--ambient-caps={rights}",
         f"--bounding-set={rights}",
+        "--securebits=+no_setuid_fixup",  # else access(2), which PostgreSQL asks about its own programs, disregards the right
         "--no-new-privs",
         f"--pdeathsig={signal.Signals(stop_signal).name.removeprefix('SIG')}",  # a change of user clears an earlier one
     ]

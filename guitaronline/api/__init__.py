@@ -1,0 +1,21 @@
+"""The JSON API, version 1. `init_api` is all that the app needs to know of it."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+
+def init_api(app: Flask) -> None:
+    """The app answers below /api/v1 and at /docs."""
+    from guitaronline.api import errors, json, limits, openapi, docs
+    from guitaronline.api.resources import RESOURCES
+    from guitaronline.extensions import csrf
+
+    app.json = json.StrictProvider(app)
+    errors.init_errors(app)
+    limits.init_limits(app)
+    api = openapi.init_openapi(app)
+    for resource in RESOURCES:
+        csrf.exempt(resource)  # cookies mean nothing here
+        api.register_blueprint(resource)
+    docs.init_docs(app)

@@ -1,0 +1,40 @@
+"""Who is calling: the bearer token, and nothing else. Cookies mean nothing here."""
+
+from __future__ import annotations
+
+import re
+
+from flask import g, request
+
+from guitaronline.actor import ANONYMOUS, Actor
+from guitaronline.errors import NotSignedIn
+from guitaronline.identity import tokens
+
+BEARER = re.compile(r"bearer +([A-Za-z0-9_-]{1,200})", re.ASCII | re.IGNORECASE)
+
+
+class InvalidToken(NotSignedIn):
+    detail = "The access token is not valid, or its time is over. Refresh it or sign in again."
+
+
+class SignInRequired(NotSignedIn):
+    detail = "Send an access token: Authorization: Bearer …"
+
+
+def signed_in() -> tokens.Signed:
+    """The person whose token came with the request. One SQL statement. Raises NotSignedIn."""
+    given = request.headers.get("Authorization")
+    if not given:
+        raise SignInRequired()
+    token = BEARER.fullmatch(given)
+    found = tokens.actor_of_token(token[1]) if token else None
+    if found is None:
+        raise InvalidToken()
+    g.signed = found
+    return found
+
+
+def caller() -> Actor:
+    """Who was found to be calling this request; a stranger before `signed_in` was asked."""
+    found: tokens.Signed | None = g.get("signed")
+    return found.actor if found else ANONYMOUS

@@ -1,0 +1,241 @@
+"""One endpoint, always the same way: token → actor → may this role? → input → one command or query → answer.
+
+A resource file declares what an endpoint takes and gives; this file does it, and `openapi.py` tells it to the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flask import Response, request
+from flask_smorest import Blueprint
+from marshmallow import Schema, ValidationError
+from marshmallow.fields import Field
+
+from guitaronline import unit_of_work
+from guitaronline.actor import ANONYMOUS, Actor, Role
+from guitaronline.api import auth, etag, json, limits, openapi, pagination
+from guitaronline.api.errors import InvalidRequest, UnsupportedMediaType
+from guitaronline.api.fields import Input, reasons
+from guitaronline.api.idempotency import claim_of
+from guitaronline.errors import DomainError, NotAllowed, Reason
+from guitaronline.identity import access
+
+MAX_BODY_BYTES = 1_000_000
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who may call an endpoint at all; whether a record is theirs is the command's or query's question."""
+
+    words: str
+    admits: Callable[[Actor], bool]
+    signed_in: bool = True
+
+
+PUBLIC = Who("anybody", lambda actor: True, signed_in=False)
+SIGNED_IN = Who("everybody signed in", lambda actor: True)
+
+
+def may(permission: access.Permission) -> Who:
+    def reached(actor: Actor) -> bool:
+        return access.scope(actor, permission) is not access.Scope.NO
+
+    roles = ", ".join(f"{role} ({reach.name.lower()})" for role, reach in access.TABLE[permission].items() if reach)
+    return Who(roles, reached)
+
+
+def only(*roles: Role) -> Who:
+    return Who(", ".join(roles), lambda actor: actor.role in roles)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with success: its number, its documented shape, and the function that makes it from a result."""
+
+    status: int
+    schema: type[Schema] | str | None = None  # a class, or the name of a plain JSON type
+    to_json: Callable[[Any], Any] | None = None
+    of: type = object  # results of this class are answered so
+    words: str = ""
+
+    def render(self, result: Any) -> str:
+        return json.dumps(self.to_json(result)) if self.to_json else ""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    view: Callable[..., Any]
+    method: str
+    who: Who
+    answers: tuple[Answer, ...]
+    body: Schema | None = None
+    query: Schema = field(default_factory=Input)
+    asks: bool = False  # the view takes parameters of the query string
+    order: pagination.Order | None = None  # of a list
+    refuses: tuple[type[DomainError], ...] = ()
+    edits: str | None = None  # the path parameter (or "me") whose record If-Match is about
+    tagged: bool = False  # its answer carries an ETag
+    keyed: bool = False  # it takes an Idempotency-Key
+    limit: str | None = None  # counted against a limit of its own, besides
+
+    def __call__(self, **path: Any) -> Response:
+        actor = self.admitted()
+        given: dict[str, Any] = dict(path)
+        query = read_query(self.query)
+        if self.order is not None:
+            given["page"] = pagination.page_of(query, self.order)
+        if self.asks:
+            given["query"] = query
+        body = read_body(self.body) if self.body is not None else {}
+        if self.body is not None and self.body.fields:
+            given["body"] = self.loaded(body)
+        try:
+            with _asked(replace(unit_of_work.request.get(), claim=self.claim(actor, body), expected=self.expected(actor, path))):
+                result = self.view(actor, **given)
+        except unit_of_work.AlreadyAnswered as before:
+            return Response(before.answer, before.status, {"Idempotency-Replayed": "true"}, content_type=JSON)
+        return self.answer(result, given.get("page"))
+
+    def admitted(self) -> Actor:
+        """The caller, counted against the limits. Raises NotSignedIn, NotAllowed, TooManyRequests."""
+        if not self.who.signed_in:
+            limits.count(self.limit)
+            return ANONYMOUS
+        try:
+            actor = auth.signed_in().actor
+        finally:
+            limits.count(self.limit)  # a bad token is counted too, on its address
+        if not self.who.admits(actor):
+            raise NotAllowed()
+        return actor
+
+    def loaded(self, body: Any) -> dict[str, Any]:
+        assert self.body is not None
+        return _loaded(self.body, body)
+
+    def claim(self, actor: Actor, body: Any) -> unit_of_work.Claim | None:
+        return claim_of(actor, body, self.render) if self.keyed else None
+
+    def expected(self, actor: Actor, path: dict[str, Any]) -> tuple[Any, int] | None:
+        return etag.expected(path.get(self.edits, actor.id)) if self.edits else None
+
+    def render(self, result: Any) -> tuple[int, str]:
+        found = next(each for each in self.answers if isinstance(result, each.of))
+        return found.status, found.render(result)
+
+    def answer(self, result: Any, page: pagination.Page | None) -> Response:
+        if page is not None and self.order is not None:
+            rows, following = pagination.cut(result, page, self.order)
+            to_json = self.answers[0].to_json
+            assert to_json is not None
+            return Response(json.dumps({"items": [to_json(row) for row in rows], "next_cursor": following}), 200, content_type=JSON)
+        status, text = self.render(result)
+        said = Response(text, status, content_type=JSON) if text else Response(status=status)
+        if self.tagged:
+            said.headers["ETag"] = etag.etag_of(result)
+        return said
+
+
+class Resource(Blueprint):  # type: ignore[misc]
+    """The endpoints of one file: `/api/v1/<name>/…`."""
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, __name__, url_prefix=f"/api/v1/{name}", description=description)
+        self.declared: list[Endpoint] = []
+
+    def endpoint(
+        self,
+        method: str,
+        rule: str,
+        *answers: Answer,
+        who: Who,
+        body: type[Schema] | None = None,
+        query: dict[str, Field[Any]] | None = None,
+        order: pagination.Order | None = None,
+        **facts: Any,
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare `view(actor, …path, body=…, query=…, page=…)` as an endpoint."""
+        fields = {**(query or {}), **(pagination.PAGE_FIELDS if order else {})}
+        asked = body or (Input if method != "GET" else None)
+
+        def declare(view: Callable[..., Any]) -> Callable[..., Any]:
+            made = Endpoint(
+                view,
+                method,
+                who,
+                answers,
+                body=asked() if asked else None,
+                query=Input.from_dict(fields, name=f"{self.name}_{view.__name__}_query")(),
+                asks=bool(query),
+                order=order,
+                **facts,
+            )
+            self.declared.append(made)
+
+            def run(**path: Any) -> Response:
+                return made(**path)
+
+            run.__name__, run.__doc__ = view.__name__, view.__doc__
+            run.provide_automatic_options = False  # type: ignore[attr-defined]
+            run = self.doc(**openapi.operation(made, has_path="<" in rule))(run)
+            self.route(rule, methods=[method], endpoint=view.__name__)(run)
+            return view
+
+        return declare
+
+    def listing(
+        self, rule: str, schema: type[Schema], to_json: Callable[[Any], Any], *, order: pagination.Order, **facts: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare `view(actor, …, page, query)`, which returns `page.rows` rows after `page.after`, as a list."""
+        return self.endpoint("GET", rule, Answer(200, schema, to_json), order=order, **facts)
+
+
+def read_body(schema: Schema) -> Any:
+    """The JSON value of the body; an empty body is an empty object where nothing is required."""
+    request.max_content_length = MAX_BODY_BYTES
+    raw = request.get_data(cache=False)
+    if not raw and not any(each.required for each in schema.fields.values()):
+        return {}
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if request.mimetype != JSON or charset not in ("utf-8", "utf8") or encoding != "identity":
+        raise UnsupportedMediaType()
+    return json.loads(raw)
+
+
+def read_query(schema: Schema) -> dict[str, Any]:
+    given = request.args.to_dict(flat=False)
+    if twice := [name for name, values in given.items() if len(values) > 1]:
+        raise InvalidRequest(reasons=[Reason("duplicate_key", "This stands twice.", pointer=f"/{name}") for name in twice])
+    return _loaded(schema, {name: values[0] for name, values in given.items()})
+
+
+def _loaded(schema: Schema, given: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = schema.load(given)
+    except ValidationError as error:
+        raise InvalidRequest(reasons=reasons(error.messages)) from None
+    return found
+
+
+@dataclass
+class _asked:  # noqa: N801  # reads as a phrase: with _asked(…)
+    """The unit of work knows, for a while, what was asked."""
+
+    facts: unit_of_work.Request
+    before: Any = field(default=None, init=False)
+
+    def __enter__(self) -> None:
+        self.before = unit_of_work.request.set(self.facts)
+
+    def __exit__(self, *_: object) -> None:
+        unit_of_work.request.reset(self.before)
+
+
+def rows_of(found: Sequence[Any], page: pagination.Page) -> Sequence[Any]:
+    """For queries that know no offset: what is left of `found` after the rows to skip."""
+    return found[page.offset :]

@@ -1,0 +1,107 @@
+"""/identity: registering, signing in and out, one's own profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+
+from guitaronline.actor import ANONYMOUS, Actor
+from guitaronline.api.endpoint import PUBLIC, SIGNED_IN, Answer, Resource
+from guitaronline.api.limits import address
+from guitaronline.api.schemas.identity import (
+    Login,
+    PasswordChange,
+    Refresh,
+    Registration,
+    Tokens,
+    UserEdit,
+    UserOut,
+    tokens_json,
+    user_json,
+)
+from guitaronline.db import session
+from guitaronline.errors import TooManyAttempts
+from guitaronline.identity import service, tokens
+from guitaronline.identity.models import User
+
+resource = Resource("identity", "Who you are")
+
+
+@resource.endpoint(
+    "POST",
+    "/auth/register",
+    Answer(201, UserOut, user_json),
+    who=PUBLIC,
+    body=Registration,
+    limit="register",
+    refuses=(service.EmailTaken,),
+)
+def register(actor: Actor, body: dict[str, Any]) -> User:
+    """Register as a student"""
+    body.pop("role", None)
+    return service.register_student(ANONYMOUS, **body)
+
+
+@resource.endpoint(
+    "POST",
+    "/auth/login",
+    Answer(200, Tokens, tokens_json),
+    who=PUBLIC,
+    body=Login,
+    limit="login",
+    refuses=(service.InvalidCredentials, service.OtpRequired, TooManyAttempts),
+)
+def login(actor: Actor, body: dict[str, Any]) -> tokens.TokenPair:
+    """Sign in: a pair of tokens for this device"""
+    return tokens.login(
+        body["email"], body["password"], otp=body.get("otp"), device_label=body.get("device_label"), address=address()
+    )
+
+
+@resource.endpoint(
+    "POST",
+    "/auth/refresh",
+    Answer(200, Tokens, tokens_json),
+    who=PUBLIC,
+    body=Refresh,
+    refuses=(tokens.InvalidRefreshToken,),
+)
+def refresh(actor: Actor, body: dict[str, Any]) -> tokens.TokenPair:
+    """A new pair of tokens for a refresh token; each is good once"""
+    return tokens.refresh(body["refresh_token"])
+
+
+@resource.endpoint("POST", "/auth/logout", Answer(204, words="This device is signed out"), who=SIGNED_IN)
+def logout(actor: Actor) -> None:
+    """Sign this device out"""
+    tokens.logout(actor, g.signed.family_id)
+
+
+@resource.endpoint("GET", "/users/me", Answer(200, UserOut, user_json), who=SIGNED_IN, tagged=True)
+def me(actor: Actor) -> User | None:
+    """Oneself"""
+    return session().get(User, actor.id)
+
+
+@resource.endpoint(
+    "PATCH", "/users/me", Answer(200, UserOut, user_json), who=SIGNED_IN, body=UserEdit, tagged=True, edits="me"
+)
+def edit_me(actor: Actor, body: dict[str, Any]) -> User:
+    """Change one's name or time zone"""
+    assert actor.id is not None
+    return service.edit_person(actor, actor.id, changes=body)
+
+
+@resource.endpoint(
+    "POST",
+    "/users/me/password",
+    Answer(204, words="The password is changed"),
+    who=SIGNED_IN,
+    body=PasswordChange,
+    limit="login",
+    refuses=(service.InvalidCredentials,),
+)
+def change_password(actor: Actor, body: dict[str, Any]) -> None:
+    """Change one's password"""
+    service.change_password(actor, old=body["current_password"], new=body["new_password"])

@@ -1,0 +1,201 @@
+"""What is on sale, what students have, and what was paid. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, text
+from sqlalchemy.orm import Session
+
+from guitaronline.billing.models import (
+    Approval,
+    ApprovalStatus,
+    CreditEntry,
+    Package,
+    PackageStatus,
+    Payment,
+    PaymentStatus,
+    PaymentTransition,
+    Plan,
+    PlanPrice,
+    Refund,
+    RefundStatus,
+)
+
+COMMITTED = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A plan with the price it has now."""
+
+    plan: Plan
+    price: PlanPrice
+
+
+@dataclass(frozen=True)
+class LiveBooking:
+    """A booking that a package still has to serve."""
+
+    id: UUID
+    reference: str
+    status: str
+    start_at: datetime
+
+
+def plans_on_sale(session: Session, *, limit: int = 100) -> list[Offer]:
+    """Active plans with their newest price, by name."""
+    return [each for each in all_plans(session, limit=limit) if each.plan.is_active]
+
+
+def all_plans(session: Session, *, limit: int = 500) -> list[Offer]:
+    newest = (
+        select(PlanPrice.plan_id, func.max(PlanPrice.revision).label("revision")).group_by(PlanPrice.plan_id).subquery()
+    )
+    query = (
+        select(Plan, PlanPrice)
+        .join(newest, newest.c.plan_id == Plan.id)
+        .join(PlanPrice, (PlanPrice.plan_id == Plan.id) & (PlanPrice.revision == newest.c.revision))
+        .order_by(Plan.name)
+        .limit(limit)
+    )
+    return [Offer(plan, price) for plan, price in session.execute(query)]
+
+
+def price_of(session: Session, plan_id: UUID) -> PlanPrice | None:
+    """The newest price version of the plan."""
+    query = select(PlanPrice).where(PlanPrice.plan_id == plan_id).order_by(PlanPrice.revision.desc()).limit(1)
+    return session.scalars(query).one_or_none()
+
+
+def fitting_package_ids(
+    session: Session, student_id: UUID, *, minutes: int, lesson_start: datetime, now: datetime, limit: int = 20
+) -> list[UUID]:
+    """Packages with which such a lesson can be held, earliest expiry first, those without one last, then by id.
+
+    The same rule as `rules.package_problems`, which looks again under the lock. Index: ix_packages_student."""
+    query = (
+        select(Package.id)
+        .where(
+            Package.student_id == student_id,
+            Package.status == PackageStatus.ACTIVE,
+            Package.available > 0,
+            Package.frozen_at.is_(None),
+            or_(Package.lesson_minutes.is_(None), Package.lesson_minutes == minutes),
+            or_(Package.expires_at.is_(None), (Package.expires_at > now) & (Package.expires_at >= lesson_start)),
+        )
+        .order_by(Package.expires_at.asc().nulls_last(), Package.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def packages_of_student(
+    session: Session, student_id: UUID, *, after: UUID | None = None, offset: int = 0, limit: int = 20
+) -> list[Package]:
+    """Newest first; `after` is the id of the last one seen."""
+    query = select(Package).where(Package.student_id == student_id).order_by(Package.id.desc())
+    if after is not None:
+        query = query.where(Package.id < after)
+    return list(session.scalars(query.offset(offset).limit(limit)))
+
+
+def entries_of(
+    session: Session, package_id: UUID, *, after: int | None = None, offset: int = 0, limit: int = 20
+) -> list[CreditEntry]:
+    """The ledger of the package, newest first; `after` is the sequence of the last one seen. Index: ix_credit_entries_package."""
+    query = select(CreditEntry).where(CreditEntry.package_id == package_id).order_by(CreditEntry.sequence.desc())
+    if after is not None:
+        query = query.where(CreditEntry.sequence < after)
+    return list(session.scalars(query.offset(offset).limit(limit)))
+
+
+def payments_of_student(
+    session: Session, student_id: UUID, *, after: UUID | None = None, offset: int = 0, limit: int = 20
+) -> list[Payment]:
+    """Newest first; `after` is the id of the last one seen. Index: ix_payments_student."""
+    query = select(Payment).where(Payment.student_id == student_id).order_by(Payment.id.desc())
+    if after is not None:
+        query = query.where(Payment.id < after)
+    return list(session.scalars(query.offset(offset).limit(limit)))
+
+
+def transitions_of(session: Session, payment_id: UUID) -> list[PaymentTransition]:
+    """The payment's history, oldest first; it has a handful of rows."""
+    query = select(PaymentTransition).where(PaymentTransition.payment_id == payment_id)
+    return list(session.scalars(query.order_by(PaymentTransition.sequence)))
+
+
+def refunds_of(
+    session: Session, payment_id: UUID, *, after: UUID | None = None, offset: int = 0, limit: int = 20
+) -> list[Refund]:
+    """Newest first; `after` is the id of the last one seen. Index: ix_refunds_payment_id."""
+    query = select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id.desc())
+    if after is not None:
+        query = query.where(Refund.id < after)
+    return list(session.scalars(query.offset(offset).limit(limit)))
+
+
+def approvals_waiting(session: Session, *, limit: int = 100) -> list[Approval]:
+    """Oldest first."""
+    query = select(Approval).where(Approval.status == ApprovalStatus.PENDING).order_by(Approval.id).limit(limit)
+    return list(session.scalars(query))
+
+
+def refunds_sum(session: Session, payment_id: UUID, *statuses: RefundStatus) -> int:
+    """Minor units of the payment's refunds in these states."""
+    query = select(func.coalesce(func.sum(Refund.amount_minor), 0))
+    return int(session.scalars(query.where(Refund.payment_id == payment_id, Refund.status.in_(statuses))).one())
+
+
+def lessons_revoked(session: Session, payment_id: UUID) -> int:
+    """Lessons that refunds of the payment took, failed and canceled ones aside."""
+    query = select(func.coalesce(func.sum(Refund.lessons_revoked), 0))
+    return int(session.scalars(query.where(Refund.payment_id == payment_id, Refund.status.in_(COMMITTED))).one())
+
+
+def paid_by_others(session: Session, payment: Payment) -> int:
+    """Minor units that other payments of the same package and currency brought and that did not go back."""
+    gone = (
+        select(func.coalesce(func.sum(Refund.amount_minor), 0))
+        .where(Refund.payment_id == Payment.id, Refund.status.in_(COMMITTED))
+        .correlate(Payment)
+        .scalar_subquery()
+    )
+    query = select(func.coalesce(func.sum(Payment.amount_minor - gone), 0)).where(
+        Payment.package_id == payment.package_id,
+        Payment.id != payment.id,
+        Payment.currency == payment.currency,
+        Payment.status.in_((PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED)),
+    )
+    return int(session.scalars(query).one())
+
+
+# Bookings and lessons stand above billing, so their models cannot be imported here. What money has to know about them
+# is read by these two statements, as text, and by nothing else.
+
+DELIVERED = text("""
+    SELECT count(*) FROM bookings b JOIN lessons l ON l.booking_id = b.id
+     WHERE b.package_id = :package_id AND NOT l.is_returned
+       AND (l.status = 'completed'
+            OR (l.status = 'no_show' AND l.no_show_side = 'student')
+            OR (l.status = 'canceled' AND b.refund_returned IS FALSE))
+""")
+LIVE_BOOKINGS = text("""
+    SELECT id, reference, status, start_at FROM bookings
+     WHERE package_id = :package_id AND (status = 'hold' OR (status = 'confirmed' AND start_at > :now))
+     ORDER BY start_at, id LIMIT :limit
+""")
+
+
+def delivered_lessons(session: Session, package_id: UUID) -> int:
+    """Consumed lessons that are no longer owed: given, missed by the student, or canceled too late."""
+    return int(session.execute(DELIVERED, {"package_id": package_id}).scalar_one())
+
+
+def live_bookings(session: Session, package_id: UUID, *, now: datetime, limit: int = 50) -> list[LiveBooking]:
+    """Holds, lapsed ones too, and confirmed bookings still to come, soonest first."""
+    rows = session.execute(LIVE_BOOKINGS, {"package_id": package_id, "now": now, "limit": limit})
+    return [LiveBooking(*row) for row in rows]

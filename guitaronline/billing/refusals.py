@@ -1,0 +1,142 @@
+"""What billing says no with. Each name is the `code` that clients see; constraints speak through the same names."""
+
+from __future__ import annotations
+
+from guitaronline.errors import Busy, Conflict, Invalid, NotAllowed
+from guitaronline.unit_of_work import constraint_errors
+
+# Packages and lessons
+
+
+class NoLessonsLeft(Conflict):
+    detail = "The package has no lesson left for this."
+
+
+class AlreadyCounted(Conflict):
+    detail = "This has been counted in the ledger already."
+
+
+class PackageNotActive(Conflict):
+    detail = "The package is not active."
+
+
+class PackageExpired(Conflict):
+    detail = "The package has expired."
+
+
+class PackageFrozen(Conflict):
+    detail = "The package is frozen."
+
+
+class PackageInUse(Conflict):
+    detail = "Lessons of the package are reserved by bookings. Decide those first."
+
+
+class PackageRevoked(Conflict):
+    detail = "The package was revoked: record the money for another package, or give it back."
+
+
+class NothingToReinstate(Conflict):
+    detail = "The package has no expired lesson. Grant a package instead."
+
+
+class AdjustmentTooLarge(Invalid):
+    detail = "That many lessons cannot be moved within this package. For more lessons, grant a package."
+
+
+class TrialUsed(Conflict):
+    detail = "This person has had a trial."
+
+
+class InvalidPackage(Invalid):
+    detail = "The package cannot be made like this."
+
+
+class NotAStudent(Invalid):
+    detail = "Packages belong to students."
+
+
+class StudentInactive(Conflict):
+    detail = "The student is deactivated. Reactivate them first."
+
+
+class ReasonRequired(Invalid):
+    detail = "Say why: the reason is kept with the change."
+
+
+# Plans
+
+
+class InvalidPlan(Invalid):
+    detail = "The plan cannot be made like this."
+
+
+class PlanNameTaken(Conflict):
+    detail = "There is a plan of that name."
+
+
+class PlanNotOnSale(Conflict):
+    detail = "The plan is not on sale."
+
+
+# Payments, refunds, approvals
+
+
+class InvalidPayment(Invalid):
+    detail = "The payment cannot be recorded like this."
+
+
+class DuplicateReference(Conflict):
+    detail = "There is a payment with this external reference."
+
+
+class EvidenceMissing(Invalid):
+    detail = "Say how it is known that the money came."
+
+
+class PaymentNotSucceeded(Conflict):
+    detail = "Only money that came can be given back."
+
+
+class RefundExceedsPayment(Invalid):
+    detail = "Refunds cannot exceed the payment."
+
+
+class NothingToRefund(Conflict):
+    detail = "Nothing of this payment is left to refund."
+
+
+class RefundPending(Conflict):
+    detail = "A refund of this payment is still on its way. Settle it first."
+
+
+class ApproverIsRequester(NotAllowed):
+    detail = "What you asked for is decided by somebody else."
+
+
+class ApprovalAlreadyPending(Conflict):
+    detail = "Something else asked for on this payment still waits for its approval."
+
+
+class ApprovalOutdated(Conflict):
+    detail = "The payment changed after this was asked for. Reject it and ask again."
+
+
+class ApprovalDecided(Conflict):
+    detail = "This was decided already."
+
+
+constraint_errors.update(
+    {
+        "uq_credit_entries_op_key": AlreadyCounted,
+        "ix_credit_entries_package": Busy,
+        "ck_packages_buckets_not_negative": NoLessonsLeft,
+        "uq_plans_name": PlanNameTaken,
+        "uq_plan_prices_revision": Busy,
+        "uq_payments_external_reference": DuplicateReference,
+        "uq_payment_transitions_cause": AlreadyCounted,
+        "uq_payment_transitions_sequence": Busy,
+        "uq_approvals_pending": ApprovalAlreadyPending,
+        "ck_approvals_four_eyes": ApproverIsRequester,
+    }
+)

@@ -1,0 +1,139 @@
+"""Is it really them? E-mail address, password and second factor, for every door alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import pyotp
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from guitaronline import clock, policy
+from guitaronline.actor import STAFF_ROLES, Actor, Role
+from guitaronline.db import technical_transaction
+from guitaronline.errors import Busy, DomainError
+from guitaronline.identity import passwords, throttle
+from guitaronline.identity.emails import email_key
+from guitaronline.identity.models import User
+from guitaronline.identity.refusals import InvalidCredentials, OtpInvalid, OtpRequired, TooManyAttempts, TotpNotSetUp
+from guitaronline.unit_of_work import DEADLOCK, LOCK_TIMEOUT
+
+T = TypeVar("T")
+DRIFT_STEPS = 1  # a clock may be 30 s wrong
+
+
+class Person(NamedTuple):
+    """What was read of the person before the password was compared."""
+
+    id: UUID
+    role: Role
+    is_active: bool
+    password_hash: str | None
+    totp_secret: str | None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.id, self.role)
+
+
+COLUMNS = (User.id, User.role, User.is_active, User.password_hash, User.totp_secret)
+
+
+def sign_in(
+    email: str, password: str, *, otp: str | None, address: str | None, opened: Callable[[Session, Person, datetime], T | DomainError]
+) -> T:
+    """What `opened` makes for the person, once it is certain that it is them.
+
+    1. wait for one's turn with this account from this address, and refuse when it failed too often;
+    2. compare the password (the same time for an account that does not exist), then the second factor;
+    3. look again under a share lock: who was deactivated meanwhile, or got another password, does not come in.
+    A failure is counted and committed before the answer. Raises InvalidCredentials, OtpRequired, OtpInvalid,
+    TotpNotSetUp, TooManyAttempts, Busy."""
+    key = email_key(email)
+    attempt = throttle.Attempt.of(key or email, address)
+    with short_transaction() as session:
+        now = clock.read(session)
+        person = _person(session, User.email_key == key) if key is not None else None
+        refusal = _refusal(session, attempt, person, password, otp, now)
+        answer = refusal or opened(session, person, now)  # type: ignore[arg-type]  # no refusal: there is a person
+    if isinstance(answer, DomainError):
+        raise answer
+    return answer
+
+
+def confirm_password(user_id: UUID, password: str, *, address: str | None) -> str:
+    """The stored hash of the person, when this is their password. Raises InvalidCredentials, TooManyAttempts."""
+    attempt = throttle.Attempt.of(str(user_id), address)
+    with short_transaction() as session:
+        now = clock.read(session)
+        person = _person(session, User.id == user_id)
+        refusal = _wrong_password(session, attempt, person, password, now)
+    if refusal is not None:
+        raise refusal
+    assert person is not None
+    assert person.password_hash is not None
+    return person.password_hash
+
+
+@contextmanager
+def short_transaction() -> Iterator[Session]:
+    """A technical transaction in which waiting too long for a lock is `Busy`."""
+    try:
+        with technical_transaction() as session:
+            yield session
+    except DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) in (LOCK_TIMEOUT, DEADLOCK):
+            raise Busy() from error
+        raise
+
+
+def _refusal(
+    session: Session, attempt: throttle.Attempt, person: Person | None, password: str, otp: str | None, now: datetime
+) -> DomainError | None:
+    wrong = _wrong_password(session, attempt, person, password, now)
+    if wrong is not None:
+        return wrong
+    assert person is not None
+    missing = _second_factor(person, otp, now)
+    if isinstance(missing, OtpInvalid):
+        throttle.count(session, attempt, now)
+    if missing is not None:
+        return missing
+    if _person(session, User.id == person.id, share=True) != person:
+        return InvalidCredentials()
+    throttle.forgive(session, attempt)
+    return None
+
+
+def _wrong_password(
+    session: Session, attempt: throttle.Attempt, person: Person | None, password: str, now: datetime
+) -> DomainError | None:
+    throttle.take_turn(session, attempt)
+    wait = throttle.seconds_to_wait(session, attempt, now)
+    if wait:
+        return TooManyAttempts(retry_after=wait)
+    if not passwords.fits(person.password_hash if person else None, password) or person is None or not person.is_active:
+        throttle.count(session, attempt, now)
+        return InvalidCredentials()
+    return None
+
+
+def _second_factor(person: Person, otp: str | None, now: datetime) -> DomainError | None:
+    if person.role not in STAFF_ROLES:
+        return None
+    if person.totp_secret is None:
+        return TotpNotSetUp() if policy.current().STAFF_TOTP == "required" else None
+    if not otp:
+        return OtpRequired()
+    return None if pyotp.TOTP(person.totp_secret).verify(otp, for_time=now, valid_window=DRIFT_STEPS) else OtpInvalid()
+
+
+def _person(session: Session, which: Any, *, share: bool = False) -> Person | None:
+    query = select(*COLUMNS).where(which)
+    row = session.execute(query.with_for_update(read=True) if share else query).one_or_none()
+    return Person(*row) if row else None

@@ -1,0 +1,88 @@
+"""Everything that identity says no with. `service.py` gives these on; doors take them from there."""
+
+from __future__ import annotations
+
+from guitaronline.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooManyAttempts
+from guitaronline.unit_of_work import constraint_errors
+
+__all__ = ["NotSignedIn", "TooManyAttempts"]
+
+
+class PersonInvalid(Invalid):
+    detail = "The person cannot be stored like this."
+
+
+class PasswordUnfit(Invalid):
+    detail = "This password cannot be used."
+
+
+class ReasonRequired(Invalid):
+    detail = "Say why: the reason is kept with the change."
+
+
+class EmailTaken(Conflict):
+    detail = "Somebody is registered with this e-mail address already."
+
+
+class PersonInactive(Conflict):
+    detail = "This person is deactivated. Reactivate them first."
+
+
+class OwnRole(NotAllowed):
+    detail = "Nobody changes their own role. Ask another admin."
+
+
+class LastAdmin(Conflict):
+    detail = "This is the last active admin. Make somebody else admin first."
+
+
+class NotAStudent(Conflict):
+    detail = "Only a student has guardians."
+
+
+class GuardianUnfit(Invalid):
+    detail = "This person cannot be the guardian."
+
+
+class AlreadyGuardian(Conflict):
+    detail = "This person is a guardian of the student already."
+
+
+class NoteInvalid(Invalid):
+    detail = "The note cannot be stored like this."
+
+
+class TaskInvalid(Invalid):
+    detail = "The task cannot be stored like this."
+
+
+class LinkInvalid(NotFound):
+    detail = "This link was used, is too old, or was replaced by a newer one. Ask the school for another."
+
+
+class InvalidCredentials(NotSignedIn):
+    detail = "E-mail address or password is wrong."
+
+
+class OtpRequired(NotSignedIn):
+    detail = "Send the code of your authenticator app as well."
+
+
+class OtpInvalid(NotSignedIn):
+    detail = "The code of the authenticator app is wrong or too old."
+
+
+class TotpNotSetUp(NotAllowed):
+    detail = "Staff sign in with an authenticator app here, and yours is not set up. Ask an admin to do it."
+
+
+class ConsoleNotForStudents(NotAllowed):
+    detail = "Students sign in with the app. This door is for teachers and staff."
+
+
+class RefreshTokenInvalid(NotSignedIn):
+    detail = "This refresh token is not valid any more. Sign in again."
+
+
+constraint_errors["uq_users_email_key"] = EmailTaken
+constraint_errors["uq_guardians_pair"] = AlreadyGuardian

@@ -1,0 +1,99 @@
+"""Failed sign-ins, counted in PostgreSQL: no other server has to be up for it.
+
+Nobody can lock another person out. What counts first is the pair of account and address: LOGIN_MAX_FAILURES within
+LOGIN_WINDOW_MINUTES, then that address has to wait for that account. One address may fail 20 times as often over all
+accounts. When an account has failed 20 times as often over all addresses, every address has 3 tries left for it
+instead of LOGIN_MAX_FAILURES: still enough for its owner at any address that the attacker does not use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import AddressValueError, IPv6Address
+from math import ceil
+
+from sqlalchemy import delete, text
+from sqlalchemy.orm import Session
+
+from guitaronline import policy
+from guitaronline.db import new_id
+from guitaronline.identity.models import FailedLogin
+
+SOFT_FACTOR = 20  # a school class behind one address mistypes; a script does more
+TRIES_UNDER_ATTACK = 3
+
+NTH_NEWEST = text(
+    "SELECT"
+    " (SELECT at FROM failed_logins WHERE account_digest = :account AND address_digest = :address AND at > :since"
+    "   ORDER BY at DESC OFFSET :limit - 1 LIMIT 1) AS pair,"
+    " (SELECT at FROM failed_logins WHERE account_digest = :account AND address_digest = :address AND at > :since"
+    "   ORDER BY at DESC OFFSET :few - 1 LIMIT 1) AS few,"
+    " (SELECT at FROM failed_logins WHERE account_digest = :account AND at > :since ORDER BY at DESC OFFSET :soft - 1 LIMIT 1) AS account,"
+    " (SELECT at FROM failed_logins WHERE address_digest = :address AND at > :since ORDER BY at DESC OFFSET :soft - 1 LIMIT 1) AS address"
+)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Which account is tried from where, as keyed digests: the table tells nobody who mistyped."""
+
+    account: bytes
+    address: bytes
+
+    @classmethod
+    def of(cls, account: str, address: str | None) -> Attempt:
+        return cls(_digest("account", account), _digest("address", _network(address)))
+
+
+def take_turn(session: Session, attempt: Attempt) -> None:
+    """Until this transaction ends nobody else tries this pair, so that many at once do not get more tries."""
+    number = int.from_bytes(hashlib.sha256(attempt.account + attempt.address).digest()[:8], signed=True)
+    session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def seconds_to_wait(session: Session, attempt: Attempt, now: datetime) -> int:
+    """0 when the attempt may be made."""
+    settings = policy.current()
+    window = timedelta(minutes=settings.LOGIN_WINDOW_MINUTES)
+    limit = settings.LOGIN_MAX_FAILURES
+    row = session.execute(
+        NTH_NEWEST,
+        {
+            "account": attempt.account,
+            "address": attempt.address,
+            "since": now - window,
+            "limit": limit,
+            "few": min(TRIES_UNDER_ATTACK, limit),
+            "soft": limit * SOFT_FACTOR,
+        },
+    ).one()
+    full = [at for at in (row.pair, row.address) if at is not None]
+    if row.account is not None and row.few is not None:
+        full.append(min(row.account, row.few))
+    return max((ceil((at + window - now).total_seconds()) for at in full), default=0)
+
+
+def count(session: Session, attempt: Attempt, now: datetime) -> None:
+    session.add(FailedLogin(id=new_id(), account_digest=attempt.account, address_digest=attempt.address, at=now))
+
+
+def forgive(session: Session, attempt: Attempt) -> None:
+    """The right password from this address makes its earlier slips for this account void."""
+    session.execute(delete(FailedLogin).where(FailedLogin.account_digest == attempt.account, FailedLogin.address_digest == attempt.address))
+
+
+def _digest(kind: str, value: str) -> bytes:
+    key = policy.current().SECRET_KEY.encode()
+    return hmac.digest(key, f"{kind}:{value}".encode("utf-8", "surrogatepass"), "sha256")
+
+
+def _network(address: str | None) -> str:
+    """Who has one IPv6 address has 2^64 of them: its network counts."""
+    try:
+        whole = IPv6Address(address or "")
+    except AddressValueError:
+        return address or "unknown"
+    return str(whole.ipv4_mapped or int(whole) >> 64)

@@ -1,0 +1,156 @@
+"""Slots are made, one by one or many at once, and unblocked. Blocking and withdrawing ask about bookings: `booking/slots.py`."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from guitaronline.actor import Actor
+from guitaronline.errors import Conflict, Invalid, Reason
+from guitaronline.identity import access
+from guitaronline.identity.access import Permission
+from guitaronline.scheduling import queries, rules
+from guitaronline.scheduling.models import Slot, SlotStatus
+from guitaronline.scheduling.rules import Planned, Skipped, Window
+from guitaronline.teachers.service import require_active_teacher
+from guitaronline.unit_of_work import Work, command, constraint_errors
+
+
+class SlotInvalid(Invalid):
+    detail = "These times cannot be a slot."
+
+
+class WindowInvalid(Invalid):
+    detail = "These days and times cannot be cut into slots."
+
+
+class SlotOverlap(Conflict):
+    detail = "The teacher has another slot at this time."
+
+
+constraint_errors["slots_no_teacher_overlap"] = SlotOverlap
+
+
+@dataclass(frozen=True)
+class SlotsMade:
+    made: list[Slot]
+    skipped: list[Skipped]
+
+
+@command("slot.create", creates="availability_slots")
+def create_slot(work: Work, *, teacher_id: UUID, start_at: datetime, end_at: datetime) -> Slot:
+    """The teacher has an open slot at that time.
+
+    Locks the teacher. Raises SlotInvalid with every reason, SlotOverlap, NotATeacher, TeacherNotActive."""
+    return make_slot(work, teacher_id=teacher_id, start_at=start_at, end_at=end_at, slot_id=work.record_id)
+
+
+def make_slot(
+    work: Work, *, teacher_id: UUID, start_at: datetime, end_at: datetime, slot_id: UUID | None = None
+) -> Slot:
+    """A step: the same inside somebody's transaction (a booking by phone makes its slot). The actor's right is asked for."""
+    access.require(work.actor, Permission.MANAGE_SLOTS, own=work.actor.id == teacher_id)
+    problems = rules.slot_problems(start_at, end_at, work.now)
+    if problems:
+        raise SlotInvalid(reasons=problems)
+    require_active_teacher(work, teacher_id)
+    for other in queries.standing_slots(work.session, teacher_id, start=start_at, end=end_at):
+        raise SlotOverlap(
+            slot_id=str(other.id), reference=other.reference, start_at=other.start_at, end_at=other.end_at
+        )
+    return _make(work, teacher_id, start_at, end_at, slot_id)
+
+
+def create_slots(
+    actor: Actor,
+    *,
+    teacher_id: UUID,
+    first_day: date,
+    last_day: date,
+    weekdays: set[int] | frozenset[int] | list[int],
+    start_local: time,
+    end_local: time,
+    lesson_minutes: int,
+    buffer_minutes: int = 0,
+) -> SlotsMade:
+    """The window, on its weekdays within these days of the teacher's calendar, is cut into open slots, all or none.
+
+    Places that do not exist, have passed or overlap another slot are skipped and reported. At most 1,000 slots and 366
+    days. Raises WindowInvalid with every reason, NotATeacher, TeacherNotActive."""
+    window = Window(frozenset(weekdays), start_local, end_local, lesson_minutes, buffer_minutes)
+    return _create_slots(actor, teacher_id, window=window, first_day=first_day, last_day=last_day)
+
+
+@command("slot.create_many", on="users")
+def _create_slots(work: Work, teacher_id: UUID, *, window: Window, first_day: date, last_day: date) -> SlotsMade:
+    access.require(work.actor, Permission.MANAGE_SLOTS, own=work.actor.id == teacher_id)
+    problems = rules.window_problems(window, first_day, last_day)
+    if problems:
+        raise WindowInvalid(reasons=problems)
+    teacher = require_active_teacher(work, teacher_id)  # its lock keeps other makers of slots of this teacher waiting
+    planned, skipped = rules.cut(window, first_day, last_day, ZoneInfo(teacher.timezone))
+    if len(planned) > rules.BULK_SLOTS_MAX:
+        raise WindowInvalid(reasons=[_too_many(len(planned))])
+    free, taken = _free_places(work, teacher_id, planned)
+    made = [_make(work, teacher_id, place.start_at, place.end_at) for place in free]
+    return SlotsMade(made, sorted(skipped + taken, key=lambda each: each.local))
+
+
+@command("slot.unblock", on="availability_slots")
+def unblock_slot(work: Work, slot_id: UUID, *, reason: str | None = None) -> Slot:
+    """A blocked slot is open again. Repeat: no-op. Raises IllegalMove when it was withdrawn."""
+    slot = work.lock(Slot, slot_id)
+    access.require(work.actor, Permission.MANAGE_SLOTS, own=work.actor.id == slot.teacher_id)
+    if slot.status is not SlotStatus.OPEN:
+        work.move(slot, SlotStatus.OPEN, teacher_id=str(slot.teacher_id))
+    return slot
+
+
+def _free_places(work: Work, teacher_id: UUID, planned: list[Planned]) -> tuple[list[Planned], list[Skipped]]:
+    """Those that lie ahead and touch no slot of the teacher; and the others with the reason."""
+    if not planned:
+        return [], []
+    standing = queries.standing_slots(work.session, teacher_id, start=planned[0].start_at, end=planned[-1].end_at)
+    starts = [slot.start_at for slot in standing]
+    free: list[Planned] = []
+    skipped: list[Skipped] = []
+    for place in planned:
+        if place.start_at <= work.now:
+            skipped.append(Skipped(place.local, "in_the_past", "This time has passed."))
+        elif other := _overlapping(place, starts, standing):
+            skipped.append(Skipped(place.local, "overlaps_slot", f"Slot {other.reference} is at this time."))
+        else:
+            free.append(place)
+    return free, skipped
+
+
+def _overlapping(place: Planned, starts: list[datetime], standing: list[Slot]) -> Slot | None:
+    """Standing slots never overlap each other, so that only the last one that starts before the place's end can reach into it."""
+    before = bisect_left(starts, place.end_at)
+    return standing[before - 1] if before and standing[before - 1].end_at > place.start_at else None
+
+
+def _make(work: Work, teacher_id: UUID, start_at: datetime, end_at: datetime, slot_id: UUID | None = None) -> Slot:
+    slot = Slot(
+        id=slot_id,
+        teacher_id=teacher_id,
+        start_at=start_at.astimezone(UTC),
+        end_at=end_at.astimezone(UTC),
+        status=SlotStatus.OPEN,
+    )
+    work.create(slot, teacher_id=str(teacher_id))
+    return slot
+
+
+def _too_many(asked: int) -> Reason:
+    detail = f"That would be {asked} slots; at most {rules.BULK_SLOTS_MAX} are made at a time."
+    return Reason(
+        "too_many_slots",
+        detail,
+        fix="Take fewer days.",
+        pointer="/last_day",
+        facts={"limit": rules.BULK_SLOTS_MAX, "asked": asked},
+    )

@@ -1,0 +1,85 @@
+"""The doorbell: RQ carries a job's name and the id of its tick, no more. PostgreSQL knows what is due.
+
+Whoever reaches Redis can put anything there, so a job is JSON, and only functions of the timetable run, with plain ids as
+arguments and without callbacks, webhooks, repeats or dependents.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.exceptions import DeserializationError, DuplicateJobError
+from rq.job import UNEVALUATED, Job
+from rq.serializers import JSONSerializer
+
+from jobs import schedule
+
+QUEUE = "guitaronline"  # one queue, one worker: RQ loses jobs of killed workers that listen to two
+RING_SECONDS = 300  # a ring that nobody heard for so long is forgotten; the scheduler rings again
+FAILED_SECONDS = 60
+ANSWER_WITHIN_SECONDS = 2.0
+PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+class RefusedJob(DeserializationError):
+    """Not a job of the timetable."""
+
+
+class AllowedJob(Job):
+    """A job whose function stands in the timetable. Anything else fails when its function is looked up."""
+
+    def _deserialize_data(self) -> None:
+        super()._deserialize_data()
+        allowed = self._func_name in schedule.BY_FUNCTION and not self._instance and not self._kwargs
+        if not allowed or not all(isinstance(each, str) and PLAIN_ID.fullmatch(each) for each in self._args):
+            self._func_name = self._instance = self._args = self._kwargs = UNEVALUATED
+            raise RefusedJob
+
+    def restore(self, raw_data: Any) -> None:
+        """Raising here would stop the queue, so what we never use is dropped without a word."""
+        super().restore(raw_data)
+        self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
+        self.webhooks = []
+        self.retries_left = self.repeats_left = None
+        self._dependency_ids = []
+
+
+def connect(url: str) -> Redis:
+    """For ringing: gives up soon, sends nothing twice."""
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=ANSWER_WITHIN_SECONDS,
+        socket_timeout=ANSWER_WITHIN_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def queue(connection: Redis) -> Queue:
+    return Queue(QUEUE, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
+
+
+def ring(connection: Redis, function: str, tick_id: str) -> bool:
+    """The worker will hear of this tick, or has been told before. False: Redis does not answer; ring again later."""
+    try:
+        queue(connection).enqueue_call(
+            function,
+            args=(tick_id,),
+            timeout=int(schedule.BY_FUNCTION[function].within.total_seconds()),
+            result_ttl=0,
+            failure_ttl=FAILED_SECONDS,
+            ttl=RING_SECONDS,
+            job_id=f"tick-{tick_id}",
+            description=function,
+            unique=True,
+        )
+    except DuplicateJobError:
+        return True
+    except RedisError:
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""What happened is told to whom it concerns. The table is the queue; several drains may run at once.
+
+An event is claimed in a short transaction (one more attempt, a lease by the database's clock), handled outside of it, and
+closed only by who still holds the lease. Events that no handler is listed for are closed as `no_handler` and never sent
+later.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+
+from guitaronline.db import new_id, session
+from jobs.runtime import error_code, job, repeated
+
+Handler = Callable[["Event"], None]
+
+HANDLERS: dict[str, Handler] = {}  # topic → what tells it; may run twice for one event, ends within HANDLE_SECONDS
+
+AT_ONCE = 1000
+CLAIM_AT_ONCE = 20
+LEASE = timedelta(seconds=120)
+RUN_SECONDS = 30  # then the next tick goes on
+BACK_OFF = tuple(timedelta(seconds=each) for each in (0, 30, 120, 600, 3600, 4 * 3600, 12 * 3600))  # then dead
+JITTER = 0.2
+
+CLOSE_UNTOLD = text("""
+UPDATE outbox_events SET status = 'no_handler', closed_at = clock_timestamp()
+ WHERE id IN (SELECT id FROM outbox_events
+               WHERE status = 'pending' AND available_at <= clock_timestamp() AND topic <> ALL(:told)
+               ORDER BY available_at, id LIMIT :limit FOR UPDATE SKIP LOCKED)
+""")
+CLAIM = text("""
+UPDATE outbox_events SET attempts = attempts + 1, lease_token = :token, lease_until = clock_timestamp() + :lease
+ WHERE id IN (SELECT id FROM outbox_events
+               WHERE status = 'pending' AND available_at <= clock_timestamp() AND topic = ANY(:told)
+                 AND (lease_until IS NULL OR lease_until < clock_timestamp())
+               ORDER BY available_at, id LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING id, topic, record_type, record_id, payload, attempts
+""")
+CLOSE = text("""
+UPDATE outbox_events SET status = :status, closed_at = clock_timestamp(), last_error = :error, lease_until = NULL
+ WHERE id = :id AND lease_token = :token AND status = 'pending'
+""")
+TRY_LATER = text("""
+UPDATE outbox_events SET available_at = clock_timestamp() + :wait, last_error = :error, lease_until = NULL
+ WHERE id = :id AND lease_token = :token AND status = 'pending'
+""")
+
+log = structlog.get_logger("jobs.outbox")
+
+
+class Undeliverable(Exception):
+    """A handler's word that no further attempt can help."""
+
+
+@dataclass(frozen=True)
+class Event:
+    id: UUID
+    topic: str
+    record_type: str
+    record_id: UUID
+    payload: dict[str, Any]
+    attempts: int
+
+
+@job
+def drain() -> int:
+    """Everything that is due was handed to its handler once; returns how many events were taken."""
+    return repeated(close_untold, AT_ONCE) + hand_over_due()
+
+
+def close_untold() -> int:
+    closed = session().execute(CLOSE_UNTOLD, {"told": list(HANDLERS), "limit": AT_ONCE}).rowcount  # type: ignore[attr-defined]
+    session().commit()
+    return int(closed)
+
+
+def hand_over_due() -> int:
+    taken, give_up_at = 0, time.monotonic() + RUN_SECONDS
+    while HANDLERS and time.monotonic() < give_up_at:
+        token = new_id()
+        events = claim(token)
+        if not events:
+            break
+        for event in events:
+            hand_over(event, token)
+        taken += len(events)
+    return taken
+
+
+def claim(token: UUID) -> list[Event]:
+    """Due events, ours until the lease ends. The attempt counts from here, so one that kills its worker runs out too."""
+    rows = session().execute(CLAIM, {"token": token, "lease": LEASE, "told": list(HANDLERS), "limit": CLAIM_AT_ONCE}).all()
+    session().commit()
+    return [Event(*row) for row in rows]
+
+
+def hand_over(event: Event, token: UUID) -> None:
+    """The event is told, tried again later, or dead."""
+    try:
+        HANDLERS[event.topic](event)
+    except Undeliverable as error:
+        session().rollback()
+        finish(event, token, "dead", str(error))
+    except Exception as error:  # noqa: BLE001  # whatever a handler meets, the next event must have its turn
+        session().rollback()
+        log.warning("not told", event_id=str(event.id), topic=event.topic, attempts=event.attempts, error=error_code(error))
+        put_off(event, token, error_code(error))
+    else:
+        finish(event, token, "done", None)
+
+
+def put_off(event: Event, token: UUID, error: str) -> None:
+    wait = wait_after(event.attempts)
+    if wait is None:
+        finish(event, token, "dead", error)
+    else:
+        _fenced(TRY_LATER, event, token, wait=wait, error=error)
+
+
+def wait_after(attempts: int, spread: float | None = None) -> timedelta | None:
+    """How long after the n-th attempt the next one is due; None: there is none. `spread` −1…1, random unless given."""
+    if attempts >= len(BACK_OFF):
+        return None
+    spread = random.uniform(-1, 1) if spread is None else spread  # noqa: S311  # spreads load, no secret
+    return BACK_OFF[attempts] * (1 + JITTER * spread)
+
+
+def finish(event: Event, token: UUID, status: str, error: str | None) -> None:
+    _fenced(CLOSE, event, token, status=status, error=error)
+
+
+def _fenced(statement: Any, event: Event, token: UUID, **values: Any) -> None:
+    """Changes nothing when the lease has run out and somebody else took the event."""
+    changed = session().execute(statement, {"id": event.id, "token": token, **values}).rowcount
+    session().commit()
+    if not changed:
+        log.warning("fenced out", event_id=str(event.id), topic=event.topic)

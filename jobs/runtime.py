@@ -1,0 +1,109 @@
+"""The one place where a job gets its application context, its ids in the log, and a record of how it went.
+
+    @job
+    def expire_holds() -> int:
+        return service.expire_holds(SYSTEM, limit=500)
+
+What the body returns is what it did, in numbers; it stands in the log and, as `outcome`, on the tick.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+
+import flask
+import structlog
+from flask import Flask
+from sqlalchemy import NullPool, text
+
+import config
+from guitaronline import create_core, logs
+from guitaronline.db import session
+from guitaronline.errors import DomainError
+
+STARTED = text(
+    "UPDATE job_ticks SET started_at = clock_timestamp(), finished_at = NULL, outcome = NULL WHERE id = CAST(:id AS uuid)"
+)
+ENDED = text("UPDATE job_ticks SET finished_at = clock_timestamp(), outcome = :outcome WHERE id = CAST(:id AS uuid)")
+
+log = structlog.get_logger("jobs")
+
+
+class JobFailed(Exception):
+    """Tells RQ that the job failed; what happened is in the log and on the tick."""
+
+
+@cache
+def app(settings: config.Settings | None = None) -> Flask:
+    """The jobs' application: no doors, and no connection kept, so that a fork shares nothing with its worker."""
+    settings = settings or config.load()
+    logs.configure(settings.LOG_LEVEL)
+    return create_core(settings, poolclass=NullPool)
+
+
+def job(body: Callable[[], int]) -> Callable[..., int]:
+    """Make `body` a job: `body()` inside a context, with the id of the tick that it serves."""
+    name = f"{body.__module__.removeprefix('jobs.')}.{body.__name__}"
+
+    @wraps(body)
+    def run(tick_id: str | None = None) -> int:
+        with context():
+            structlog.contextvars.bind_contextvars(job=name, job_id=tick_id)
+            try:
+                return _run(body, tick_id)
+            finally:
+                structlog.contextvars.unbind_contextvars("job", "job_id")
+
+    return run
+
+
+@contextmanager
+def context() -> Iterator[None]:
+    """The application context that is there already (tests, command line), else a new one with a session of its own."""
+    if flask.has_app_context():
+        yield
+    else:
+        with app().app_context():
+            yield
+
+
+def _run(body: Callable[[], int], tick_id: str | None) -> int:
+    started = time.perf_counter()
+    _note(STARTED, id=tick_id)
+    try:
+        done = body()
+    except Exception as error:
+        session().rollback()
+        _note(ENDED, id=tick_id, outcome=f"failed: {error_code(error)}")
+        log.exception("job failed", ms=_ms_since(started))
+        raise JobFailed(error_code(error)) from None  # RQ keeps and prints what it is given, and values are not its business
+    _note(ENDED, id=tick_id, outcome=f"done: {done}")
+    log.info("job", done=done, ms=_ms_since(started))
+    return done
+
+
+def _note(statement: object, **values: str | None) -> None:
+    if values["id"] is not None:
+        session().execute(statement, values)  # type: ignore[call-overload]
+        session().commit()
+
+
+def repeated(some: Callable[[], int], at_once: int) -> int:
+    """`some()` again and again until it found less than a full batch; the sum. Each batch is a transaction of its own."""
+    total = done = some()
+    while done >= at_once:
+        done = some()
+        total += done
+    return total
+
+
+def error_code(error: Exception) -> str:
+    """What may be told of a failure without telling values."""
+    return error.code if isinstance(error, DomainError) else type(error).__name__
+
+
+def _ms_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

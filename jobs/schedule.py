@@ -1,0 +1,40 @@
+"""The whole timetable: everything that happens by itself, how often, and why.
+
+Every job claims the rows that are due and may run twice, late, or not at all for a while: a missed tick loses nothing.
+Periods count from midnight UTC, so that two schedulers agree on every tick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Job:
+    """`name` is the function below `jobs.`; `after` the start within the period; `within` the longest it may take."""
+
+    name: str
+    every: timedelta
+    why: str
+    after: timedelta = timedelta(0)
+    within: timedelta = timedelta(seconds=60)
+
+    @property
+    def function(self) -> str:
+        return f"jobs.{self.name}"
+
+
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+TIMETABLE = (
+    Job("outbox.drain", 5 * SECOND, "what happened is told within seconds"),
+    Job("booking.expire_holds", 30 * SECOND, "a lapsed hold is free at once for who asks; this tidies up for who looks"),
+    Job("audit.seal", 30 * SECOND, "what is not sealed yet could still be changed unseen"),
+    Job("billing.expire_packages", 10 * MINUTE, "an overdue package is unusable at once; this moves its lessons and tells"),
+    Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
+    Job("audit.seal_rest", DAY, "seals what took more than an hour to commit, or came with a restore", after=4 * HOUR, within=30 * MINUTE),
+    Job("cleaning.clean_up", DAY, "old keys, sessions, ticks and closed events only cost space", after=5 * HOUR, within=30 * MINUTE),
+)
+
+BY_FUNCTION = {job.function: job for job in TIMETABLE}  # nothing else may be asked of the worker

@@ -1,0 +1,108 @@
+"""`python -m jobs.scheduler`: writes down each tick of the timetable once, and rings the worker for it.
+
+There is no leader: the database takes a tick of the same name and time only once, so two schedulers are one. The newest
+tick of a job that nobody has begun is rung again in every round, so a wiped Redis costs seconds; so is one that was begun
+and never ended. Loads neither the application nor the domains.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg2
+import structlog
+from redis import Redis
+
+import config
+from guitaronline import logs
+from jobs import bell
+from jobs.schedule import TIMETABLE, Job
+
+ROUND_SECONDS = 2.0
+LONGEST_BACK_OFF_SECONDS = 30.0
+GRACE_SECONDS = 90  # RQ kills a job 60 s after its time is up
+DATABASE_OPTIONS = "-c statement_timeout=5s -c lock_timeout=2s -c timezone=UTC"
+
+WRITE_TICKS = """
+INSERT INTO job_ticks (id, job, tick_at)
+SELECT gen_random_uuid(), job, to_timestamp(floor((extract(epoch FROM clock_timestamp()) - after) / every) * every + after)
+  FROM unnest(%s::text[], %s::numeric[], %s::numeric[]) AS due(job, every, after)
+ON CONFLICT (job, tick_at) DO NOTHING
+"""
+OPEN_TICKS = """
+SELECT newest.id::text, due.job
+  FROM unnest(%s::text[], %s::numeric[]) WITH ORDINALITY AS due(job, within, place),
+       LATERAL (SELECT * FROM job_ticks t WHERE t.job = due.job ORDER BY tick_at DESC LIMIT 1) newest
+ WHERE newest.started_at IS NULL
+    OR (newest.finished_at IS NULL AND newest.started_at < clock_timestamp() - make_interval(secs => within::float8 + %s))
+ ORDER BY due.place
+"""
+
+log = structlog.get_logger("jobs.scheduler")
+
+
+class Scheduler:
+    def __init__(self, settings: config.Settings, timetable: Sequence[Job] = TIMETABLE) -> None:
+        self.settings, self.timetable = settings, timetable
+        self.redis: Redis = bell.connect(settings.REDIS_URL)
+        self.database: Any = None
+        self.failures = 0
+        self.rung = True  # whether Redis took the last ring
+
+    def run(self) -> None:
+        """For ever, whatever the database and Redis do."""
+        while True:
+            time.sleep(self.round())
+
+    def round(self) -> float:
+        """One round; the seconds until the next. The ticks in the database are its sign of life, seen by /metrics."""
+        try:
+            ticks = self.open_ticks()
+        except psycopg2.Error as error:
+            self.failures += 1
+            self.hang_up()
+            log.warning("no database", error=logs.in_words(error), failures=self.failures)
+            return min(ROUND_SECONDS * 2.0**self.failures, LONGEST_BACK_OFF_SECONDS)
+        self.failures = 0
+        rung = all([bell.ring(self.redis, f"jobs.{name}", tick_id) for tick_id, name in ticks])
+        if ticks and rung != self.rung:
+            self.rung = rung
+            log.warning("Redis answers again" if rung else "no Redis: jobs run late")
+        return ROUND_SECONDS
+
+    def open_ticks(self) -> list[tuple[str, str]]:
+        """(id, job) of the newest tick of each job that is still to be done; due ticks are written down first."""
+        if self.database is None:
+            url = self.settings.DATABASE_URL.replace("+psycopg2", "", 1)
+            self.database = psycopg2.connect(url, connect_timeout=5, options=DATABASE_OPTIONS, application_name="scheduler")
+            self.database.autocommit = True
+        names = [job.name for job in self.timetable]
+        every = [job.every.total_seconds() for job in self.timetable]
+        after = [job.after.total_seconds() for job in self.timetable]
+        within = [job.within.total_seconds() for job in self.timetable]
+        with self.database.cursor() as cursor:
+            cursor.execute(WRITE_TICKS, [names, every, after])
+            cursor.execute(OPEN_TICKS, [names, within, GRACE_SECONDS])
+            found: list[tuple[str, str]] = cursor.fetchall()
+        return found
+
+    def hang_up(self) -> None:
+        if self.database is not None:
+            self.database.close()
+            self.database = None
+
+
+def main() -> None:
+    settings = config.load()
+    logs.configure(settings.LOG_LEVEL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    Scheduler(settings).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The two hot commands as one statement each: `hold_slot_fast` and `confirm_booking_fast`, twins of `booking/service.py`."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+# Both do the plain case only, and only when every rule says yes; in any other case they return no row, the caller rolls
+# back, and the Python command decides, explains and refuses. So a rule that is missing here would be a bug that
+# tests/booking/test_fast.py finds, but never a reason that is missing in a refusal.
+
+HOLD = """
+CREATE FUNCTION hold_slot_fast(
+  p_action uuid, p_booking uuid, p_student uuid, p_request_id text, p_address text, p_at timestamptz, p_shift interval,
+  p_key_user uuid, p_key_method text, p_key_path text, p_key text, p_key_hash bytea,
+  p_slot uuid, p_package uuid, p_hold interval, p_notice interval, p_horizon interval, p_max_holds int, p_policy jsonb,
+  p_entry uuid, p_event uuid
+) RETURNS SETOF bookings LANGUAGE plpgsql AS $$
+DECLARE
+  v_begun record;
+  v_now timestamptz;
+  v_slot availability_slots;
+  v_package packages;
+BEGIN
+  SELECT * INTO v_begun FROM begin_action(p_action, p_student, 'student', 'booking.hold', NULL, 'bookings', p_booking, p_request_id,
+    p_address, p_at, p_shift, p_key_user, p_key_method, p_key_path, p_key, p_key_hash);
+  IF v_begun.claim <> 'new' THEN RETURN; END IF;
+  v_now := v_begun.now_at;
+
+  PERFORM 1 FROM users WHERE id = p_student AND is_active AND role = 'student' FOR NO KEY UPDATE;
+  IF NOT FOUND THEN RETURN; END IF;
+  SELECT * INTO v_slot FROM availability_slots WHERE id = p_slot;
+  IF NOT FOUND THEN RETURN; END IF;
+  IF p_package IS NULL THEN
+    SELECT * INTO v_package FROM packages
+     WHERE student_id = p_student AND status = 'active' AND frozen_at IS NULL AND available > 0
+       AND (expires_at IS NULL OR expires_at > v_slot.start_at)
+       AND (lesson_minutes IS NULL OR lesson_minutes * interval '1 minute' = v_slot.end_at - v_slot.start_at)
+     ORDER BY expires_at NULLS LAST, id LIMIT 1;
+    IF NOT FOUND THEN RETURN; END IF;
+    p_package := v_package.id;
+  END IF;
+  SELECT * INTO v_package FROM packages WHERE id = p_package AND student_id = p_student FOR NO KEY UPDATE;
+  IF NOT FOUND OR v_package.status <> 'active' OR v_package.frozen_at IS NOT NULL OR v_package.available < 1
+     OR v_package.expires_at <= greatest(v_slot.start_at, v_now)
+     OR v_package.lesson_minutes * interval '1 minute' <> v_slot.end_at - v_slot.start_at THEN RETURN; END IF;
+  SELECT * INTO v_slot FROM availability_slots WHERE id = p_slot FOR NO KEY UPDATE;
+  IF v_slot.status <> 'open' OR v_slot.start_at <= v_now + p_notice OR v_slot.start_at > v_now + p_horizon
+     OR v_slot.teacher_id = p_student THEN RETURN; END IF;
+  PERFORM 1 FROM teacher_profiles t JOIN users u ON u.id = t.user_id
+    WHERE t.user_id = v_slot.teacher_id AND t.status = 'active' AND u.is_active AND u.role = 'teacher';
+  IF NOT FOUND THEN RETURN; END IF;
+  PERFORM 1 FROM bookings WHERE slot_id = p_slot AND status IN ('hold', 'confirmed');
+  IF FOUND THEN RETURN; END IF;
+  PERFORM 1 FROM bookings
+    WHERE student_id = p_student AND status IN ('hold', 'confirmed') AND tstzrange(start_at, end_at) && tstzrange(v_slot.start_at, v_slot.end_at);
+  IF FOUND THEN RETURN; END IF;
+  PERFORM 1 FROM bookings WHERE student_id = p_student AND status = 'hold'
+    HAVING count(*) >= p_max_holds OR bool_or(hold_expires_at <= v_now);
+  IF FOUND THEN RETURN; END IF;
+
+  UPDATE packages SET available = available - 1, reserved = reserved + 1, version = version + 1, updated_at = v_now
+   WHERE id = p_package RETURNING * INTO v_package;
+  INSERT INTO credit_entries (id, package_id, sequence, kind, op_key, d_available, d_reserved,
+    available, reserved, consumed, expired, revoked, booking_id, created_at)
+  VALUES (p_entry, p_package, (SELECT coalesce(max(sequence), 0) + 1 FROM credit_entries WHERE package_id = p_package), 'hold',
+    'hold:' || p_booking, -1, 1, v_package.available, v_package.reserved, v_package.consumed, v_package.expired, v_package.revoked,
+    p_booking, v_now);
+  INSERT INTO outbox_events (id, topic, record_type, record_id, payload, action_id, created_at, available_at)
+  VALUES (p_event, 'booking.held', 'bookings', p_booking, '{}', p_action, v_now, v_now);
+  RETURN QUERY
+  INSERT INTO bookings (id, slot_id, student_id, teacher_id, package_id, start_at, end_at, status, hold_expires_at, policy, created_at, updated_at)
+  VALUES (p_booking, p_slot, p_student, v_slot.teacher_id, p_package, v_slot.start_at, v_slot.end_at, 'hold', v_now + p_hold, p_policy, v_now, v_now)
+  RETURNING *;
+END $$
+"""
+
+def upgrade() -> None:
+    op.execute(HOLD)
+
+
+def downgrade() -> None:
+    op.execute("DROP FUNCTION hold_slot_fast")
