@@ -1,7 +1,7 @@
 -- The effects of one hold as 12 plain statements: the yardstick of `make bench`, for pgbench. Each client takes slots of its own.
 \set i :i + 1
 \set n :client_id * 1200 + :i + 60000
-\set student (:n - 60000) % :students + 1
+\set student :client_id * 625 + :i % 625 + 1
 BEGIN;
 SELECT u.id, u.role FROM api_tokens t JOIN token_families f ON f.id = t.family_id JOIN users u ON u.id = f.user_id WHERE t.access_hash = sha256(convert_to('gol_at_bench' || :student, 'UTF8')) AND t.revoked_at IS NULL AND f.revoked_at IS NULL AND u.is_active AND t.access_expires_at > clock_timestamp();
 SELECT now_at FROM begin_action(gen_random_uuid(), bench_u(3, :student), 'student', 'booking.hold', NULL, 'bookings', bench_u(16, :n), 'bench', '127.0.0.1', NULL, NULL, NULL, NULL, NULL, NULL, NULL);

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 WIRING = (
+    ("guitaronline.teachers.service", "init_teachers"),
     ("guitaronline.logs", "init_logs"),
     ("guitaronline.web", "init_web"),
     ("guitaronline.health", "init_health"),

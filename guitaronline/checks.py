@@ -1,11 +1,282 @@
-"""The invariants of the domain."""
+"""The invariants of the domain: each a sentence, and SQL that returns no row while it holds.
+
+They run after every command test, every night (`jobs.checks`), and by `flask checks run`. Every row that comes back is a
+finding; its columns are the facts.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from guitaronline import models, policy
+from guitaronline.audit import integrity
+from guitaronline.audit.models import CheckRun
+from guitaronline.billing.models import Payment
+from guitaronline.db import Base, new_id
+from guitaronline.states import StateTable
 
-def run_all(session: Session) -> list[Any]:
-    return []
+TELL_AT_MOST = 20  # rows of one check
+LEASE_SECONDS = 120  # of an outbox event; jobs/outbox.py
+TECHNICAL = frozenset(
+    "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs"
+    " console_sessions token_families api_tokens sign_in_links failed_logins".split()
+)  # no business rows: neither audited nor part of I11
+BUSINESS = sorted(set(Base.metadata.tables) - TECHNICAL) if models else []
+
+
+@dataclass(frozen=True)
+class Check:
+    """`name` begins with the number in the design; `values` are the statement's parameters, read when it runs."""
+
+    name: str
+    sentence: str
+    sql: str
+    values: Callable[[], dict[str, Any]] = dict
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row that breaks an invariant."""
+
+    check: str
+    sentence: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def run_all(session: Session) -> list[Finding]:
+    """Every finding of every check; empty is the good news. Reads only."""
+    found = [finding for check in CHECKS for finding in run_one(session, check)]
+    broken = integrity.verify(session).broken[:TELL_AT_MOST]
+    return [*found, *(Finding(CHAIN.name, CHAIN.sentence, {"what": sentence}) for sentence in broken)]
+
+
+def run_one(session: Session, check: Check) -> list[Finding]:
+    rows = session.execute(text(f"SELECT * FROM ({check.sql}) found LIMIT {TELL_AT_MOST}"), check.values())  # noqa: S608
+    return [Finding(check.name, check.sentence, dict(row)) for row in rows.mappings()]
+
+
+def run_and_keep(session: Session) -> list[Finding]:
+    """As `run_all`, with all the time it needs; a row of `check_runs` keeps what was found. Commits."""
+    session.rollback()
+    session.execute(integrity.LONG)
+    started = time.monotonic()
+    findings = run_all(session)
+    run = CheckRun(
+        id=new_id(),
+        at=session.execute(text("SELECT clock_timestamp()")).scalar_one(),
+        seconds=round(time.monotonic() - started, 3),
+        findings={"findings": [{"check": each.check, "facts": each.facts} for each in findings]},
+    )
+    session.add(run)
+    session.commit()
+    return findings
+
+
+def _state_values() -> dict[str, Any]:
+    """For each table and state, the events that say that it was entered."""
+    entered: dict[tuple[str, str], set[str]] = {}
+    for record, table in StateTable.known.items():
+        for move in table.moves:
+            entered.setdefault((record, move.target.value), set()).add(move.event)
+    return {
+        "days": max(policy.current().OUTBOX_KEEP_DAYS - 1, 0),  # older events may have been cleaned up
+        "tables": [table for table, _ in entered],
+        "targets": [target for _, target in entered],
+        "topics": ["|".join(sorted(topics)) for topics in entered.values()],
+    }
+
+
+def _payment_moves() -> dict[str, Any]:
+    return {"moves": [f"{move.source or ''}→{move.target}" for move in Payment.states.moves]}
+
+
+_OVERLAP = """
+SELECT '{who}' AS who, {column} AS id, reference, start_at FROM (
+  SELECT {column}, reference, start_at,
+         max(end_at) OVER (PARTITION BY {column} ORDER BY start_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until
+    FROM bookings WHERE status IN ('hold', 'confirmed')) active
+ WHERE busy_until > start_at"""
+_ROWS = " UNION ALL ".join(
+    f"SELECT '{table}' AS table_name, t.id AS row_id, to_jsonb(t) AS present FROM {table} t" for table in BUSINESS
+)  # noqa: S608
+
+CHAIN = Check("I11 chain", "The sealed audit is what was sealed.", "")
+
+CHECKS = (
+    Check(
+        "I1 buckets",
+        "A package's buckets equal the sums of its entries, and add up to its lessons.",
+        """
+SELECT p.id, p.reference FROM packages p
+  LEFT JOIN (SELECT package_id, sum(d_available) AS available, sum(d_reserved) AS reserved, sum(d_consumed) AS consumed,
+                    sum(d_expired) AS expired, sum(d_revoked) AS revoked FROM credit_entries GROUP BY package_id) e ON e.package_id = p.id
+ WHERE (p.available, p.reserved, p.consumed, p.expired, p.revoked)
+       <> (coalesce(e.available, 0), coalesce(e.reserved, 0), coalesce(e.consumed, 0), coalesce(e.expired, 0), coalesce(e.revoked, 0))
+    OR p.lessons_total <> p.available + p.reserved + p.consumed + p.expired + p.revoked
+    OR least(p.available, p.reserved, p.consumed, p.expired, p.revoked) < 0""",
+    ),
+    Check(
+        "I1 running balance",
+        "Each entry's balance is the sum of the entries up to it, numbered without a gap.",
+        """
+SELECT id, package_id, op_key FROM (
+  SELECT *, row_number() OVER w AS place, sum(d_available) OVER w AS s_available, sum(d_reserved) OVER w AS s_reserved,
+         sum(d_consumed) OVER w AS s_consumed, sum(d_expired) OVER w AS s_expired, sum(d_revoked) OVER w AS s_revoked
+    FROM credit_entries WINDOW w AS (PARTITION BY package_id ORDER BY sequence)) e
+ WHERE sequence <> place OR (available, reserved, consumed, expired, revoked) <> (s_available, s_reserved, s_consumed, s_expired, s_revoked)""",
+    ),
+    Check(
+        "I2 reserved",
+        "A package has reserved exactly the lessons of its bookings in state hold, lapsed or not.",
+        """
+SELECT p.id, p.reference, p.reserved, count(b.id) AS holds
+  FROM packages p LEFT JOIN bookings b ON b.package_id = p.id AND b.status = 'hold'
+ GROUP BY p.id HAVING p.reserved <> count(b.id)""",
+    ),
+    Check(
+        "I2 entries of a booking",
+        "A hold reserves one lesson; a confirmed booking, or one canceled without return, has used one unless a correction returned it.",
+        """
+SELECT coalesce(b.id, e.booking_id) AS booking_id, b.reference, b.status, e.reserved, e.consumed
+  FROM bookings b
+  FULL JOIN (SELECT booking_id, sum(d_reserved) AS reserved, sum(d_consumed) AS consumed
+               FROM credit_entries WHERE booking_id IS NOT NULL GROUP BY booking_id) e ON e.booking_id = b.id
+  LEFT JOIN lessons l ON l.booking_id = b.id
+ WHERE b.id IS NULL
+    OR coalesce(e.reserved, 0) <> (b.status = 'hold')::int
+    OR coalesce(e.consumed, 0) <> CASE
+         WHEN b.status = 'confirmed' THEN (NOT coalesce(l.is_returned, false))::int
+         WHEN b.status = 'canceled' AND b.confirmed_at IS NOT NULL THEN (NOT coalesce(b.refund_returned, false))::int
+         ELSE 0 END""",
+    ),
+    Check(
+        "I2 entries without a booking",
+        "Lessons are reserved and used only for a booking, imported balances aside.",
+        "SELECT id, package_id, op_key FROM credit_entries"
+        " WHERE booking_id IS NULL AND kind <> 'opening' AND (d_reserved <> 0 OR d_consumed <> 0)",
+    ),
+    Check(
+        "I3 overlap",
+        "No slot, teacher or student has two active bookings at once.",
+        " UNION ALL ".join(
+            _OVERLAP.format(who=who, column=column)
+            for who, column in (("slot", "slot_id"), ("teacher", "teacher_id"), ("student", "student_id"))
+        ),
+    ),
+    Check(
+        "I4 lessons",
+        "A confirmed booking has exactly one lesson, not canceled; a canceled or expired one has none scheduled, a hold none at all.",
+        """
+SELECT b.id, b.reference, b.status, l.lessons, l.living, l.scheduled
+  FROM bookings b
+  LEFT JOIN (SELECT booking_id, count(*) AS lessons, count(*) FILTER (WHERE status <> 'canceled') AS living,
+                    count(*) FILTER (WHERE status = 'scheduled') AS scheduled FROM lessons GROUP BY booking_id) l ON l.booking_id = b.id
+ WHERE CASE b.status WHEN 'confirmed' THEN coalesce(l.lessons, 0) <> 1 OR l.living <> 1
+                     WHEN 'hold' THEN l.lessons > 0
+                     ELSE l.scheduled > 0 END""",
+    ),
+    Check(
+        "I5 refunds",
+        "Refunds never exceed their payment, and it is refunded exactly when all of it was paid back.",
+        """
+SELECT p.id, p.reference, p.status, p.amount_minor, r.committed, r.paid_back
+  FROM payments p
+  LEFT JOIN (SELECT payment_id, sum(amount_minor) FILTER (WHERE status IN ('pending', 'succeeded')) AS committed,
+                    sum(amount_minor) FILTER (WHERE status = 'succeeded') AS paid_back, count(DISTINCT currency) AS currencies,
+                    min(currency) AS currency FROM refunds GROUP BY payment_id) r ON r.payment_id = p.id
+ WHERE coalesce(r.committed, 0) > p.amount_minor
+    OR (p.status = 'refunded') <> (coalesce(r.paid_back, 0) = p.amount_minor)
+    OR r.currencies > 1 OR r.currency <> p.currency""",
+    ),
+    Check(
+        "I6 payment history",
+        "A payment's state is the target of its last transition; every transition is legal and follows the one before.",
+        """
+SELECT p.id, p.reference, p.status, t.sequence, t.from_status, t.to_status
+  FROM payments p
+  LEFT JOIN (SELECT *, row_number() OVER w AS place, lag(to_status) OVER w AS previous, lead(id) OVER w AS following
+               FROM payment_transitions WINDOW w AS (PARTITION BY payment_id ORDER BY sequence)) t ON t.payment_id = p.id
+ WHERE t.id IS NULL
+    OR t.sequence <> t.place
+    OR t.from_status IS DISTINCT FROM t.previous
+    OR concat(t.from_status, '→', t.to_status) <> ALL(:moves)
+    OR (t.following IS NULL AND t.to_status <> p.status)""",
+        _payment_moves,
+    ),
+    Check(
+        "I7 grants",
+        "A bought package has exactly one grant once its payment succeeded and none before; any other has one from the start.",
+        """
+SELECT p.id, p.reference, p.origin, g.grants, m.first_paid_at
+  FROM packages p
+  LEFT JOIN (SELECT package_id, count(*) AS grants, min(created_at) AS granted_at FROM credit_entries
+              WHERE kind IN ('grant', 'opening') GROUP BY package_id) g ON g.package_id = p.id
+  LEFT JOIN (SELECT package_id, min(paid_at) AS first_paid_at FROM payments GROUP BY package_id) m ON m.package_id = p.id
+ WHERE CASE WHEN p.origin <> 'purchase' THEN coalesce(g.grants, 0) <> 1
+            WHEN m.first_paid_at IS NULL THEN g.grants > 0
+            ELSE coalesce(g.grants, 0) <> 1 OR g.granted_at <> m.first_paid_at END""",
+    ),
+    Check(
+        "I8 told once",
+        "Every change of a state has exactly one event in the outbox.",
+        """
+SELECT m.table_name, m.row_id, m.target, m.moves, count(e.id) AS events
+  FROM (SELECT c.action_id, c.table_name, c.row_id, c.after ->> 'status' AS target, count(*) AS moves
+          FROM audit_changes c JOIN audit_actions a ON a.id = c.action_id
+         WHERE c.after ? 'status' AND a.name NOT LIKE 'migration:%' AND a.recorded_at > now() - make_interval(days => :days)
+         GROUP BY 1, 2, 3, 4) m
+  JOIN unnest(CAST(:tables AS text[]), CAST(:targets AS text[]), CAST(:topics AS text[])) AS t(table_name, target, topics)
+       USING (table_name, target)
+  LEFT JOIN outbox_events e ON e.record_type = m.table_name AND e.record_id = m.row_id AND e.action_id = m.action_id
+       AND e.topic = ANY(string_to_array(t.topics, '|'))
+ GROUP BY 1, 2, 3, 4, m.action_id HAVING count(e.id) <> m.moves""",
+        _state_values,
+    ),
+    Check(
+        "I8 told in time",
+        "No event that is due waits longer than its lease and 60 s.",
+        """
+SELECT e.id, e.topic, e.attempts, e.available_at
+  FROM outbox_events e JOIN audit_actions a ON a.id = e.action_id
+ WHERE e.status = 'pending'
+   AND greatest(e.available_at, a.recorded_at, e.lease_until) < clock_timestamp() - make_interval(secs => :late)""",
+        lambda: {"late": LEASE_SECONDS + 60},
+    ),
+    Check(
+        "I11 triggers",
+        "Every business table is under audit, statement by statement and row by row.",
+        """
+SELECT table_name, name AS trigger_name FROM unnest(CAST(:business AS text[])) AS table_name, unnest(ARRAY['audit_guard', 'audit_row']) AS name
+ WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass(table_name) AND tgname = name AND tgenabled IN ('O', 'A'))""",
+        lambda: {"business": BUSINESS},
+    ),
+    Check(
+        "I11 last version",
+        "Every business row is what its audited changes add up to, personal and secret columns aside.",
+        f"""
+WITH present AS ({_ROWS}),
+told AS (
+  SELECT c.table_name, c.row_id, jsonb_object_agg(v.key, v.value ORDER BY c.id) AS told
+    FROM audit_changes c, jsonb_each(c.after) v WHERE c.table_name = ANY(:business) GROUP BY 1, 2),
+gone AS (
+  SELECT table_name, row_id FROM (SELECT DISTINCT ON (table_name, row_id) table_name, row_id, after FROM audit_changes
+          WHERE table_name = ANY(:business) ORDER BY table_name, row_id, id DESC) l WHERE after IS NULL),
+hidden AS (
+  SELECT tgrelid::regclass::text AS table_name,
+         split_part(encode(tgargs, 'escape'), '\\000', 1)::text[] || split_part(encode(tgargs, 'escape'), '\\000', 2)::text[] AS hidden
+    FROM pg_trigger WHERE tgname = 'audit_row')
+SELECT table_name, row_id,
+       CASE WHEN t.row_id IS NULL THEN 'nothing told' WHEN p.row_id IS NULL THEN 'gone, untold' ELSE 'differs' END AS what
+  FROM told t FULL JOIN present p USING (table_name, row_id) LEFT JOIN hidden h USING (table_name) LEFT JOIN gone g USING (table_name, row_id)
+ WHERE t.row_id IS NULL OR (p.row_id IS NULL) <> (g.row_id IS NOT NULL)
+    OR EXISTS (SELECT FROM jsonb_each(t.told) a JOIN jsonb_each(p.present) b USING (key)
+                WHERE a.value <> b.value AND a.key <> ALL(coalesce(h.hidden, '{{}}')))""",  # noqa: S608
+        lambda: {"business": BUSINESS},
+    ),
+)

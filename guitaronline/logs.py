@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from flask import Flask, Response
 
 QUIET_ROUTES = frozenset({"/health", "/ready", "/metrics"})  # asked every few seconds by machines
-NOISY_LOGGERS = ("rq", "alembic.runtime.plugins", "werkzeug")  # below warning they say nothing that we do not say better
+NOISY_LOGGERS = (
+    "rq",
+    "alembic.runtime.plugins",
+    "werkzeug",
+)  # below warning they say nothing that we do not say better
 
 log = structlog.get_logger("guitaronline.web")
 

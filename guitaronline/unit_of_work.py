@@ -185,13 +185,19 @@ class Work:
 
 
 def command(
-    name: str, *, on: str | None = None, creates: str | None = None, quiet: bool = False
+    name: str,
+    *,
+    on: str | None = None,
+    creates: str | None = None,
+    quiet: bool = False,
+    shortcut: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[Concatenate[Work, P], R]], Callable[Concatenate[Actor, P], R]]:
     """Make `body(work, …)` the command `(actor, …)`.
 
     `on`: table of the record whose id is the first argument; `creates`: table of the record it makes with the id
     `work.record_id`; a keyword argument `reason` is recorded. `quiet`: a falsy result means that nothing was to be
-    done, and leaves no action (sweeps).
+    done, and leaves no action (sweeps). `shortcut(work, …)` may do the plain case in one statement that begins the
+    action itself (see `begin_arguments`), or answer None: then nothing has happened and the body does it.
     """
 
     def decorate(body: Callable[Concatenate[Work, P], R]) -> Callable[Concatenate[Actor, P], R]:
@@ -199,6 +205,11 @@ def command(
         def run(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
             subject = cast(UUID, args[0]) if on and args else None
             reason = cast("str | None", kwargs.get("reason"))
+            if shortcut is not None and request.get().expected is None:
+                work = Work(db.session(), actor, name, reason, subject)
+                done = _try_shortcut(work, partial(shortcut, work, *args, **kwargs))
+                if done is not None:
+                    return cast(R, done)
             for attempt in range(RETRIES + 1):
                 work = Work(db.session(), actor, name, reason, subject)
                 try:
@@ -219,23 +230,37 @@ class _StartAgain(Exception):
     pass
 
 
+def _try_shortcut(work: Work, shortcut: Callable[[], Any]) -> Any:
+    """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened."""
+    session = _own_session(work)
+    try:
+        result = shortcut()
+        if result is None:
+            session.rollback()
+            return None
+        _keep_answer(work, result)
+        session.commit()
+    except DBAPIError:
+        session.rollback()
+        return None
+    except BaseException:
+        session.rollback()
+        raise
+    _ring(work)
+    return result
+
+
 def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[], R]) -> R:
-    session = work.session
-    if "work" in session.info:
-        raise RuntimeError("units of work do not nest: call a step, not a command")
-    session.rollback()  # nothing read before may be acted on
+    session = _own_session(work)
     session.info["work"] = work
     try:
-        claim = request.get().claim
-        _begin(work, record_type, claim)
+        _begin(work, record_type)
         result = body()
         session.flush()
         if quiet and not result:
             session.rollback()
             return result
-        if claim is not None:
-            status, answer = claim.render(result)
-            session.execute(KEEP_ANSWER, {**_scope(claim), "id": db.new_id(), "status": status, "answer": answer, "at": work.now})
+        _keep_answer(work, result)
         session.commit()
     except DomainError as refusal:
         if work.refusal is not refusal:
@@ -256,26 +281,35 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
     return result
 
 
-def _begin(work: Work, record_type: str | None, claim: Claim | None) -> None:
+def _own_session(work: Work) -> Session:
+    if "work" in work.session.info:
+        raise RuntimeError("units of work do not nest: call a step, not a command")
+    work.session.rollback()  # nothing read before may be acted on
+    return work.session
+
+
+def begin_arguments(work: Work, record_type: str | None) -> dict[str, Any]:
+    """What the database function `begin_action` is told."""
     facts = request.get()
     at, shift = clock.seam()
-    row = work.session.execute(
-        BEGIN_ACTION,
-        {
-            "id": work.action_id,
-            "actor_id": work.actor.id,
-            "actor_kind": work.actor.role.value,
-            "name": work.name,
-            "reason": work.reason,
-            "record_type": record_type,
-            "record_id": work.record_id if record_type else None,
-            "request_id": facts.request_id,
-            "address": facts.address,
-            "at": at,
-            "shift": shift,
-            **_scope(claim),
-        },
-    ).one()
+    return {
+        "id": work.action_id,
+        "actor_id": work.actor.id,
+        "actor_kind": work.actor.role.value,
+        "name": work.name,
+        "reason": work.reason,
+        "record_type": record_type,
+        "record_id": work.record_id if record_type else None,
+        "request_id": facts.request_id,
+        "address": facts.address,
+        "at": at,
+        "shift": shift,
+        **_scope(facts.claim),
+    }
+
+
+def _begin(work: Work, record_type: str | None) -> None:
+    row = work.session.execute(BEGIN_ACTION, begin_arguments(work, record_type)).one()
     work.now = row.now_at.astimezone(UTC)
     if row.claim == "answered":
         raise AlreadyAnswered(row.answer_status, row.answer)
@@ -289,6 +323,15 @@ def _refuse_stale(record: Any) -> None:
     expected = request.get().expected
     if expected and record.id == expected[0] and record.version != expected[1]:
         raise StaleVersion(seen=expected[1], now=record.version)
+
+
+def _keep_answer(work: Work, result: Any) -> None:
+    claim = request.get().claim
+    if claim is None:
+        return
+    status, answer = claim.render(result)
+    facts = {"id": db.new_id(), "status": status, "answer": answer, "at": work.now}
+    work.session.execute(KEEP_ANSWER, {**_scope(claim), **facts})
 
 
 def _scope(claim: Claim | None) -> dict[str, Any]:

@@ -99,7 +99,9 @@ def hand_over_due() -> int:
 
 def claim(token: UUID) -> list[Event]:
     """Due events, ours until the lease ends. The attempt counts from here, so one that kills its worker runs out too."""
-    rows = session().execute(CLAIM, {"token": token, "lease": LEASE, "told": list(HANDLERS), "limit": CLAIM_AT_ONCE}).all()
+    rows = (
+        session().execute(CLAIM, {"token": token, "lease": LEASE, "told": list(HANDLERS), "limit": CLAIM_AT_ONCE}).all()
+    )
     session().commit()
     return [Event(*row) for row in rows]
 
@@ -113,7 +115,9 @@ def hand_over(event: Event, token: UUID) -> None:
         finish(event, token, "dead", str(error))
     except Exception as error:  # noqa: BLE001  # whatever a handler meets, the next event must have its turn
         session().rollback()
-        log.warning("not told", event_id=str(event.id), topic=event.topic, attempts=event.attempts, error=error_code(error))
+        log.warning(
+            "not told", event_id=str(event.id), topic=event.topic, attempts=event.attempts, error=error_code(error)
+        )
         put_off(event, token, error_code(error))
     else:
         finish(event, token, "done", None)

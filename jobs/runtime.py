@@ -79,7 +79,9 @@ def _run(body: Callable[[], int], tick_id: str | None) -> int:
         session().rollback()
         _note(ENDED, id=tick_id, outcome=f"failed: {error_code(error)}")
         log.exception("job failed", ms=_ms_since(started))
-        raise JobFailed(error_code(error)) from None  # RQ keeps and prints what it is given, and values are not its business
+        raise JobFailed(
+            error_code(error)
+        ) from None  # RQ keeps and prints what it is given, and values are not its business
     _note(ENDED, id=tick_id, outcome=f"done: {done}")
     log.info("job", done=done, ms=_ms_since(started))
     return done

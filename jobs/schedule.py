@@ -29,12 +29,30 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 TIMETABLE = (
     Job("outbox.drain", 5 * SECOND, "what happened is told within seconds"),
-    Job("booking.expire_holds", 30 * SECOND, "a lapsed hold is free at once for who asks; this tidies up for who looks"),
+    Job(
+        "booking.expire_holds", 30 * SECOND, "a lapsed hold is free at once for who asks; this tidies up for who looks"
+    ),
     Job("audit.seal", 30 * SECOND, "what is not sealed yet could still be changed unseen"),
-    Job("billing.expire_packages", 10 * MINUTE, "an overdue package is unusable at once; this moves its lessons and tells"),
+    Job(
+        "billing.expire_packages",
+        10 * MINUTE,
+        "an overdue package is unusable at once; this moves its lessons and tells",
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
-    Job("audit.seal_rest", DAY, "seals what took more than an hour to commit, or came with a restore", after=4 * HOUR, within=30 * MINUTE),
-    Job("cleaning.clean_up", DAY, "old keys, sessions, ticks and closed events only cost space", after=5 * HOUR, within=30 * MINUTE),
+    Job(
+        "audit.seal_rest",
+        DAY,
+        "seals what took more than an hour to commit, or came with a restore",
+        after=4 * HOUR,
+        within=30 * MINUTE,
+    ),
+    Job(
+        "cleaning.clean_up",
+        DAY,
+        "old keys, sessions, ticks and closed events only cost space",
+        after=5 * HOUR,
+        within=30 * MINUTE,
+    ),
 )
 
 BY_FUNCTION = {job.function: job for job in TIMETABLE}  # nothing else may be asked of the worker

@@ -78,7 +78,9 @@ class Scheduler:
         """(id, job) of the newest tick of each job that is still to be done; due ticks are written down first."""
         if self.database is None:
             url = self.settings.DATABASE_URL.replace("+psycopg2", "", 1)
-            self.database = psycopg2.connect(url, connect_timeout=5, options=DATABASE_OPTIONS, application_name="scheduler")
+            self.database = psycopg2.connect(
+                url, connect_timeout=5, options=DATABASE_OPTIONS, application_name="scheduler"
+            )
             self.database.autocommit = True
         names = [job.name for job in self.timetable]
         every = [job.every.total_seconds() for job in self.timetable]

@@ -21,7 +21,6 @@ from guitaronline.db import session
 from guitaronline.errors import DomainError
 from guitaronline.extensions import login_manager
 from guitaronline.identity import service, sessions
-from guitaronline.identity.models import User
 from guitaronline.web import safe_next, status_of
 
 blueprint = Blueprint("auth", __name__)
@@ -55,11 +54,10 @@ def cookie_name() -> str:
 def viewer_of_request(request: flask.Request) -> Viewer | None:
     """Who the console's cookie says it is, as their row is now: a role or deactivation holds from the next request."""
     token = request.cookies.get(cookie_name())
-    actor = sessions.actor_of_session(token) if token else None
-    person = session().get(User, actor.id) if actor else None
-    if actor is None or person is None:
+    signed = sessions.actor_of_session(token) if token else None
+    if signed is None or signed.actor.id is None:
         return None
-    return Viewer(person.id, actor.role, person.full_name, person.email or "", person.timezone)
+    return Viewer(signed.actor.id, signed.actor.role, signed.full_name, signed.email, signed.timezone, signed.session_id)
 
 
 @blueprint.get("/")
@@ -85,10 +83,9 @@ def sign_in() -> ResponseReturnValue:
         )
     except DomainError as refusal:
         return _sign_in_page(form, refusal), status_of(refusal)
-    actor = sessions.actor_of_session(opened.token)
-    if actor is None or actor.role not in STAFF_ROLES:
+    if opened.actor.role not in STAFF_ROLES:
         sessions.close_session(opened.token)
-        return _sign_in_page(form, sentence=gate.not_for_you(actor.role) if actor else ""), 403
+        return _sign_in_page(form, sentence=gate.not_for_you(opened.actor.role)), 403
     return _signed_in(opened.token, _home(form))
 
 
@@ -107,6 +104,8 @@ def sign_out() -> ResponseReturnValue:
 def invitation(token: str) -> ResponseReturnValue:
     """The page that an invitation leads to: choose a password, once."""
     form = Accept()
+    if service.invited_person(session(), token, gate.now()) is None:
+        raise service.LinkInvalid()
     if form.is_submitted() and form.password.data != form.again.data:
         form.again.errors = ["The two are not the same."]
         return _invitation_page(form), 422

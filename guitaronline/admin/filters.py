@@ -14,6 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.admin import gate, show
 from guitaronline.admin.base import ListFilter
+from guitaronline.db import Base, session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 
@@ -87,11 +88,11 @@ class Days(ListFilter):
 
 
 class Whose(ListFilter):
-    """Rows of one person; set by links from the person's page, shown as a chip."""
+    """Rows that belong to one record; set by links from that record's page, shown as a chip."""
 
-    def __init__(self, name: str, label: str, column: Any) -> None:
+    def __init__(self, name: str, label: str, column: Any, owner: type[Base] = User) -> None:
         super().__init__(name, label, widget="hidden")
-        self.column = column
+        self.column, self.owner = column, owner
 
     def parse(self, value: str) -> UUID:
         return UUID(value)
@@ -101,10 +102,8 @@ class Whose(ListFilter):
         return condition
 
     def shown(self, value: str) -> str:
-        from guitaronline.db import session
-
-        person = session().get(User, UUID(value))
-        return person.full_name if person else "nobody"
+        found = session().get(self.owner, UUID(value))
+        return show.label_of(found) if found else "nothing"
 
 
 def people_matching(words: str) -> Any:

@@ -33,6 +33,7 @@ class Viewer(UserMixin):  # type: ignore[misc]
     full_name: str
     email: str
     timezone: str
+    session_id: UUID
 
     @property
     def actor(self) -> Actor:
@@ -54,8 +55,8 @@ def now() -> datetime:
 
 
 def may(permission: Permission) -> bool:
-    """Whether the viewer's role reaches everything under `permission`; what staff see is never their own."""
-    return access.may(viewer().actor, permission)
+    """Whether the viewer's role reaches everything under `permission`; only their profile is their own."""
+    return access.may(viewer().actor, permission, own=permission is Permission.OWN_PROFILE)
 
 
 def roles_that_may(permission: Permission) -> list[Role]:

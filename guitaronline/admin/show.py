@@ -150,3 +150,8 @@ def label_of(record: Any) -> str:
         if found:
             return str(found)
     return f"{type(record).__name__.lower()} {str(record.id)[-6:]}"
+
+
+def action_link(button: Any) -> Any:
+    """A small link to a command page; nothing when it cannot be used now."""
+    return Markup('<a href="{}">{}</a>').format(button.url, button.title) if not button.why_not else ""

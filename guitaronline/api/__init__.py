@@ -7,7 +7,7 @@ from flask import Flask
 
 def init_api(app: Flask) -> None:
     """The app answers below /api/v1 and at /docs."""
-    from guitaronline.api import errors, json, limits, openapi, docs
+    from guitaronline.api import docs, errors, json, limits, openapi
     from guitaronline.api.resources import RESOURCES
     from guitaronline.extensions import csrf
 

@@ -24,9 +24,7 @@ def page() -> str:
 
 def groups(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The operations by tag, in the order in which they were declared."""
-    found: dict[str, dict[str, Any]] = {
-        tag["name"]: {**tag, "operations": []} for tag in document["tags"]
-    }
+    found: dict[str, dict[str, Any]] = {tag["name"]: {**tag, "operations": []} for tag in document["tags"]}
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
@@ -83,7 +81,7 @@ def _fields(document: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
     return rows
 
 
-def _row(name: str, schema: dict[str, Any], required: bool, words: str, place: str = "") -> dict[str, Any]:  # noqa: FBT001
+def _row(name: str, schema: dict[str, Any], required: bool, words: str, place: str = "") -> dict[str, Any]:
     kind = schema.get("type", "object")
     kinds = " or ".join(kind) if isinstance(kind, list) else kind
     return {
@@ -110,7 +108,9 @@ def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
     kind = schema.get("type")
     if schema.get("enum"):
         return schema["enum"][0]
-    return {"integer": schema.get("minimum", 1), "boolean": True, "array": []}.get(str(kind), f"<{schema.get('format', 'text')}>")
+    return {"integer": schema.get("minimum", 1), "boolean": True, "array": []}.get(
+        str(kind), f"<{schema.get('format', 'text')}>"
+    )
 
 
 def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,9 @@ class Endpoint:
         if self.body is not None and self.body.fields:
             given["body"] = self.loaded(body)
         try:
-            with _asked(replace(unit_of_work.request.get(), claim=self.claim(actor, body), expected=self.expected(actor, path))):
+            with _asked(
+                replace(unit_of_work.request.get(), claim=self.claim(actor, body), expected=self.expected(actor, path))
+            ):
                 result = self.view(actor, **given)
         except unit_of_work.AlreadyAnswered as before:
             return Response(before.answer, before.status, {"Idempotency-Replayed": "true"}, content_type=JSON)
@@ -132,7 +134,9 @@ class Endpoint:
             rows, following = pagination.cut(result, page, self.order)
             to_json = self.answers[0].to_json
             assert to_json is not None
-            return Response(json.dumps({"items": [to_json(row) for row in rows], "next_cursor": following}), 200, content_type=JSON)
+            return Response(
+                json.dumps({"items": [to_json(row) for row in rows], "next_cursor": following}), 200, content_type=JSON
+            )
         status, text = self.render(result)
         said = Response(text, status, content_type=JSON) if text else Response(status=status)
         if self.tagged:
@@ -210,7 +214,9 @@ def read_body(schema: Schema) -> Any:
 def read_query(schema: Schema) -> dict[str, Any]:
     given = request.args.to_dict(flat=False)
     if twice := [name for name, values in given.items() if len(values) > 1]:
-        raise InvalidRequest(reasons=[Reason("duplicate_key", "This stands twice.", pointer=f"/{name}") for name in twice])
+        raise InvalidRequest(
+            reasons=[Reason("duplicate_key", "This stands twice.", pointer=f"/{name}") for name in twice]
+        )
     return _loaded(schema, {name: values[0] for name, values in given.items()})
 
 
@@ -223,7 +229,7 @@ def _loaded(schema: Schema, given: Any) -> dict[str, Any]:
 
 
 @dataclass
-class _asked:  # noqa: N801  # reads as a phrase: with _asked(…)
+class _asked:  # reads as a phrase: with _asked(…)
     """The unit of work knows, for a while, what was asked."""
 
     facts: unit_of_work.Request

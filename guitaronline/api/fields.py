@@ -113,7 +113,9 @@ class Moment(_Coded, fields.DateTime):
             raise self.wrong("wrong_type", "This must be a time with its offset, like 2026-11-23T15:00:00+01:00.")
         clock, fraction, offset = found.groups()
         try:
-            moment = datetime.fromisoformat(f"{clock.upper()}.{(fraction or '0'):0<6.6}{offset.upper()}").astimezone(UTC)
+            moment = datetime.fromisoformat(f"{clock.upper()}.{(fraction or '0'):0<6.6}{offset.upper()}").astimezone(
+                UTC
+            )
         except (ValueError, OverflowError):
             raise self.wrong("no_such_time", "There is no such time.") from None
         if not FIRST_TIME <= moment < AFTER_LAST_TIME:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import g
@@ -21,7 +22,6 @@ from guitaronline.api.schemas.identity import (
     user_json,
 )
 from guitaronline.db import session
-from guitaronline.errors import TooManyAttempts
 from guitaronline.identity import service, tokens
 from guitaronline.identity.models import User
 
@@ -35,7 +35,7 @@ resource = Resource("identity", "Who you are")
     who=PUBLIC,
     body=Registration,
     limit="register",
-    refuses=(service.EmailTaken,),
+    refuses=(service.EmailTaken, service.PersonInvalid),
 )
 def register(actor: Actor, body: dict[str, Any]) -> User:
     """Register as a student"""
@@ -50,7 +50,13 @@ def register(actor: Actor, body: dict[str, Any]) -> User:
     who=PUBLIC,
     body=Login,
     limit="login",
-    refuses=(service.InvalidCredentials, service.OtpRequired, TooManyAttempts),
+    refuses=(
+        service.InvalidCredentials,
+        service.OtpRequired,
+        service.OtpInvalid,
+        service.TotpNotSetUp,
+        service.TooManyAttempts,
+    ),
 )
 def login(actor: Actor, body: dict[str, Any]) -> tokens.TokenPair:
     """Sign in: a pair of tokens for this device"""
@@ -65,7 +71,7 @@ def login(actor: Actor, body: dict[str, Any]) -> tokens.TokenPair:
     Answer(200, Tokens, tokens_json),
     who=PUBLIC,
     body=Refresh,
-    refuses=(tokens.InvalidRefreshToken,),
+    refuses=(service.RefreshTokenInvalid,),
 )
 def refresh(actor: Actor, body: dict[str, Any]) -> tokens.TokenPair:
     """A new pair of tokens for a refresh token; each is good once"""
@@ -85,7 +91,14 @@ def me(actor: Actor) -> User | None:
 
 
 @resource.endpoint(
-    "PATCH", "/users/me", Answer(200, UserOut, user_json), who=SIGNED_IN, body=UserEdit, tagged=True, edits="me"
+    "PATCH",
+    "/users/me",
+    Answer(200, UserOut, user_json),
+    who=SIGNED_IN,
+    body=UserEdit,
+    tagged=True,
+    edits="me",
+    refuses=(service.PersonInvalid,),
 )
 def edit_me(actor: Actor, body: dict[str, Any]) -> User:
     """Change one's name or time zone"""
@@ -100,8 +113,18 @@ def edit_me(actor: Actor, body: dict[str, Any]) -> User:
     who=SIGNED_IN,
     body=PasswordChange,
     limit="login",
-    refuses=(service.InvalidCredentials,),
+    refuses=(service.InvalidCredentials, service.PasswordUnfit, service.TooManyAttempts),
 )
 def change_password(actor: Actor, body: dict[str, Any]) -> None:
     """Change one's password"""
-    service.change_password(actor, old=body["current_password"], new=body["new_password"])
+    try:
+        service.change_password(
+            actor,
+            old=body["current_password"],
+            new=body["new_password"],
+            keep_family=g.signed.family_id,
+            address=address(),
+        )
+    except service.PasswordUnfit as unfit:
+        reasons = [replace(reason, pointer="/new_password") for reason in unfit.reasons]
+        raise service.PasswordUnfit(reasons=reasons) from None

@@ -28,7 +28,9 @@ def loads(raw: bytes) -> Any:
     """The value that the bytes spell. Raises NotJson, or UnfitJson naming what is not accepted."""
     try:
         text = raw.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_int, parse_float=_float)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_int, parse_float=_float
+        )
     except (UnicodeDecodeError, json.JSONDecodeError):
         raise NotJson() from None
     except RecursionError:
@@ -86,12 +88,11 @@ def _float(digits: str) -> float:
 
 
 def _check_depth(value: Any) -> None:
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH + 1:  # the innermost level are plain values
-            raise _unfit("too_deep", f"Values may be nested {MAX_DEPTH} deep.")
+    level = [value]
+    for _ in range(MAX_DEPTH):
         level = [child for each in level for child in _children(each)]
+    if any(isinstance(each, dict | list) for each in level):
+        raise _unfit("too_deep", f"Values may be nested {MAX_DEPTH} deep.")
 
 
 def _children(value: Any) -> list[Any]:

@@ -12,8 +12,17 @@ from marshmallow import fields
 
 from guitaronline import errors
 from guitaronline.api import json
-from guitaronline.api.errors import FRAMEWORK, PROBLEM, InvalidCursor, InvalidRequest, QueryTooHeavy, TooManyRequests, Unavailable
-from guitaronline.api.errors import UnsupportedMediaType, status_of
+from guitaronline.api.errors import (
+    FRAMEWORK,
+    PROBLEM,
+    InvalidCursor,
+    InvalidRequest,
+    QueryTooHeavy,
+    TooManyRequests,
+    Unavailable,
+    UnsupportedMediaType,
+    status_of,
+)
 from guitaronline.api.fields import Output
 from guitaronline.api.idempotency import InvalidIdempotencyKey
 from guitaronline.api.json import NotJson, UnfitJson
@@ -36,7 +45,9 @@ takes an `Idempotency-Key`: the same call again gets the first answer, marked `I
 
 
 class Mistake(Output):
-    pointer = fields.String(required=True, metadata={"description": "JSON pointer to the field to blame; empty when it is none"})
+    pointer = fields.String(
+        required=True, metadata={"description": "JSON pointer to the field to blame; empty when it is none"}
+    )
     code = fields.String(required=True)
     detail = fields.String(required=True)
     fix = fields.String(metadata={"description": "what would make it possible"})
@@ -107,7 +118,9 @@ def operation(endpoint: Endpoint, *, has_path: bool) -> dict[str, Any]:
 def init_openapi(app: Flask) -> PublishedApi:
     app.config.update(API_TITLE="GuitarOnline", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     api = PublishedApi(app, spec_kwargs={"info": {"description": ABOUT}})
-    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": "an access token"})
+    api.spec.components.security_scheme(
+        "bearer", {"type": "http", "scheme": "bearer", "description": "an access token"}
+    )
     for name, header in HEADERS.items():
         api.spec.components.header(name, header)
     app.extensions["published_api"] = api
@@ -140,7 +153,10 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _success(endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": answer.words or HTTPStatus(answer.status).phrase, "headers": _headers("X-Request-ID")}
+    described: dict[str, Any] = {
+        "description": answer.words or HTTPStatus(answer.status).phrase,
+        "headers": _headers("X-Request-ID"),
+    }
     if isinstance(answer.schema, str):
         described["content"] = {JSON: {"schema": {"type": answer.schema}}}
     elif answer.schema is not None:
@@ -166,7 +182,11 @@ def _refusals(endpoint: Endpoint, *, has_path: bool) -> dict[int, list[str]]:
     kinds: list[type[errors.DomainError]] = [*endpoint.refuses, TooManyRequests, Unavailable]
     found: dict[int, list[str]] = {500: [FRAMEWORK[500][0]]}
     if endpoint.who.signed_in:
-        kinds += [errors.NotSignedIn, errors.NotAllowed] if endpoint.who.words != "everybody signed in" else [errors.NotSignedIn]
+        kinds += (
+            [errors.NotSignedIn, errors.NotAllowed]
+            if endpoint.who.words != "everybody signed in"
+            else [errors.NotSignedIn]
+        )
     if has_path:
         kinds.append(errors.NotFound)
     if endpoint.method == "GET":
@@ -185,7 +205,9 @@ def _refusals(endpoint: Endpoint, *, has_path: bool) -> dict[int, list[str]]:
 
 
 def _refusal(status: int, codes: list[str]) -> dict[str, Any]:
-    names = {401: ["WWW-Authenticate"], 409: ["Retry-After"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
+    names = {401: ["WWW-Authenticate"], 409: ["Retry-After"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(
+        status, []
+    )
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
         "headers": _headers("X-Request-ID", *names),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +12,18 @@ from typing import Any
 from uuid import UUID
 
 from guitaronline.api.errors import InvalidCursor, InvalidRequest
-from guitaronline.api.fields import FIRST_TIME, AFTER_LAST_TIME, QueryWhole, Text
+from guitaronline.api.fields import AFTER_LAST_TIME, FIRST_TIME, UNPRINTABLE, QueryWhole, Text
 from guitaronline.errors import Reason
 
 DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET = 20, 100, 10_000
 PAGE_FIELDS = {
     "limit": QueryWhole(least=1, most=MAX_LIMIT, metadata={"description": "rows a page", "default": DEFAULT_LIMIT}),
-    "cursor": Text(most=300, least=1, metadata={"description": "`next_cursor` of the page before"}),
-    "offset": QueryWhole(least=0, most=MAX_OFFSET, metadata={"description": "rows to skip; for older clients, not together with `cursor`"}),
+    "cursor": Text(most=2000, least=1, metadata={"description": "`next_cursor` of the page before"}),
+    "offset": QueryWhole(
+        least=0,
+        most=MAX_OFFSET,
+        metadata={"description": "rows to skip; for older clients, not together with `cursor`"},
+    ),
 }
 
 Place = tuple[Any, ...]  # what the list is ordered by, ending in an id
@@ -63,7 +68,7 @@ def cut(found: Sequence[Any], page: Page, order: Order) -> tuple[Sequence[Any], 
 
 def write_cursor(order: Order, place: Place) -> str:
     parts = [part.isoformat() if isinstance(part, datetime) else str(part) for part in place]
-    packed = json.dumps([order.name, *parts], separators=(",", ":")).encode()
+    packed = json.dumps([order.name, *parts], separators=(",", ":"), ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
@@ -86,4 +91,8 @@ def _read(kind: type, part: Any) -> Any:
         if moment.tzinfo is None or not FIRST_TIME <= moment < AFTER_LAST_TIME:
             raise ValueError("no such time")
         return moment
+    if kind is str and UNPRINTABLE.search(part):
+        raise ValueError("no such name")
+    if kind is int and not re.fullmatch(r"\d{1,15}", part, re.ASCII):
+        raise ValueError("no such number")
     return kind(part)

@@ -25,7 +25,9 @@ SEARCH = {
     "tag": Text(most=40, metadata={"example": "jazz"}),
 }
 PROFILE = Answer(200, ProfileOut, profile_json)
-EDITORS = Who(f"that teacher, {may(Permission.EDIT_PEOPLE).words}", lambda actor: True)  # a teacher's own is the command's question
+EDITORS = Who(
+    f"that teacher, {may(Permission.EDIT_PEOPLE).words}", lambda actor: True
+)  # a teacher's own is the command's question
 
 
 @resource.listing("/profiles", ProfileOut, profile_json, order=OLDEST_FIRST, who=PUBLIC, query=SEARCH)

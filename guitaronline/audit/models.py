@@ -75,7 +75,9 @@ class AuditPersonal(Base):
 
     __tablename__ = "audit_personal"
 
-    change_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("audit_changes.id"), primary_key=True, autoincrement=False)
+    change_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("audit_changes.id"), primary_key=True, autoincrement=False
+    )
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

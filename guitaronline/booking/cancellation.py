@@ -96,7 +96,9 @@ def cause_problems(actor: Actor, *, cause: str | None, waive: bool, reason: str 
             cause is not None and cause not in {each.value for each in allowed},
             Reason(
                 "cause_not_allowed",
-                f"The cause may be one of: {', '.join(sorted(allowed))}." if allowed else "A cause cannot be named here.",
+                f"The cause may be one of: {', '.join(sorted(allowed))}."
+                if allowed
+                else "A cause cannot be named here.",
                 "Leave the cause out.",
                 "/cause",
                 {"allowed": sorted(each.value for each in allowed)},
@@ -125,7 +127,9 @@ def cancel_decision(
     window_hours = int(booking.policy["refund_window_hours"])
     notice = booking.start_at - now
     is_kept = cause is CancelCause.STUDENT and not waive and notice < timedelta(hours=window_hours)
-    after = package_after_return(package, now=now, students_fault=cause is CancelCause.STUDENT, reinstate_days=reinstate_days)
+    after = package_after_return(
+        package, now=now, students_fault=cause is CancelCause.STUDENT, reinstate_days=reinstate_days
+    )
     if booking.status is BookingStatus.HOLD:
         outcome, ends = Outcome.RELEASED, package.expires_at
     elif is_kept:
@@ -144,7 +148,9 @@ def cancel_decision(
     )
 
 
-def package_after_return(package: Package, *, now: datetime, students_fault: bool, reinstate_days: int, more: int = 0) -> Purse:
+def package_after_return(
+    package: Package, *, now: datetime, students_fault: bool, reinstate_days: int, more: int = 0
+) -> Purse:
     """The package as `ledger.give_back` will leave it (a test holds the two together); `more`: lapsed holds coming back."""
     purse = purse_of(package, more=more)
     status = billing_rules.effective_package_status(package, now)
@@ -169,8 +175,10 @@ def spoken(minutes: int) -> str:
 
 
 STARTED = Reason("lesson_already_started", "The lesson has started.", "Record its outcome instead.")
-OUTCOME_RECORDED = Reason("outcome_already_recorded", "The lesson's outcome is recorded.", "Ask the school to correct the outcome.")
-REASON_MISSING = Reason("reason_missing", "Say why: this is kept with the booking.", "Give a reason.", "/reason")
+OUTCOME_RECORDED = Reason(
+    "outcome_already_recorded", "The lesson's outcome is recorded.", "Ask the school to correct the outcome."
+)
+REASON_MISSING = Reason("reason_required", "Say why: this is kept with the booking.", "Give a reason.", "/reason")
 REASON_TOO_LONG = Reason(
     "reason_too_long", f"At most {REASON_LENGTH} characters.", "Shorten it.", "/reason", {"limit": REASON_LENGTH}
 )

@@ -1,23 +1,26 @@
-"""What the booking rules look at, read from the database: unlocked for `explain` and lists, locked for commands.
+"""What the booking rules look at, read from the database: unlocked for `explain` and previews, locked for commands.
 
 The statements stand ready-made: a hold is the hottest path of the product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, union, union_all
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, or_, select, union, union_all
+from sqlalchemy.orm import Session
 
+from guitaronline import policy
 from guitaronline.actor import Role
 from guitaronline.billing.models import Package, PackageStatus
+from guitaronline.booking import rules
 from guitaronline.booking.models import Booking, BookingStatus
-from guitaronline.booking.rules import ActiveBooking, Place, Student
+from guitaronline.booking.rules import ActiveBooking, Liberties, Place, Purse, Student
 from guitaronline.db import UtcDateTime
+from guitaronline.errors import NotFound, Reason
 from guitaronline.identity.models import User
 from guitaronline.scheduling.models import Slot
 from guitaronline.scheduling.rules import SLOT_MINUTES_MAX
@@ -28,7 +31,9 @@ ACTIVE = (BookingStatus.HOLD, BookingStatus.CONFIRMED)
 LONGEST = timedelta(minutes=SLOT_MINUTES_MAX)  # nothing that started longer ago is still going on
 FRESH = {"populate_existing": True}
 
-SLOT, STUDENT, PACKAGE = bindparam("slot"), bindparam("student"), bindparam("package")
+SLOT: BindParameter[UUID] = bindparam("slot")
+STUDENT: BindParameter[UUID] = bindparam("student")
+PACKAGE: BindParameter[UUID] = bindparam("package")
 NOW, RECENT = bindparam("now", type_=UtcDateTime()), bindparam("recent", type_=UtcDateTime())
 
 
@@ -48,7 +53,15 @@ _student = select(User.id, User.is_active, User.role).where(User.id == STUDENT)
 _student_locked = _student.with_for_update(key_share=True)
 
 _place = (
-    select(Slot.id, Slot.teacher_id, Slot.start_at, Slot.end_at, Slot.status, ACTIVE_TEACHER)
+    select(
+        Slot.id,
+        Slot.teacher_id,
+        Slot.start_at,
+        Slot.end_at,
+        Slot.status,
+        ACTIVE_TEACHER.label("is_active"),
+        User.timezone,
+    )
     .join(User, User.id == Slot.teacher_id)
     .outerjoin(TeacherProfile, TeacherProfile.user_id == Slot.teacher_id)
     .where(Slot.id == SLOT)
@@ -71,10 +84,6 @@ _ahead = select(*_BOOKING).where(  # ix_bookings_student_start
 )
 _held = select(*_BOOKING).where(Booking.student_id == STUDENT, Booking.status == BookingStatus.HOLD)
 _active = union(_on_slot, _ahead, _held)
-
-_lapsed_in_the_way = select(Booking.package_id).where(
-    lapsed(NOW), or_(Booking.slot_id == SLOT, Booking.student_id == STUDENT)
-)
 
 
 def _wallet(*own: Select[Any]) -> Select[Any]:
@@ -99,14 +108,101 @@ package_of_booking = (
 )
 
 
+@dataclass(frozen=True)
+class Scene:
+    """Everything that decides whether one student may have one slot, as it stood at one moment."""
+
+    student: Student
+    place: Place
+    active: list[ActiveBooking]
+    packages: list[Package]
+    now: datetime
+
+    @property
+    def lapsed(self) -> list[ActiveBooking]:
+        return [each for each in self.active if rules.is_lapsed(each, self.now)]
+
+    def purses(self) -> list[Purse]:
+        """The student's own packages as they stand once the lapsed holds are back in them."""
+        own = [package for package in self.packages if package.student_id == self.student.id]
+        return rules.purses(own, self.lapsed)
+
+    def judge(
+        self, purses: list[Purse], liberties: Liberties, *, to_confirm: bool = False
+    ) -> tuple[Purse | None, list[Reason]]:
+        """The rule's answer: the package that pays, and everything that says no."""
+        return rules.hold_problems(
+            self.place,
+            self.student,
+            self.active,
+            purses,
+            now=self.now,
+            settings=policy.current(),
+            liberties=liberties,
+            to_confirm=to_confirm,
+        )
+
+
+def read_scene(
+    session: Session,
+    slot_id: UUID,
+    *,
+    student_id: UUID,
+    now: datetime,
+    package_id: UUID | None = None,
+    moving: ActiveBooking | Booking | None = None,
+    lock: bool = False,
+) -> Scene:
+    """The scene; with `lock`, in the one order: student (and teacher, if days are limited) → packages → slot, and only
+    then, with all of that standing still, the bookings. Raises NotFound."""
+    if policy.current().BOOKING_MAX_PER_TEACHER_DAY and lock:
+        lock_people(session, student_id, teacher_of(session, slot_id))
+    student = read_student(session, student_id, lock=lock)
+    if student is None:
+        raise NotFound()
+    packages = read_wallet(
+        session,
+        slot_id=slot_id,
+        student_id=student_id,
+        now=now,
+        only=package_id,
+        also=moving.package_id if moving else None,
+        lock=lock,
+    )
+    if package_id and not any(each.id == package_id and each.student_id == student_id for each in packages):
+        raise NotFound()
+    place = read_place(session, slot_id, now=now, moving=moving.id if moving else None, lock=lock)
+    active = read_active(session, slot_id=slot_id, student_id=student_id, now=now)
+    return Scene(student, place, active, packages, now)
+
+
+def teacher_of(session: Session, slot_id: UUID) -> UUID | None:
+    return session.scalar(select(Slot.teacher_id).where(Slot.id == slot_id))
+
+
+def lock_people(session: Session, *user_ids: UUID | None) -> None:
+    """Rows of `users`, locked in the order of their ids."""
+    ids = [each for each in user_ids if each is not None]
+    session.execute(select(User.id).where(User.id.in_(ids)).order_by(User.id).with_for_update(key_share=True))
+
+
 def read_student(session: Session, student_id: UUID, *, lock: bool = False) -> Student | None:
     row = session.execute(_student_locked if lock else _student, {"student": student_id}).one_or_none()
     return Student(row.id, row.is_active and row.role is Role.STUDENT) if row else None
 
 
-def read_place(session: Session, slot_id: UUID, *, lock: bool = False) -> Place | None:
+def read_place(
+    session: Session, slot_id: UUID, *, now: datetime, moving: UUID | None = None, lock: bool = False
+) -> Place:
+    """The slot and its teacher. Raises NotFound."""
     row = session.execute(_place_locked if lock else _place, {"slot": slot_id}).one_or_none()
-    return Place(row[0], row[1], row[2], row[3], row[4], bool(row[5])) if row else None
+    if row is None:
+        raise NotFound()
+    place = Place(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+    if policy.current().BOOKING_MAX_PER_TEACHER_DAY == 0:
+        return place
+    that_day = teacher_day_count(place.teacher_id, place.start_at, row.timezone, now).where(Booking.id != moving)
+    return replace(place, teacher_bookings_that_day=session.scalar(that_day) or 0)
 
 
 def read_active(session: Session, *, slot_id: UUID, student_id: UUID | None, now: datetime) -> list[ActiveBooking]:
@@ -135,23 +231,19 @@ def read_wallet(
     return list(session.scalars(query, facts, execution_options=FRESH))
 
 
-def bookings_that_day(
-    session: Session, place: Place, now: datetime, moving: UUID | None = None
-) -> int:
-    """Live bookings of the teacher on the slot's day of the teacher's calendar, the one that moves left out."""
-    query = select(func.count()).select_from(Booking).join(User, User.id == Booking.teacher_id)
-    query = query.where(same_teacher_day(place.teacher_id, place.start_at, User.timezone), live(now))
-    if moving is not None:
-        query = query.where(Booking.id != moving)
-    return session.scalar(query) or 0
-
-
-def same_teacher_day(teacher_id: Any, start_at: Any, zone: Any, booking: Any = Booking) -> ColumnElement[bool]:
-    """SQL: the booking is the teacher's, on the calendar day (in `zone`) of `start_at`."""
-    day = timedelta(days=1)
-    return and_(
-        booking.teacher_id == teacher_id,
-        booking.start_at > start_at - day,  # for ix_bookings_teacher_start; days are not longer than this reaches
-        booking.start_at < start_at + day,
-        func.date(func.timezone(zone, booking.start_at)) == func.date(func.timezone(zone, start_at)),
+def teacher_day_count(teacher_id: Any, start_at: Any, zone: Any, now: Any) -> Select[int]:
+    """Live bookings of the teacher on the calendar day (in `zone`) of `start_at`; arguments are values or columns."""
+    longest_day = timedelta(
+        hours=26
+    )  # the night the clocks go back; lets ix_bookings_teacher_start find where to begin
+    return (
+        select(func.count())
+        .select_from(Booking)
+        .where(
+            Booking.teacher_id == teacher_id,
+            Booking.start_at > start_at - longest_day,
+            Booking.start_at < start_at + longest_day,
+            func.date(func.timezone(zone, Booking.start_at)) == func.date(func.timezone(zone, start_at)),
+            live(now),
+        )
     )

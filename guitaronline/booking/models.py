@@ -45,10 +45,17 @@ class Booking(Timestamps, Versioned, Base):
     __table_args__ = (
         ForeignKeyConstraint(
             ["slot_id", "teacher_id", "start_at", "end_at"],
-            ["availability_slots.id", "availability_slots.teacher_id", "availability_slots.start_at", "availability_slots.end_at"],
+            [
+                "availability_slots.id",
+                "availability_slots.teacher_id",
+                "availability_slots.start_at",
+                "availability_slots.end_at",
+            ],
             name="fk_bookings_slot_whole",
         ),
-        ForeignKeyConstraint(["package_id", "student_id"], ["packages.id", "packages.student_id"], name="fk_bookings_own_package"),
+        ForeignKeyConstraint(
+            ["package_id", "student_id"], ["packages.id", "packages.student_id"], name="fk_bookings_own_package"
+        ),
         CheckConstraint("(status = 'hold') <= (hold_expires_at IS NOT NULL)", name="hold_ends"),
         CheckConstraint("(status = 'confirmed') <= (confirmed_at IS NOT NULL)", name="confirmed_at_some_time"),
         CheckConstraint("(status = 'canceled') = (canceled_at IS NOT NULL)", name="canceled_at_some_time"),
@@ -89,7 +96,9 @@ class Booking(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('BK'::text, 'booking_reference'::text)"), unique=True)
+    reference: Mapped[str] = mapped_column(
+        server_default=text("make_reference('BK'::text, 'booking_reference'::text)"), unique=True
+    )
     slot_id: Mapped[UUID]
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     teacher_id: Mapped[UUID]
@@ -106,9 +115,13 @@ class Booking(Timestamps, Versioned, Base):
     rescheduled_from_booking_id: Mapped[UUID | None] = mapped_column(ForeignKey("bookings.id"))
     revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # grows when people must be told anew
     policy: Mapped[dict[str, Any]] = mapped_column(JSONB)  # refund window and notice as they were when it was booked
-    decision: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))  # what became of the lesson, and why
+    decision: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True)
+    )  # what became of the lesson, and why
     slot: Mapped[Slot] = relationship(primaryjoin="foreign(Booking.slot_id) == Slot.id", viewonly=True)
     student: Mapped[User] = relationship(foreign_keys=[student_id], viewonly=True)
     teacher: Mapped[User] = relationship(primaryjoin="foreign(Booking.teacher_id) == User.id", viewonly=True)
-    lesson: Mapped[Lesson | None] = relationship(primaryjoin="Booking.id == foreign(Lesson.booking_id)", uselist=False, viewonly=True)
+    lesson: Mapped[Lesson | None] = relationship(
+        primaryjoin="Booking.id == foreign(Lesson.booking_id)", uselist=False, viewonly=True
+    )
     package: Mapped[Package] = relationship(primaryjoin="foreign(Booking.package_id) == Package.id", viewonly=True)

@@ -116,10 +116,6 @@ class CancellationInvalid(Invalid):
     detail = "The booking cannot be called off like this."
 
 
-class ReasonRequired(Invalid):
-    detail = "Say why: the reason is kept with the change."
-
-
 HOLD_REFUSALS: dict[str, type[DomainError]] = {
     code_of(kind): kind
     for kind in (

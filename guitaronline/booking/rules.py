@@ -93,7 +93,9 @@ class Liberties:
 
 
 def is_lapsed(booking: Occupying, now: datetime) -> bool:
-    return booking.status is BookingStatus.HOLD and booking.hold_expires_at is not None and booking.hold_expires_at <= now
+    return (
+        booking.status is BookingStatus.HOLD and booking.hold_expires_at is not None and booking.hold_expires_at <= now
+    )
 
 
 def effective_status(booking: Occupying, now: datetime) -> BookingStatus:
@@ -143,7 +145,7 @@ def slot_problems(
     *,
     now: datetime,
     settings: config.Settings,
-    liberties: Liberties = Liberties(),  # noqa: B008  # frozen
+    liberties: Liberties = Liberties(),
     student_id: UUID | None = None,
 ) -> list[Reason]:
     """What keeps the slot from being offered, whoever asks. The SQL twin is `queries.offered`."""

@@ -45,7 +45,12 @@ COLUMNS = (User.id, User.role, User.is_active, User.password_hash, User.totp_sec
 
 
 def sign_in(
-    email: str, password: str, *, otp: str | None, address: str | None, opened: Callable[[Session, Person, datetime], T | DomainError]
+    email: str,
+    password: str,
+    *,
+    otp: str | None,
+    address: str | None,
+    opened: Callable[[Session, Person, datetime], T | DomainError],
 ) -> T:
     """What `opened` makes for the person, once it is certain that it is them.
 
@@ -59,7 +64,7 @@ def sign_in(
     with short_transaction() as session:
         now = clock.read(session)
         person = _person(session, User.email_key == key) if key is not None else None
-        refusal = _refusal(session, attempt, person, password, otp, now)
+        refusal = _refusal(session, attempt, person, now, password=password, otp=otp)
         answer = refusal or opened(session, person, now)  # type: ignore[arg-type]  # no refusal: there is a person
     if isinstance(answer, DomainError):
         raise answer
@@ -93,7 +98,7 @@ def short_transaction() -> Iterator[Session]:
 
 
 def _refusal(
-    session: Session, attempt: throttle.Attempt, person: Person | None, password: str, otp: str | None, now: datetime
+    session: Session, attempt: throttle.Attempt, person: Person | None, now: datetime, *, password: str, otp: str | None
 ) -> DomainError | None:
     wrong = _wrong_password(session, attempt, person, password, now)
     if wrong is not None:

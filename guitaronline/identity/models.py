@@ -25,12 +25,16 @@ class User(Timestamps, Versioned, Base):
         CheckConstraint("email IS NOT NULL OR role = 'student'", name="only_children_lack_email"),
         Index("uq_users_email_key", "email_key", unique=True),
         Index("ix_users_role_name", "role", "full_name", "id"),
-        Index("ix_users_full_name_trgm", "full_name", postgresql_using="gin", postgresql_ops={"full_name": "gin_trgm_ops"}),
+        Index(
+            "ix_users_full_name_trgm", "full_name", postgresql_using="gin", postgresql_ops={"full_name": "gin_trgm_ops"}
+        ),
         Index("ix_users_email_trgm", "email", postgresql_using="gin", postgresql_ops={"email": "gin_trgm_ops"}),
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('USR'::text, 'user_reference'::text)"), unique=True)
+    reference: Mapped[str] = mapped_column(
+        server_default=text("make_reference('USR'::text, 'user_reference'::text)"), unique=True
+    )
     email: Mapped[str | None]  # as typed; mail goes here and nowhere else
     email_key: Mapped[str | None]  # folded: NFKC, case, IDNA; unique
     full_name: Mapped[str] = mapped_column(server_default="")
@@ -153,7 +157,14 @@ class ApiToken(Base):
     """A pair of one family, as SHA-256 only. At most one pair of a family is live."""
 
     __tablename__ = "api_tokens"
-    __table_args__ = (Index("uq_api_tokens_live", "family_id", unique=True, postgresql_where=text("used_at IS NULL AND revoked_at IS NULL")),)
+    __table_args__ = (
+        Index(
+            "uq_api_tokens_live",
+            "family_id",
+            unique=True,
+            postgresql_where=text("used_at IS NULL AND revoked_at IS NULL"),
+        ),
+    )
 
     id: Mapped[Id]
     family_id: Mapped[UUID] = mapped_column(ForeignKey("token_families.id"), index=True)
@@ -190,7 +201,10 @@ class FailedLogin(Base):
     """A failed sign-in; counted here so that the throttle survives Redis being down. Digests, no personal data."""
 
     __tablename__ = "failed_logins"
-    __table_args__ = (Index("ix_failed_logins_account", "account_digest", "at"), Index("ix_failed_logins_address", "address_digest", "at"))
+    __table_args__ = (
+        Index("ix_failed_logins_account", "account_digest", "at"),
+        Index("ix_failed_logins_address", "address_digest", "at"),
+    )
 
     id: Mapped[Id]
     account_digest: Mapped[bytes] = mapped_column(LargeBinary)

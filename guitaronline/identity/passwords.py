@@ -29,11 +29,34 @@ def password_problems(password: str, role: Role, *, pointer: str = "/password") 
     folded = _normal(password)
     problems = []
     if len(folded) < least:
-        problems.append(Reason("password_too_short", f"A password has at least {least} characters.", "Take a longer one.", pointer, {"limit": least}))
+        problems.append(
+            Reason(
+                "password_too_short",
+                f"A password has at least {least} characters.",
+                "Take a longer one.",
+                pointer,
+                {"limit": least},
+            )
+        )
     if len(folded) > MAX_LENGTH:
-        problems.append(Reason("password_too_long", f"A password has at most {MAX_LENGTH} characters.", "Take a shorter one.", pointer, {"limit": MAX_LENGTH}))
+        problems.append(
+            Reason(
+                "password_too_long",
+                f"A password has at most {MAX_LENGTH} characters.",
+                "Take a shorter one.",
+                pointer,
+                {"limit": MAX_LENGTH},
+            )
+        )
     if folded.casefold() in common_passwords():
-        problems.append(Reason("password_too_common", "Many people use this password; it would be guessed first.", "Take another one.", pointer))
+        problems.append(
+            Reason(
+                "password_too_common",
+                "Many people use this password; it would be guessed first.",
+                "Take another one.",
+                pointer,
+            )
+        )
     if any(unicodedata.category(sign) == "Cs" for sign in folded):
         problems.append(Reason("password_not_text", "The password holds half a character.", "Type it again.", pointer))
     return problems

@@ -47,7 +47,14 @@ def create_person(
         access.require(work.actor, Permission.ADMINISTER)
     details = {"full_name": full_name, "phone": phone, "language": language, "instrument": instrument, "level": level}
     return add_person(
-        work, role=role, email=email, timezone=timezone, password=password, is_test=is_test, person_id=work.record_id, **details
+        work,
+        role=role,
+        email=email,
+        timezone=timezone,
+        password=password,
+        is_test=is_test,
+        person_id=work.record_id,
+        **details,
     )
 
 
@@ -55,7 +62,13 @@ def create_person(
 def register_student(work: Work, *, email: str, password: str, full_name: str = "", timezone: str = "UTC") -> User:
     """The public door: always a student. Raises PersonInvalid with every reason, EmailTaken."""
     return add_person(
-        work, role=Role.STUDENT, email=email, timezone=timezone, password=password, full_name=full_name, person_id=work.record_id
+        work,
+        role=Role.STUDENT,
+        email=email,
+        timezone=timezone,
+        password=password,
+        full_name=full_name,
+        person_id=work.record_id,
     )
 
 
@@ -121,7 +134,11 @@ def edit_person(work: Work, user_id: UUID, *, changes: dict[str, str | None], re
         user = work.lock(User, user_id)
         require_over(work.actor, user)
     wanted = dict(changes)
-    problems = [Reason("field_unknown", "There is no such field to edit.", "", f"/{name}") for name in wanted if name not in EDITABLE]
+    problems = [
+        Reason("field_unknown", "There is no such field to edit.", "", f"/{name}")
+        for name in wanted
+        if name not in EDITABLE
+    ]
     if "timezone" in wanted:
         problems += rules.zone_problems(wanted["timezone"])
     for name in rules.LENGTHS.keys() & wanted.keys():

@@ -12,7 +12,9 @@ from guitaronline.unit_of_work import Work
 BULK = {"synchronize_session": False}
 
 
-def revoke_sign_ins(work: Work, user_id: UUID, *, because: str, keep_family: UUID | None = None, keep_session: UUID | None = None) -> None:
+def revoke_sign_ins(
+    work: Work, user_id: UUID, *, because: str, keep_family: UUID | None = None, keep_session: UUID | None = None
+) -> None:
     """No browser session, no API token and no unused link of the person is worth anything, but for those to keep.
 
     The person's row is locked by the caller, so that a sign-in running at the same time either ends up here or sees

@@ -17,13 +17,19 @@ NO_PLACE = {"Factory", "localtime", "posixrules"}  # stand among the zones and a
 @cache
 def zones() -> frozenset[str]:
     """The IANA zones that people may live in."""
-    return frozenset(name for name in available_timezones() if name not in NO_PLACE and not name.startswith(("posix/", "right/")))
+    return frozenset(
+        name for name in available_timezones() if name not in NO_PLACE and not name.startswith(("posix/", "right/"))
+    )
 
 
 def zone_problems(name: str | None) -> list[Reason]:
     if name in zones():
         return []
-    return [Reason("timezone_unknown", "This is not a time zone of the IANA list.", "Take one like Europe/Paris.", "/timezone")]
+    return [
+        Reason(
+            "timezone_unknown", "This is not a time zone of the IANA list.", "Take one like Europe/Paris.", "/timezone"
+        )
+    ]
 
 
 def field_problems(name: str, value: str | None) -> list[Reason]:
@@ -32,7 +38,9 @@ def field_problems(name: str, value: str | None) -> list[Reason]:
         return []
     problems = text_problems(name, value, LENGTHS[name])
     if name == "phone" and not PHONE.fullmatch(value):
-        problems.append(Reason("phone_invalid", "This is not a telephone number.", "Write it like +44 20 7946 0000.", "/phone"))
+        problems.append(
+            Reason("phone_invalid", "This is not a telephone number.", "Write it like +44 20 7946 0000.", "/phone")
+        )
     return problems
 
 
@@ -40,9 +48,15 @@ def text_problems(name: str, value: str, limit: int, *, lines: bool = False) -> 
     """Why `value` is not a text of at most `limit` characters; with `lines`, of several lines."""
     pointer, problems = f"/{name}", []
     if len(value) > limit:
-        problems.append(Reason(f"{name}_too_long", f"At most {limit} characters stand here.", "Shorten it.", pointer, {"limit": limit}))
+        problems.append(
+            Reason(
+                f"{name}_too_long", f"At most {limit} characters stand here.", "Shorten it.", pointer, {"limit": limit}
+            )
+        )
     if not is_text(value, lines=lines):
-        problems.append(Reason(f"{name}_not_text", "There are signs in it that cannot be shown.", "Type it again.", pointer))
+        problems.append(
+            Reason(f"{name}_not_text", "There are signs in it that cannot be shown.", "Type it again.", pointer)
+        )
     return problems
 
 

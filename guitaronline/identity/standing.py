@@ -14,7 +14,14 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.identity.passwords import hash_password, password_problems
 from guitaronline.identity.people import require_over, take_role
-from guitaronline.identity.refusals import InvalidCredentials, LastAdmin, OwnRole, PasswordUnfit, PersonInvalid, ReasonRequired
+from guitaronline.identity.refusals import (
+    InvalidCredentials,
+    LastAdmin,
+    OwnRole,
+    PasswordUnfit,
+    PersonInvalid,
+    ReasonRequired,
+)
 from guitaronline.identity.revocation import revoke_sign_ins
 from guitaronline.unit_of_work import Work, command
 
@@ -36,7 +43,13 @@ def set_role(work: Work, user_id: UUID, *, role: Role, reason: str) -> User:
     if role not in PERSON_ROLES:
         raise PersonInvalid(reasons=[Reason("role_unknown", "This is not a role that a person can have.", "", "/role")])
     if role is not Role.STUDENT and user.email is None:
-        raise PersonInvalid(reasons=[Reason("email_needed", "Only a student can be without an e-mail address.", "Give them one first.", "/role")])
+        raise PersonInvalid(
+            reasons=[
+                Reason(
+                    "email_needed", "Only a student can be without an e-mail address.", "Give them one first.", "/role"
+                )
+            ]
+        )
     _refuse_last_admin(user, others)
     user.role = role
     work.session.flush()
@@ -74,7 +87,13 @@ def reactivate_person(work: Work, user_id: UUID, *, reason: str | None = None) -
 
 
 def change_password(
-    actor: Actor, *, old: str, new: str, keep_family: UUID | None = None, keep_session: UUID | None = None, address: str | None = None
+    actor: Actor,
+    *,
+    old: str,
+    new: str,
+    keep_family: UUID | None = None,
+    keep_session: UUID | None = None,
+    address: str | None = None,
 ) -> None:
     """One's own password is `new`; everything else that is signed in as this person is signed out.
 
@@ -124,7 +143,7 @@ def set_up_totp(work: Work, user_id: UUID, *, reason: str | None = None) -> str:
     user = work.lock(User, user_id)
     user.totp_secret = pyotp.random_base32()
     revoke_sign_ins(work, user.id, because="second factor changed")
-    return pyotp.TOTP(user.totp_secret).provisioning_uri(user.email or user.reference, issuer_name=ISSUER)
+    return pyotp.TOTP(user.totp_secret).provisioning_uri(name=user.email or user.reference, issuer_name=ISSUER)
 
 
 def require_reason(reason: str | None) -> None:

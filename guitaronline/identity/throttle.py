@@ -82,7 +82,11 @@ def count(session: Session, attempt: Attempt, now: datetime) -> None:
 
 def forgive(session: Session, attempt: Attempt) -> None:
     """The right password from this address makes its earlier slips for this account void."""
-    session.execute(delete(FailedLogin).where(FailedLogin.account_digest == attempt.account, FailedLogin.address_digest == attempt.address))
+    session.execute(
+        delete(FailedLogin).where(
+            FailedLogin.account_digest == attempt.account, FailedLogin.address_digest == attempt.address
+        )
+    )
 
 
 def _digest(kind: str, value: str) -> bytes:

@@ -59,7 +59,9 @@ class Lesson(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('LES'::text, 'lesson_reference'::text)"), unique=True)
+    reference: Mapped[str] = mapped_column(
+        server_default=text("make_reference('LES'::text, 'lesson_reference'::text)"), unique=True
+    )
     booking_id: Mapped[UUID] = mapped_column(ForeignKey("bookings.id"), unique=True)
     package_id: Mapped[UUID] = mapped_column(ForeignKey("packages.id"))  # the one that pays for it
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
@@ -69,8 +71,12 @@ class Lesson(Timestamps, Versioned, Base):
     status: Mapped[LessonStatus] = mapped_column(choice(LessonStatus, "status_known"))
     no_show_side: Mapped[NoShowSide | None] = mapped_column(choice(NoShowSide, "side_known"))
     outcome_at: Mapped[datetime | None]
-    settlement: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # n in the ledger's `settle:<booking>:<n>`
-    is_returned: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # settlement n was given back
+    settlement: Mapped[int] = mapped_column(
+        default=1, server_default=text("1")
+    )  # n in the ledger's `settle:<booking>:<n>`
+    is_returned: Mapped[bool] = mapped_column(
+        default=False, server_default=text("false")
+    )  # settlement n was given back
     join_url: Mapped[str | None]  # its own; else the teacher's meeting_url is shown
     topic: Mapped[str | None]
     notes: Mapped[str | None]  # for the student

@@ -39,7 +39,7 @@ AUDITED = {
     "payments": ([], [], "SELECT, INSERT, UPDATE"),
     "payment_transitions": ([], ["evidence"], "SELECT, INSERT"),
     "refunds": ([], [], "SELECT, INSERT, UPDATE"),
-    "approvals": ([], [], "SELECT, INSERT, UPDATE"),
+    "approvals": ([], ["wish"], "SELECT, INSERT, UPDATE"),
     "bookings": ([], ["cancellation_reason"], "SELECT, INSERT, UPDATE"),
     "lessons": ([], ["topic", "notes", "private_note", "homework"], "SELECT, INSERT, UPDATE"),
 }

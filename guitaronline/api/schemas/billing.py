@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
+from guitaronline.api.errors import InvalidRequest
 from guitaronline.api.fields import Id, Input, Moment, OneOf, Output, Text, Whole
 from guitaronline.api.schemas.common import Money, maybe, moment, money_json, time
 from guitaronline.billing.models import (
@@ -19,20 +20,26 @@ from guitaronline.billing.models import (
     Refund,
     RefundStatus,
 )
-from guitaronline.money import CURRENCIES, LARGEST_MINOR, decimal_string
+from guitaronline.billing.queries import Offer
+from guitaronline.errors import Reason
+from guitaronline.money import CURRENCIES, LARGEST_MINOR, decimal_string, parse_minor
 
 BUCKETS = ("available", "reserved", "consumed", "expired", "revoked")
 
 
 class Price(Input):
-    amount_minor = Whole(required=True, least=0, most=LARGEST_MINOR, metadata={"description": "whole minor units", "example": 4900})
+    amount_minor = Whole(
+        required=True, least=0, most=LARGEST_MINOR, metadata={"description": "whole minor units", "example": 4900}
+    )
     currency = OneOf(sorted(CURRENCIES), required=True, metadata={"example": "USD"})
 
 
 class PackageNew(Input):
     student_id = Id(required=True)
     lessons_total = Whole(required=True, least=1, most=1000, metadata={"example": 10})
-    expires_at = Moment(required=True, allow_none=True, metadata={"description": "null: never", "example": "2027-05-31T22:00:00Z"})
+    expires_at = Moment(
+        required=True, allow_none=True, metadata={"description": "null: never", "example": "2027-05-31T22:00:00Z"}
+    )
     price = fields.Nested(Price, metadata={"description": "what it is worth; nothing when left out"})
     lesson_minutes = Whole(least=15, most=240, allow_none=True, metadata={"description": "null: lessons of any length"})
     reason = Text(most=500, metadata={"description": "kept with the change"})
@@ -40,20 +47,31 @@ class PackageNew(Input):
 
 class PaymentNew(Input):
     package_id = Id(required=True)
-    amount = Text(required=True, least=1, most=20, metadata={"description": "decimal, with the currency's places", "example": "49.00"})
+    amount = Text(
+        required=True,
+        least=1,
+        most=20,
+        metadata={"description": "decimal, with the currency's places", "example": "49.00"},
+    )
     currency = OneOf(sorted(CURRENCIES), required=True, metadata={"example": "USD"})
     external_reference = Text(least=1, most=200, allow_none=True, metadata={"example": "bank statement 17, line 3"})
 
 
 class StatusChange(Input):
-    status = OneOf(PaymentStatus, required=True, metadata={"description": "`refunded` records a full refund", "example": "succeeded"})
+    status = OneOf(
+        PaymentStatus,
+        required=True,
+        metadata={"description": "`refunded` records a full refund", "example": "succeeded"},
+    )
     reason = Text(most=500, metadata={"example": "paid in cash"})
     evidence = Text(most=500, metadata={"description": "how it is known that the money came", "example": "receipt 117"})
 
 
 class RefundNew(Input):
     amount_minor = Whole(
-        least=1, most=LARGEST_MINOR, metadata={"description": "left out: what the rule says is refundable", "example": 2450}
+        least=1,
+        most=LARGEST_MINOR,
+        metadata={"description": "left out: what the rule says is refundable", "example": 2450},
     )
     reason = Text(required=True, least=1, most=500, metadata={"example": "the teacher fell ill"})
 
@@ -133,6 +151,26 @@ class RefundOut(Output):
 class Awaiting(Output):
     approval_id = fields.UUID(required=True)
     status = fields.String(required=True, metadata={"enum": ["awaiting_approval"]})
+
+
+def minor_of(amount: str, currency: str) -> int:
+    """`49.00` USD → 4900. Raises InvalidRequest."""
+    try:
+        return parse_minor(amount, currency)
+    except ValueError as error:
+        raise InvalidRequest(reasons=[Reason("amount_invalid", f"{error}.".capitalize(), pointer="/amount")]) from None
+
+
+def plan_json(offer: Offer) -> dict[str, Any]:
+    plan, price = offer.plan, offer.price
+    return {
+        "id": str(plan.id),
+        "name": plan.name,
+        "lessons_total": plan.lessons_total,
+        "lesson_minutes": plan.lesson_minutes,
+        "valid_days": plan.valid_days,
+        "price": money_json(price.amount_minor, price.currency),
+    }
 
 
 def package_json(package: Package, status: PackageStatus | None = None) -> dict[str, Any]:

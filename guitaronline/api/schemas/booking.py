@@ -3,16 +3,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from marshmallow import fields
 
 from guitaronline.actor import Role
 from guitaronline.api.fields import Id, Input, OneOf, Output, Text, YesNo
 from guitaronline.api.schemas.common import maybe, moment, time
-from guitaronline.booking.cancellation import REASON_LENGTH, Outcome
+from guitaronline.api.schemas.scheduling import ReasonOut, reason_json
+from guitaronline.booking.cancellation import REASON_LENGTH, Decision, Outcome
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
+from guitaronline.booking.queries import CancelPreview, ReschedulePreview, TaughtStudent
 from guitaronline.booking.rules import effective_status
-from guitaronline.identity.models import User
 
 
 class Hold(Input):
@@ -21,7 +23,9 @@ class Hold(Input):
 
 
 def _reason() -> Text:
-    return Text(most=REASON_LENGTH, allow_none=True, metadata={"example": "I have a cold", "description": "staff must give one"})
+    return Text(
+        most=REASON_LENGTH, allow_none=True, metadata={"example": "I have a cold", "description": "staff must give one"}
+    )
 
 
 def _cause() -> OneOf:
@@ -83,14 +87,34 @@ class BookingOut(Output):
     updated_at = time()
 
 
-class PreviewOut(Output):
+class Foreseen(Output):
+    """What would become of the lesson, and why."""
+
+    cause = fields.String(required=True, metadata={"enum": list(CancelCause)})
+    outcome = fields.String(required=True, metadata={"enum": list(Outcome)})
+    minutes_of_notice = fields.Integer(required=True)
+    waived = fields.Boolean(required=True)
+    package_id = fields.UUID(required=True)
+    package_expires_at = maybe(fields.DateTime)
+    sentence = fields.String(required=True, metadata={"description": "for the student"})
+
+
+class CancelPreviewOut(Output):
     possible = fields.Boolean(required=True)
-    cause = fields.String(required=True, allow_none=True)
+    reasons = fields.List(fields.Nested(ReasonOut), required=True, metadata={"description": "every rule that says no"})
+    refund_returned = fields.Boolean(required=True, metadata={"description": "the lesson would go back to its package"})
+    decision = fields.Nested(Foreseen, metadata={"description": "when it is possible"})
+
+
+class MovePreviewOut(CancelPreviewOut):
+    package_id = maybe(fields.UUID, metadata={"description": "the one that would pay for the new lesson"})
 
 
 class StudentOut(Output):
     id = fields.UUID(required=True)
     full_name = fields.String(required=True)
+    lessons = fields.Integer(required=True, metadata={"description": "booked, past and future"})
+    next_start_at = maybe(fields.DateTime)
 
 
 @dataclass(frozen=True)
@@ -130,12 +154,48 @@ def booking_json(booking: Booking) -> dict[str, Any]:
         "created_at": moment(booking.created_at),
         "updated_at": moment(booking.updated_at),
     }
-    return {**made, "decision": booking.decision} if booking.decision is not None else made
+    return {**made, "decision": _stored(booking.decision)} if booking.decision is not None else made
 
 
-def student_json(student: User) -> dict[str, Any]:
-    return {"id": str(student.id), "full_name": student.full_name}
+def cancel_preview_json(preview: CancelPreview | ReschedulePreview) -> dict[str, Any]:
+    decision = preview.decision
+    made = {
+        "possible": preview.possible,
+        "reasons": [reason_json(reason) for reason in preview.reasons],
+        "refund_returned": decision is not None and decision.is_returned,
+    }
+    return {**made, "decision": foreseen_json(decision)} if decision is not None else made
 
 
-def _id(value: Any) -> str | None:
+def move_preview_json(preview: ReschedulePreview) -> dict[str, Any]:
+    return {**cancel_preview_json(preview), "package_id": _id(preview.package_id)}
+
+
+def foreseen_json(decision: Decision) -> dict[str, Any]:
+    return {
+        "cause": decision.cause.value,
+        "outcome": decision.outcome.value,
+        "minutes_of_notice": decision.minutes_of_notice,
+        "waived": decision.waived,
+        "package_id": decision.package_id,
+        "package_expires_at": moment(decision.package_expires_at),
+        "sentence": decision.sentence(),
+    }
+
+
+def student_json(student: TaughtStudent) -> dict[str, Any]:
+    return {
+        "id": str(student.student_id),
+        "full_name": student.full_name,
+        "lessons": student.lessons,
+        "next_start_at": moment(student.next_start_at),
+    }
+
+
+def _stored(decision: dict[str, Any]) -> dict[str, Any]:
+    ends = decision["package_expires_at"]
+    return {**decision, "package_expires_at": ends.replace("+00:00", "Z") if ends else None}
+
+
+def _id(value: UUID | None) -> str | None:
     return str(value) if value is not None else None

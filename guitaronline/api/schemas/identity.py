@@ -46,7 +46,9 @@ class Tokens(Output):
     access_token = fields.String(required=True, metadata={"example": "gol_at_…"})
     refresh_token = fields.String(required=True, metadata={"description": "single use", "example": "gol_rt_…"})
     token_type = fields.String(required=True, metadata={"enum": ["bearer"]})
-    expires_in = fields.Integer(required=True, metadata={"description": "seconds the access token lasts", "example": 1800})
+    expires_in = fields.Integer(
+        required=True, metadata={"description": "seconds the access token lasts", "example": 1800}
+    )
 
 
 class UserOut(Output):

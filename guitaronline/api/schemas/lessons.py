@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import fields
 
 from guitaronline.api.fields import Input, OneOf, Output, Text, Texts
 from guitaronline.api.schemas.common import maybe, moment, time
+from guitaronline.db import session
 from guitaronline.lessons.models import Lesson, LessonStatus, NoShowSide
+from guitaronline.lessons.queries import join_urls
 
 
 class ReportEdit(Input):
@@ -17,7 +20,9 @@ class ReportEdit(Input):
 
 
 class NoShow(Input):
-    side = OneOf(NoShowSide, metadata={"description": "who did not come; the student when left out", "example": "student"})
+    side = OneOf(
+        NoShowSide, metadata={"description": "who did not come; the student when left out", "example": "student"}
+    )
     reason = Text(most=500, metadata={"description": "kept with the change"})
 
 
@@ -40,7 +45,20 @@ class LessonOut(Output):
     updated_at = time()
 
 
-def lesson_json(lesson: Lesson, join_url: str | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class SeenLesson:
+    """A lesson with the address where it takes place; lists look those up all at once."""
+
+    lesson: Lesson
+    join_url: str | None
+
+
+def lesson_json(lesson: Lesson) -> dict[str, Any]:
+    return seen_json(SeenLesson(lesson, join_urls(session(), [lesson])[lesson.id]))
+
+
+def seen_json(seen: SeenLesson) -> dict[str, Any]:
+    lesson = seen.lesson
     made = {
         "id": str(lesson.id),
         "reference": lesson.reference,
@@ -50,7 +68,7 @@ def lesson_json(lesson: Lesson, join_url: str | None) -> dict[str, Any]:
         "scheduled_start_at": moment(lesson.scheduled_start_at),
         "scheduled_end_at": moment(lesson.scheduled_end_at),
         "status": lesson.status.value,
-        "join_url": join_url,
+        "join_url": seen.join_url,
         "topic": lesson.topic,
         "notes": lesson.notes,
         "homework": lesson.homework,

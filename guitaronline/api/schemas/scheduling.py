@@ -6,6 +6,7 @@ from marshmallow import fields
 
 from guitaronline.api.fields import Id, Input, Moment, Output
 from guitaronline.api.schemas.common import moment, time
+from guitaronline.booking.queries import Explanation, OfferedSlot
 from guitaronline.errors import Reason
 from guitaronline.scheduling.models import Slot, SlotStatus
 
@@ -13,7 +14,9 @@ from guitaronline.scheduling.models import Slot, SlotStatus
 class SlotNew(Input):
     teacher_id = Id(required=True, metadata={"description": "the teacher's user id"})
     start_at = Moment(required=True, metadata={"example": "2026-11-30T15:00:00+01:00", "description": "whole seconds"})
-    end_at = Moment(required=True, metadata={"example": "2026-11-30T16:00:00+01:00", "description": "15 to 240 minutes later"})
+    end_at = Moment(
+        required=True, metadata={"example": "2026-11-30T16:00:00+01:00", "description": "15 to 240 minutes later"}
+    )
 
 
 class SlotOut(Output):
@@ -63,3 +66,18 @@ def slot_json(slot: Slot) -> dict[str, Any]:
 def reason_json(reason: Reason) -> dict[str, str]:
     said = {"code": reason.code, "detail": reason.detail}
     return {**said, "fix": reason.fix} if reason.fix else said
+
+
+def offer_json(offer: OfferedSlot) -> dict[str, Any]:
+    return {
+        "id": str(offer.id),
+        "teacher_id": str(offer.teacher_id),
+        "teacher_name": offer.teacher_name,
+        "start_at": moment(offer.start_at),
+        "end_at": moment(offer.end_at),
+        "status": offer.status.value,
+    }
+
+
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    return {"bookable": explanation.bookable, "reasons": [reason_json(reason) for reason in explanation.reasons]}

@@ -1,0 +1,428 @@
+"""People: students, teachers and staff, with their guardians and their standing."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import flask
+from sqlalchemy import false, select
+from sqlalchemy.orm import joinedload
+from sqlalchemy.sql.elements import ColumnElement
+from wtforms import PasswordField
+from wtforms.validators import InputRequired, Length
+
+from guitaronline import policy
+from guitaronline.actor import PERSON_ROLES, Actor, Role
+from guitaronline.admin import forms, gate, people_picker, show
+from guitaronline.admin.base import Column, Desk
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
+from guitaronline.admin.filters import Choice, Days, contains, reference_is, people_matching
+from guitaronline.admin.record_page import Page, Section, facts, rows, whole
+from guitaronline.billing.models import Package
+from guitaronline.booking.models import Booking
+from guitaronline.db import session
+from guitaronline.errors import DomainError
+from guitaronline.identity import service
+from guitaronline.identity.access import Permission
+from guitaronline.identity.models import Guardian, User
+from guitaronline.identity.people import require_over
+from guitaronline.teachers.models import TeacherProfile
+
+ROLES = [str(role) for role in Role if role in PERSON_ROLES]
+FIELDS = ("full_name", "email", "phone", "timezone", "language", "instrument", "level")
+
+
+def active_chip(person: User) -> Any:
+    return show.chip("active") if person.is_active else show.chip("deactivated", "cannot sign in or book")
+
+
+class PeopleDesk(Desk):
+    model_of = User
+    path = "people"
+    title = "People"
+    one = "Person"
+    permission = Permission.READ_PEOPLE
+    empty = "Nobody yet. Create the first student."
+    search_words = "Name, e-mail or USR-…"
+    columns = (
+        Column("full_name", "Name", lambda person: show.link(person, person.full_name or person.reference), sort=User.full_name),
+        Column("role", "Role", lambda person: show.word(person.role)),
+        Column("email", "E-mail", show.email),
+        Column("phone", "Phone", show.phone),
+        Column("timezone", "Time zone", lambda person: person.timezone),
+        Column("is_active", "State", active_chip),
+        Column("id", "Since", lambda person: show.when(person.created_at), sort=User.id),
+    )
+    filters = (
+        Choice("role", "Role", ROLES, lambda value: User.role == value),
+        Choice("active", "State", ["active", "deactivated"], lambda value: User.is_active.is_(value == "active")),
+        Days("since", "Since", User.created_at),
+    )
+    default_order = (User.id, True)
+
+    def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
+        exact = reference_is(User.reference, words)
+        return exact or [User.id.in_(people_matching(words)), _phone_is(words)]
+
+    def list_extras(self) -> dict[str, Any]:
+        return {"buttons": [button_of(commands.named(CreatePerson))]}
+
+    def record_page(self, person: Any) -> dict[str, Any]:
+        return whole(person, Page(facts=_facts(person), state=active_chip(person), marks=[show.chip(person.role)], sections=_sections(person)))
+
+
+def _phone_is(words: str) -> ColumnElement[bool]:
+    """Finds a telephone number only for those who may see it."""
+    digits = "".join(sign for sign in words if sign.isdigit())
+    return contains(User.phone, words) if len(digits) >= 5 and gate.may(Permission.READ_CONTACTS) else false()
+
+
+def _facts(person: User) -> list[show.Fact]:
+    return facts(
+        ("Reference", person.reference),
+        ("E-mail", show.email(person)),
+        ("Phone", show.phone(person)),
+        ("Time zone", person.timezone),
+        ("Language", person.language),
+        ("Instrument", person.instrument),
+        ("Level", person.level),
+        ("Sign-in", "has a password" if person.password_hash else "no password yet; invite them"),
+        ("Test account", show.yes(person.is_test)),
+        ("Since", show.when(person.created_at)),
+    )
+
+
+def _sections(person: User) -> list[Section]:
+    if person.role is Role.STUDENT:
+        return [*_student_sections(person), *_family(person)]
+    if person.role is Role.TEACHER:
+        return [_profile(person), _bookings(person, Booking.teacher_id, "teacher"), *_family(person)]
+    return _family(person)
+
+
+def _student_sections(person: User) -> list[Section]:
+    from guitaronline.admin.packages import balance, package_state
+    from guitaronline.admin.payments import payments_section
+
+    packages = session().scalars(select(Package).where(Package.student_id == person.id).order_by(Package.id.desc()).limit(10))
+    return [
+        Section(
+            "Packages",
+            ("Package", "State", "Lessons", "Expires"),
+            rows(packages, show.link, package_state, balance, lambda each: show.when(each.expires_at)),
+            "No package yet.",
+            flask.url_for("desk_packages.index_view", student=person.id),
+        ),
+        _bookings(person, Booking.student_id, "student"),
+        payments_section(person),
+    ]
+
+
+def _bookings(person: User, column: Any, name: str) -> Section:
+    from guitaronline.admin.bookings import booking_state
+
+    other = (lambda each: show.link(each.teacher)) if name == "student" else (lambda each: show.link(each.student))
+    query = select(Booking).where(column == person.id).order_by(Booking.start_at.desc(), Booking.id.desc()).limit(10)
+    found = session().scalars(query.options(joinedload(Booking.teacher), joinedload(Booking.student)))
+    return Section(
+        "Bookings",
+        ("Booking", "Starts", "With", "State"),
+        rows(found, show.link, lambda each: show.when(each.start_at, each.student, each.teacher), other, booking_state),
+        "No booking yet.",
+        flask.url_for("desk_bookings.index_view", **{name: person.id}),
+    )
+
+
+def _profile(person: User) -> Section:
+    profile = session().scalars(select(TeacherProfile).where(TeacherProfile.user_id == person.id)).one_or_none()
+    found = [[show.link(profile), show.state(profile)]] if profile else []
+    return Section("Teacher profile", ("Shown to students as", "State"), found, "No profile yet.")
+
+
+def _family(person: User) -> list[Section]:
+    if person.role is Role.STUDENT:
+        heading, other, mine = "Guardians", "guardian", Guardian.student_id
+    else:
+        heading, other, mine = "Children", "student", Guardian.guardian_id
+    query = select(Guardian).where(mine == person.id).options(joinedload(getattr(Guardian, other))).limit(20)
+    found = list(session().scalars(query))
+    if not found and person.role is not Role.STUDENT:
+        return []
+    table = rows(
+        found,
+        lambda each: show.link(getattr(each, other)),
+        lambda each: each.relation,
+        lambda each: show.yes(each.pays),
+        lambda each: show.yes(each.receives_messages),
+        lambda each: show.email(getattr(each, other)),
+        lambda each: show.action_link(button_of(commands.named(RemoveGuardian), each)),
+    )
+    return [Section(heading, ("Name", "Relation", "Pays", "Gets messages", "E-mail", ""), table)]
+
+
+class PersonForm(forms.CommandForm):
+    full_name = forms.line("Full name", required=True)
+    email = forms.line("E-mail", most=320, help="A child may have none; staff and teachers need one.")
+    phone = forms.line("Phone", most=40)
+    timezone = forms.timezone()
+    language = forms.line("Language", most=35)
+    instrument = forms.line("Instrument", most=80)
+    level = forms.line("Level", most=80)
+
+
+class CreateForm(PersonForm):
+    role = forms.choice("Role", [(role, role) for role in ROLES], help="Only admins create teachers and staff.")
+    reason = forms.reason(required=False)
+
+
+class CreatePerson(CommandPage):
+    path = "people/new"
+    title = "New person"
+    button = "Create"
+    permission = Permission.EDIT_PEOPLE
+    form = CreateForm
+    lead = "Somebody with an e-mail address can be invited afterwards: they choose their password themselves."
+
+    def initial(self, record: Any) -> dict[str, Any]:
+        return {"timezone": gate.viewer().timezone, "role": "student"}
+
+    def prepare(self, form: Any, record: Any) -> None:
+        if not gate.may(Permission.ADMINISTER):
+            form.role.choices = [("student", "student")]
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        typed = {name: form[name].data for name in FIELDS}
+        return service.create_person(actor, role=Role(form.role.data), reason=form.reason.data, **typed)
+
+    def done(self, result: Any) -> Done:
+        return Done(f"{result.full_name or 'The person'} is created.", show.record_url("users", result.id) or "")
+
+
+class PersonCommand(CommandPage):
+    """An action on a person; afterwards their page is shown."""
+
+    record = User
+    permission = Permission.EDIT_PEOPLE
+    sentence: ClassVar[str] = "Done."
+
+    def done(self, result: Any) -> Done:
+        return Done(self.sentence.format(result.full_name or result.reference), show.record_url("users", result.id) or "")
+
+    def refused_because(self, record: Any) -> str | None:
+        """Staff accounts are in the hands of admins."""
+        return staff_only_by_admins(record)
+
+
+def staff_only_by_admins(person: Any) -> str | None:
+    try:
+        require_over(gate.viewer().actor, person)
+    except DomainError:
+        return "Staff accounts are changed by admins only."
+    return None
+
+
+class EditForm(PersonForm):
+    reason = forms.reason(required=False)
+
+
+class EditPerson(PersonCommand):
+    path = "people/<uuid:id>/edit"
+    title = "Edit"
+    button = "Save"
+    form = EditForm
+    sentence = "{} is saved."
+
+    def initial(self, record: Any) -> dict[str, Any]:
+        return {name: getattr(record, name) for name in FIELDS}
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.edit_person(actor, record.id, changes={name: form[name].data for name in FIELDS}, reason=form.reason.data)
+
+
+class InvitePerson(PersonCommand):
+    path = "people/<uuid:id>/invite"
+    title = "Invite"
+    button = "Make the link"
+    is_secret = True
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        hours = policy.current().INVITE_HOURS
+        return Consequences([("Link", f"A link is shown once. It works once, for {hours} hours; an older one stops working."), ("Message", "Nothing is sent; you pass the link on.")])
+
+    def refused_because(self, record: Any) -> str | None:
+        if not record.email:
+            return "There is no e-mail address to sign in with; add one first."
+        if record.role is not Role.STUDENT and not gate.may(Permission.ADMINISTER):
+            return "Teachers and staff are invited by admins only."
+        return super().refused_because(record) if record.is_active else "The person is deactivated."
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return record.id, service.invite_person(actor, record.id)
+
+    def done(self, result: Any) -> Done:
+        person_id, token = result
+        link = policy.current().PUBLIC_BASE_URL.rstrip("/") + flask.url_for("auth.invitation", token=token)
+        return Done("The invitation is ready", show.record_url("users", person_id) or "", shown_once=link)
+
+
+class RoleForm(forms.CommandForm):
+    role = forms.choice("Role", [(role, role) for role in ROLES])
+    reason = forms.reason()
+
+
+class SetRole(PersonCommand):
+    path = "people/<uuid:id>/role"
+    title = "Change role"
+    permission = Permission.ADMINISTER
+    form = RoleForm
+    sentence = "{} has another role now."
+
+    def initial(self, record: Any) -> dict[str, Any]:
+        return {"role": record.role}
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        return Consequences([("Now", show.word(record.role)), ("From the next request", "The new role holds; the person signs in again. A new teacher gets a profile.")])
+
+    def refused_because(self, record: Any) -> str | None:
+        return "Nobody changes their own role." if record.id == gate.viewer().id else None
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.set_role(actor, record.id, role=Role(form.role.data), reason=form.reason.data)
+
+
+class ReasonForm(forms.CommandForm):
+    reason = forms.reason()
+
+
+class MaybeReasonForm(forms.CommandForm):
+    reason = forms.reason(required=False)
+
+
+class DeactivatePerson(PersonCommand):
+    path = "people/<uuid:id>/deactivate"
+    title = "Deactivate"
+    form = ReasonForm
+    tone = "danger"
+    sentence = "{} is deactivated."
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        return Consequences([("Sign-in", "Ends at once, on every device."), ("Bookings", "Stand as they are; those of a teacher wait for a decision on Today.")])
+
+    def refused_because(self, record: Any) -> str | None:
+        return super().refused_because(record) if record.is_active else "The person is deactivated already."
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.deactivate_person(actor, record.id, reason=form.reason.data)
+
+
+class ReactivatePerson(PersonCommand):
+    path = "people/<uuid:id>/reactivate"
+    title = "Reactivate"
+    form = MaybeReasonForm
+    sentence = "{} is active again."
+
+    def refused_because(self, record: Any) -> str | None:
+        return "The person is active." if record.is_active else super().refused_because(record)
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.reactivate_person(actor, record.id, reason=form.reason.data)
+
+
+class SetUpTotp(PersonCommand):
+    path = "people/<uuid:id>/authenticator"
+    title = "Set up authenticator app"
+    permission = Permission.ADMINISTER
+    form = MaybeReasonForm
+    is_secret = True
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        return Consequences([("Secret", "A new one is shown once, to be typed or pasted into the person's app; an older one stops working."), ("Sign-in", "The person is signed out everywhere.")])
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return record.id, service.set_up_totp(actor, record.id, reason=form.reason.data)
+
+    def done(self, result: Any) -> Done:
+        return Done("The authenticator secret is ready", show.record_url("users", result[0]) or "", shown_once=result[1])
+
+
+class GuardianForm(forms.CommandForm):
+    linkable = frozenset({"find", "guardian_id"})
+    find = people_picker.find("Who? Name, e-mail or USR-…")
+    guardian_id = people_picker.chosen("Guardian")
+    relation = forms.line("Relation", required=True, most=40, default="parent")
+    pays = forms.BooleanField("Pays", default=True)
+    receives_messages = forms.BooleanField("Gets messages", default=True)
+
+
+class AddGuardian(PersonCommand):
+    path = "people/<uuid:id>/guardians/new"
+    title = "Add guardian"
+    form = GuardianForm
+    lead = "An adult who stands for the child: pays, is written to, is shown to staff."
+
+    def prepare(self, form: Any, record: Any) -> None:
+        people_picker.fill(form.guardian_id, form.find.data, without=record.id)
+
+    def refused_because(self, record: Any) -> str | None:
+        return None if record.role is Role.STUDENT else "Only a student has guardians."
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.add_guardian(
+            actor,
+            record.id,
+            guardian_id=people_picker.id_of(form.guardian_id),
+            relation=form.relation.data,
+            pays=form.pays.data,
+            receives_messages=form.receives_messages.data,
+        )
+
+    def done(self, result: Any) -> Done:
+        return Done("The guardian is added.", show.record_url("users", result.student_id) or "")
+
+
+class RemoveGuardian(CommandPage):
+    record = Guardian
+    path = "guardians/<uuid:id>/remove"
+    title = "Remove"
+    tone = "danger"
+    permission = Permission.EDIT_PEOPLE
+    form = ReasonForm
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        return Consequences([("Guardian", record.guardian.full_name), ("Child", record.student.full_name), ("Afterwards", "The two are not linked any more; both stay in People.")])
+
+    def back(self, record: Any) -> tuple[str, str]:
+        return record.student.full_name, show.record_url("users", record.student_id) or ""
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        student_id = record.student_id
+        service.remove_guardian(actor, record.id, reason=form.reason.data)
+        return student_id
+
+    def done(self, result: Any) -> Done:
+        return Done("The two are not linked any more.", show.record_url("users", result) or "")
+
+
+class PasswordForm(forms.CommandForm):
+    old = PasswordField("Present password", validators=[InputRequired("Your present password is needed."), Length(max=128)])
+    new = PasswordField("New password", validators=[InputRequired("A new password is needed."), Length(max=128)], description="At least 15 characters; a sentence is good.")
+
+
+class ChangePassword(CommandPage):
+    path = "account/password"
+    title = "Change your password"
+    permission = Permission.OWN_PROFILE
+    form = PasswordForm
+    is_secret = True
+    lead = "Everywhere else you are signed in, you will be signed out."
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        service.change_password(
+            actor, old=form.old.data, new=form.new.data, keep_session=gate.viewer().session_id, address=flask.request.remote_addr
+        )
+
+    def done(self, result: Any) -> Done:
+        return Done("Your password is changed.", flask.url_for("desk_today.index"))
+
+
+commands.add(CreatePerson, EditPerson, InvitePerson, AddGuardian, SetRole, SetUpTotp, DeactivatePerson, ReactivatePerson, RemoveGuardian, ChangePassword)

@@ -1,0 +1,89 @@
+"""What every record's page has: its actions, its notes and tasks, its history, and tables of what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import flask
+from sqlalchemy import select
+
+from guitaronline.admin import gate, show
+from guitaronline.admin.command_page import buttons_of
+from guitaronline.admin.history import history_of
+from guitaronline.db import session
+from guitaronline.identity.access import Permission
+from guitaronline.identity.models import Note, Task, User
+
+SHOWN = 10  # rows of a section; "Show all" leads to the list
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table on a record's page."""
+
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    empty: str = "None."
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a desk says about one of its records."""
+
+    facts: Sequence[show.Fact]
+    state: Any = ""
+    marks: Sequence[Any] = ()
+    sections: Sequence[Section] = field(default_factory=tuple)
+
+
+def whole(record: Any, page: Page) -> dict[str, Any]:
+    """The page of a record that people act on."""
+    return {
+        "facts": page.facts,
+        "state": page.state,
+        "marks": page.marks,
+        "sections": page.sections,
+        "buttons": buttons_of(record),
+        "history": history_of(record),
+        **notes_and_tasks(record),
+    }
+
+
+def facts(*pairs: tuple[str, Any]) -> list[show.Fact]:
+    return [show.Fact(label, show.text(value)) for label, value in pairs]
+
+
+def notes_and_tasks(record: Any) -> dict[str, Any]:
+    table = record.__tablename__
+    names = {"record_type": table, "record_id": record.id}
+    return {
+        "notes": [_note(*row) for row in session().execute(_of(Note, table, record.id, Note.author_id))],
+        "tasks": [_task(*row) for row in session().execute(_of(Task, table, record.id, Task.owner_id))],
+        "may_write_notes": gate.may(Permission.WRITE_NOTES),
+        "new_note_url": flask.url_for("console.WriteNote", **names),
+        "new_task_url": flask.url_for("console.CreateTask", **names),
+    }
+
+
+def _of(model: Any, table: str, record_id: Any, person: Any) -> Any:
+    """The newest first; index: ix_notes_record, ix_tasks_record."""
+    query = select(model, User.full_name).outerjoin(User, User.id == person)
+    return query.where(model.record_type == table, model.record_id == record_id).order_by(model.id.desc()).limit(SHOWN)
+
+
+def _note(note: Note, author: str | None) -> dict[str, Any]:
+    return {"body": show.prose(note.body), "author": author or "the system", "when": show.when(note.created_at)}
+
+
+def _task(task: Task, owner: str | None) -> dict[str, Any]:
+    due = show.day(task.due_on) if task.due_on else ""
+    return {"chip": show.state(task), "link": show.link(task), "owner": owner or "", "due": due}
+
+
+def rows(found: Iterable[Any], *cells: Any) -> list[list[Any]]:
+    """A row for each record, a cell for each function."""
+    return [[cell(each) for cell in cells] for each in found]

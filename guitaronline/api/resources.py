@@ -1,0 +1,7 @@
+"""Every resource, in the order of the documentation."""
+
+from __future__ import annotations
+
+from guitaronline.api import audit, billing, booking, identity, lessons, scheduling, teachers
+
+RESOURCES = [module.resource for module in (identity, teachers, scheduling, booking, billing, lessons, audit)]

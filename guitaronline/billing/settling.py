@@ -1,0 +1,187 @@
+"""What a move of money does: the steps that payments, refunds and approvals share.
+
+The caller has locked the payment, then its package.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from guitaronline.billing import ledger, queries, rules
+from guitaronline.billing.models import (
+    Approval,
+    Package,
+    PackageStatus,
+    Payment,
+    PaymentStatus,
+    PaymentTransition,
+    Plan,
+    Refund,
+    RefundStatus,
+)
+from guitaronline.billing.refusals import NothingToRefund, PackageRevoked, PaymentNotSucceeded, RefundExceedsPayment
+from guitaronline.unit_of_work import Work
+
+
+def lock_payment(work: Work, payment_id: UUID) -> tuple[Payment, Package]:
+    """The payment, then its package, locked and fresh. Raises NotFound."""
+    payment = work.lock(Payment, payment_id)
+    return payment, work.lock(Package, payment.package_id)
+
+
+def write_transition(
+    work: Work,
+    payment: Payment,
+    source: PaymentStatus | None,
+    target: PaymentStatus,
+    *,
+    cause: str,
+    reason: str | None = None,
+    evidence: str | None = None,
+) -> None:
+    """One more row of the payment's history; the payment's lock orders them."""
+    last = select(func.coalesce(func.max(PaymentTransition.sequence), 0) + 1)
+    sequence = last.where(PaymentTransition.payment_id == payment.id).scalar_subquery()
+    work.add(
+        PaymentTransition(
+            payment_id=payment.id,
+            sequence=cast(int, sequence),
+            from_status=source.value if source else None,
+            to_status=target.value,
+            cause=cause,
+            reason=reason,
+            evidence=evidence,
+            actor_id=work.actor.id,
+        )
+    )
+
+
+def move_payment(
+    work: Work,
+    payment: Payment,
+    package: Package,
+    target: PaymentStatus,
+    *,
+    cause: str,
+    reason: str | None = None,
+    evidence: str | None = None,
+) -> None:
+    """The payment has that state and its history says why. The first success is its time of payment, and activates a
+    package that was waiting for it: its lessons are granted once. Raises IllegalMove, PackageRevoked."""
+    if target is PaymentStatus.SUCCEEDED and package.status is PackageStatus.REVOKED:
+        raise PackageRevoked(package=package.reference)
+    source = payment.status
+    work.move(payment, target)
+    write_transition(work, payment, source, target, cause=cause, reason=reason, evidence=evidence)
+    if target is PaymentStatus.SUCCEEDED:
+        payment.paid_at = payment.paid_at or work.now
+        if package.status is PackageStatus.PENDING:
+            _activate(work, package)
+
+
+def _activate(work: Work, package: Package) -> None:
+    plan = work.find(Plan, package.plan_id) if package.plan_id else None
+    package.expires_at = rules.expiry_when_activated(
+        now=work.now,
+        ordered_at=package.created_at,
+        expires_at=package.expires_at,
+        valid_days=plan.valid_days if plan else None,
+    )
+    package.activated_at = work.now
+    work.move(package, PackageStatus.ACTIVE)
+    ledger.grant(work, package, package.lessons_ordered or 0, f"grant:{package.id}")
+
+
+def figures_of(
+    session: Session, payment: Payment, package: Package, delivered: int | None = None
+) -> rules.RefundFigures:
+    """What can be refunded. `delivered` None: counted from the package's lessons."""
+    if delivered is None:
+        delivered = queries.delivered_lessons(session, package.id)
+    others = queries.paid_by_others(session, payment)
+    return rules.refund_figures(
+        paid_minor=payment.amount_minor,
+        committed_minor=queries.refunds_sum(session, payment.id, *queries.COMMITTED),
+        lessons_total=package.lessons_total,
+        delivered=delivered,
+        price_minor=package.price_minor if package.currency == payment.currency else 0,
+        covered_otherwise=0 < package.price_minor <= others,
+    )
+
+
+def refund_amount(payment: Payment, figures: rules.RefundFigures, amount_minor: int | None) -> int:
+    """What is asked for, or what the rule offers. Raises PaymentNotSucceeded, NothingToRefund, RefundExceedsPayment."""
+    if payment.status is PaymentStatus.REFUNDED:
+        raise NothingToRefund()
+    if payment.status is not PaymentStatus.SUCCEEDED:
+        raise PaymentNotSucceeded(status=payment.status.value)
+    asked = figures.refundable_minor if amount_minor is None else amount_minor
+    if figures.left_minor == 0 or (amount_minor is None and asked == 0):
+        raise NothingToRefund(left_minor=figures.left_minor, refundable_minor=figures.refundable_minor)
+    if not 1 <= asked <= figures.left_minor:
+        raise RefundExceedsPayment(limit=figures.left_minor, asked=asked)
+    return asked
+
+
+def lessons_taken(
+    session: Session, payment: Payment, package: Package, figures: rules.RefundFigures, amount_minor: int
+) -> int:
+    """How many unused lessons a refund of that amount takes; a package that has ended has none to take."""
+    return rules.lessons_to_revoke(
+        figures,
+        amount_minor,
+        revoked_before=queries.lessons_revoked(session, payment.id),
+        available=package.available if package.status in rules.LIVING else 0,
+    )
+
+
+def make_refund(
+    work: Work,
+    payment: Payment,
+    package: Package,
+    figures: rules.RefundFigures,
+    amount_minor: int,
+    *,
+    reason: str,
+    requested_by: UUID | None,
+    approval: Approval | None = None,
+) -> Refund:
+    """The refund is pending, and the unused lessons it pays back are revoked (`revoke:<refund>`)."""
+    lessons = lessons_taken(work.session, payment, package, figures, amount_minor)
+    refund = Refund(
+        payment_id=payment.id,
+        amount_minor=amount_minor,
+        currency=payment.currency,
+        status=RefundStatus.PENDING,
+        reason=reason,
+        lessons_revoked=lessons,
+        requested_by=requested_by,
+        approval_id=approval.id if approval else None,
+    )
+    work.create(refund)
+    ledger.revoke(work, package, lessons, f"revoke:{refund.id}", reason=reason)
+    work.session.flush()
+    return refund
+
+
+def close_refund(
+    work: Work, payment: Payment, package: Package, refund: Refund, target: RefundStatus, *, reason: str | None
+) -> None:
+    """The pending refund is paid out, or its lessons and its room are back. Raises IllegalMove.
+
+    When all of the payment has been paid out it is `refunded`, and a package with nothing left is revoked."""
+    work.move(refund, target)
+    refund.settled_at = work.now
+    if target is not RefundStatus.SUCCEEDED:
+        ledger.unrevoke(work, package, refund.lessons_revoked, f"unrevoke:{refund.id}")
+        return
+    work.session.flush()
+    if queries.refunds_sum(work.session, payment.id, RefundStatus.SUCCEEDED) < payment.amount_minor:
+        return
+    move_payment(work, payment, package, PaymentStatus.REFUNDED, cause=f"refund:{refund.id}", reason=reason)
+    if queries.lessons_revoked(work.session, payment.id) > 0 and package.status is PackageStatus.DEPLETED:
+        work.move(package, PackageStatus.REVOKED)

@@ -1,0 +1,250 @@
+"""What machines ask: /health (this process answers), /ready (all it needs answers), /metrics (Prometheus).
+
+Nearly every number comes from the database, so it is the same whichever web process answers. Requests are counted by the
+web processes of one server together, in files below VAR_DIR that last as long as that server.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import flask
+from flask import Blueprint, Flask, Response, current_app, request
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+import config
+from guitaronline import logs
+from guitaronline.db import session
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
+    from prometheus_client.metrics_core import GaugeMetricFamily
+
+SWEEP_LATE_SECONDS = 90  # the worker drains the outbox every 5 s; its supervisor may take 30 s to start it again
+REDIS_ANSWERS_WITHIN_SECONDS = 1.0
+BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # seconds
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a stranger may send any word
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "Forwarded")
+VERSIONS = Path(__file__).resolve().parents[1] / "migrations" / "versions"
+REVISION = re.compile(r"""^(down_)?revision\b[^=]*=\s*(.+)$""", re.MULTILINE)
+STARTED = time.monotonic()
+
+health = Blueprint("health", __name__)
+
+
+def init_health(app: Flask) -> None:
+    app.register_blueprint(health)
+    app.after_request(count_request)
+
+
+@health.get("/health")
+def alive() -> dict[str, str]:
+    """This process answers; nothing else is asked."""
+    return {"status": "ok"}
+
+
+@health.get("/ready")
+def ready() -> Response:
+    """200 when everything this process needs is there, else 503 and what is wrong."""
+    wrong = {name: problem for name, look in LOOKS.items() if (problem := look()) is not None}
+    answer = flask.jsonify({"status": "not ready", "wrong": wrong} if wrong else {"status": "ready"})
+    answer.status_code = 503 if wrong else 200
+    return answer
+
+
+def database_problem() -> str | None:
+    """The database answers and its schema is the one of this code."""
+    try:
+        found = session().execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    except DBAPIError as error:
+        session().rollback()
+        return f"does not answer as it should: {logs.in_words(error)}"
+    return (
+        None
+        if found == [newest_migration()]
+        else f"at migration {', '.join(found)}, the code is at {newest_migration()}"
+    )
+
+
+def redis_problem() -> str | None:
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    settings: config.Settings = current_app.config["SETTINGS"]
+    within = REDIS_ANSWERS_WITHIN_SECONDS
+    try:
+        with Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=within, socket_timeout=within, retry=None
+        ) as redis:
+            redis.ping()
+    except (RedisError, ValueError) as error:
+        return f"does not answer: {type(error).__name__}"
+    return None
+
+
+def worker_problem() -> str | None:
+    """The worker finished a sweep lately. After a start it has as long again, for nobody swept before."""
+    try:
+        age = session().execute(LAST_SWEEP).scalar_one()
+    except DBAPIError:
+        session().rollback()
+        return None  # `database` says it
+    up = time.monotonic() - STARTED
+    return None if min(up, age if age is not None else up) < SWEEP_LATE_SECONDS else f"no sweep for {age or up:.0f} s"
+
+
+LOOKS = {"database": database_problem, "redis": redis_problem, "worker": worker_problem}
+LAST_SWEEP = text(
+    "SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM job_ticks"
+    " WHERE tick_at > clock_timestamp() - interval '1 hour' AND outcome LIKE 'done%'"
+)
+
+
+@cache
+def newest_migration() -> str:
+    """Read from the files: loading Alembic for it would cost every web process 10 MB."""
+    names: set[str] = set()
+    followed: set[str] = set()
+    for file in VERSIONS.glob("*.py"):
+        for is_down, value in REVISION.findall(file.read_text()):
+            (followed if is_down else names).update(re.findall(r"""["']([^"']+)["']""", value))
+    return ", ".join(sorted(names - followed))
+
+
+@health.get("/metrics")
+def metrics() -> Response:
+    if not may_read_metrics():
+        flask.abort(403)
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+    return Response(generate_latest(meters().registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def may_read_metrics() -> bool:
+    """The token, or this machine itself; what came through a proxy did not come from this machine."""
+    settings: config.Settings = current_app.config["SETTINGS"]
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if settings.METRICS_TOKEN and hmac.compare_digest(token.encode(), settings.METRICS_TOKEN.encode()):
+        return True
+    is_direct = not any(name in request.headers for name in FORWARDED)
+    return not settings.METRICS_TOKEN and is_direct and request.remote_addr in LOOPBACK
+
+
+def count_request(answer: Response) -> Response:
+    meters().count(request.method, logs.route(), answer.status_code, logs.elapsed_ms() / 1000)
+    return answer
+
+
+@dataclass(frozen=True)
+class Meters:
+    requests: Counter
+    seconds: Histogram
+    folder: Path | None
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        method = method if method in METHODS else "other"
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
+    def registry(self) -> Any:
+        """What /metrics shows: the counters of all web processes, and what the database says now."""
+        from prometheus_client import CollectorRegistry
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        registry = CollectorRegistry()
+        if self.folder is not None:
+            MultiProcessCollector(registry, str(self.folder))  # type: ignore[no-untyped-call]
+        else:
+            registry.register(self.requests)
+            registry.register(self.seconds)
+        registry.register(FromDatabase())
+        return registry
+
+
+@cache
+def meters() -> Meters:
+    """Made at the first request: the files belong to the process, and its parent, that serve. Without a folder that can be
+    written each process counts for itself."""
+    settings: config.Settings = current_app.config["SETTINGS"]
+    folder = shared_folder(Path(settings.VAR_DIR) / "metrics")
+    if folder is not None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read by prometheus_client when it is imported, below
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+
+    own = CollectorRegistry()
+    return Meters(
+        Counter("http_requests_total", "Requests answered.", ("method", "route", "status"), registry=own),
+        Histogram("http_request_seconds", "Time to the answer.", ("route",), buckets=BUCKETS, registry=own),
+        folder,
+    )
+
+
+def shared_folder(place: Path) -> Path | None:
+    """A folder for the processes of one web server: named after their parent, so a new server begins anew."""
+    mine = place / str(os.getppid())
+    try:
+        mine.mkdir(parents=True, exist_ok=True)
+        for other in place.iterdir():
+            if other.name.isdigit() and not Path(f"/proc/{other.name}").exists() and Path("/proc").exists():
+                shutil.rmtree(other, ignore_errors=True)
+    except OSError:
+        return None
+    return mine
+
+
+GAUGES = {
+    "outbox_events": ("Events in the outbox by state.", "status"),
+    "outbox_oldest_pending_seconds": ("How long the oldest due event has waited.", None),
+    "job_last_success_seconds": ("Time since the job last ended well.", "job"),
+    "job_last_tick_seconds": ("Time since the scheduler last asked for the job.", "job"),
+    "job_failures_24h": ("Failed runs in the last 24 hours.", "job"),
+    "audit_last_checkpoint_seconds": ("Time since the audit was last sealed.", None),
+    "audit_sealed_changes": ("Changes under seal.", None),
+    "invariant_findings": ("Rows that broke an invariant in the last run of the checks.", None),
+    "invariant_last_run_seconds": ("Time since the checks last ran.", None),
+}
+NUMBERS = text("""
+SELECT 'outbox_events' AS name, status AS label, count(*)::float8 AS value FROM outbox_events WHERE status IN ('pending', 'dead') GROUP BY status
+UNION ALL SELECT 'outbox_oldest_pending_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() - min(available_at)), 0)
+  FROM outbox_events WHERE status = 'pending' AND available_at <= clock_timestamp()
+UNION ALL SELECT 'job_last_success_seconds', job, extract(epoch FROM clock_timestamp() - max(finished_at)) FROM job_ticks
+  WHERE outcome LIKE 'done%' GROUP BY job
+UNION ALL SELECT 'job_last_tick_seconds', job, extract(epoch FROM clock_timestamp() - max(tick_at)) FROM job_ticks GROUP BY job
+UNION ALL SELECT 'job_failures_24h', job, count(*) FILTER (WHERE outcome LIKE 'failed%') FROM job_ticks
+  WHERE tick_at > clock_timestamp() - interval '1 day' GROUP BY job
+UNION ALL (SELECT 'audit_last_checkpoint_seconds', NULL, extract(epoch FROM clock_timestamp() - at) FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1)
+UNION ALL (SELECT 'audit_sealed_changes', NULL, changes FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1)
+UNION ALL (SELECT 'invariant_findings', NULL, jsonb_array_length(findings -> 'findings') FROM check_runs ORDER BY at DESC LIMIT 1)
+UNION ALL (SELECT 'invariant_last_run_seconds', NULL, extract(epoch FROM clock_timestamp() - at) FROM check_runs ORDER BY at DESC LIMIT 1)
+""")
+
+
+class FromDatabase:
+    """The gauges that the database knows; without it only `database_up` 0."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        try:
+            rows = session().execute(NUMBERS).all()
+        except DBAPIError:
+            session().rollback()
+            rows = []
+        yield GaugeMetricFamily("database_up", "Whether the database answered.", value=1 if rows else 0)
+        for name, (words, label) in GAUGES.items() if rows else ():
+            family = GaugeMetricFamily(name, words, labels=[label] if label else None)
+            for row in rows:
+                if row.name == name:
+                    family.add_metric([row.label] if label else [], row.value)
+            yield family

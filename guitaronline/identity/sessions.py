@@ -1,0 +1,121 @@
+"""Signed-in browsers of console and portal. The cookie holds a random token; the row decides what it is worth."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from guitaronline import clock, db, policy
+from guitaronline.actor import Actor, Role
+from guitaronline.errors import DomainError
+from guitaronline.identity import credentials, rules
+from guitaronline.identity.models import ConsoleSession, User
+from guitaronline.identity.refusals import ConsoleNotForStudents
+
+TOUCH = timedelta(seconds=60)  # `last_seen_at` is written at most this often: reading pages must not write each time
+
+
+@dataclass(frozen=True)
+class SessionOpened:
+    """`token` goes into the cookie; it is shown this once and stored as SHA-256 only."""
+
+    token: str
+    session_id: UUID
+    actor: Actor
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class SignedSession:
+    """Whose browser it is; plain values, so that no rollback takes them away."""
+
+    actor: Actor
+    session_id: UUID
+    full_name: str
+    email: str
+    timezone: str
+
+
+def open_session(
+    email: str, password: str, otp: str | None = None, address: str | None = None, device: str | None = None
+) -> SessionOpened:
+    """A new session with a new token, for teachers and staff.
+
+    Raises InvalidCredentials, OtpRequired, OtpInvalid, TotpNotSetUp, ConsoleNotForStudents, TooManyAttempts."""
+
+    def opened(session: Session, person: credentials.Person, now: datetime) -> SessionOpened | DomainError:
+        if person.role is Role.STUDENT:
+            return ConsoleNotForStudents()
+        token = secrets.token_urlsafe(32)
+        row = ConsoleSession(
+            id=db.new_id(),
+            user_id=person.id,
+            token_hash=_hash(token),
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + timedelta(hours=policy.current().SESSION_MAX_HOURS),
+            address=rules.label(address),
+            device=rules.label(device, 300),
+        )
+        session.add(row)
+        return SessionOpened(token, row.id, person.actor, row.expires_at)
+
+    return credentials.sign_in(email, password, otp=otp, address=address, opened=opened)
+
+
+def actor_of_session(token: str) -> SignedSession | None:
+    """Who is signed in with this cookie: their role of this moment. None when nobody is (any more)."""
+    session = db.session()
+    now = clock.read(session)
+    idle = timedelta(minutes=policy.current().SESSION_IDLE_MINUTES)
+    row = session.execute(
+        select(
+            ConsoleSession.id,
+            ConsoleSession.last_seen_at,
+            User.id,
+            User.role,
+            User.full_name,
+            User.email,
+            User.timezone,
+        )
+        .join(User, User.id == ConsoleSession.user_id)
+        .where(
+            ConsoleSession.token_hash == _hash(token),
+            ConsoleSession.revoked_at.is_(None),
+            ConsoleSession.expires_at > now,
+            ConsoleSession.last_seen_at > now - idle,
+            User.is_active,
+            User.role != Role.STUDENT,
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    session_id, last_seen_at, user_id, role, full_name, email, timezone = row
+    if now - last_seen_at > min(TOUCH, idle / 10):
+        _touch(session_id, now)
+    return SignedSession(Actor(user_id, role), session_id, full_name, email or "", timezone)
+
+
+def close_session(token: str) -> None:
+    """The cookie is worth nothing any more, also where somebody copied it. Repeating it changes nothing."""
+    with credentials.short_transaction() as session:
+        row = update(ConsoleSession).where(
+            ConsoleSession.token_hash == _hash(token), ConsoleSession.revoked_at.is_(None)
+        )
+        session.execute(row.values(revoked_at=clock.read(session)), execution_options={"synchronize_session": False})
+
+
+def _touch(session_id: UUID, now: datetime) -> None:
+    with credentials.short_transaction() as session:
+        row = update(ConsoleSession).where(ConsoleSession.id == session_id, ConsoleSession.last_seen_at < now)
+        session.execute(row.values(last_seen_at=now), execution_options={"synchronize_session": False})
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
