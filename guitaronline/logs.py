@@ -11,6 +11,7 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 import psycopg2
@@ -81,7 +82,7 @@ class Stdout(logging.StreamHandler[TextIO]):
         return sys.stdout
 
 
-def say_what_failed(_: Any, __: str, line: dict[str, Any]) -> dict[str, Any]:
+def say_what_failed(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """`exc_info` becomes the chain of errors with their places, without what may hold personal data."""
     found = line.pop("exc_info", None)
     error = found if isinstance(found, BaseException) else (sys.exc_info()[1] if found is True else found and found[1])

@@ -35,9 +35,8 @@ class AllowedJob(Job):
     """A job whose function stands in the timetable. Anything else fails when its function is looked up."""
 
     def _deserialize_data(self) -> None:
-        super()._deserialize_data()
-        allowed = self._func_name in schedule.BY_FUNCTION and not self._instance and not self._kwargs
-        if not allowed or not all(isinstance(each, str) and PLAIN_ID.fullmatch(each) for each in self._args):
+        super()._deserialize_data()  # type: ignore[no-untyped-call]
+        if not is_allowed(self._func_name, self._instance, self._args, self._kwargs):
             self._func_name = self._instance = self._args = self._kwargs = UNEVALUATED
             raise RefusedJob
 
@@ -48,6 +47,18 @@ class AllowedJob(Job):
         self.webhooks = []
         self.retries_left = self.repeats_left = None
         self._dependency_ids = []
+
+
+def is_allowed(function: Any, instance: Any, args: Any, kwargs: Any) -> bool:
+    """Whether it is a job of the timetable with plain ids. All four come from Redis and may be anything."""
+    return (
+        isinstance(function, str)
+        and function in schedule.BY_FUNCTION
+        and not instance
+        and not kwargs
+        and isinstance(args, list | tuple)
+        and all(isinstance(each, str) and PLAIN_ID.fullmatch(each) for each in args)
+    )
 
 
 def connect(url: str) -> Redis:

@@ -145,7 +145,7 @@ def finish(event: Event, token: UUID, status: str, error: str | None) -> None:
 
 def _fenced(statement: Any, event: Event, token: UUID, **values: Any) -> None:
     """Changes nothing when the lease has run out and somebody else took the event."""
-    changed = session().execute(statement, {"id": event.id, "token": token, **values}).rowcount
+    changed = session().execute(statement, {"id": event.id, "token": token, **values}).rowcount  # type: ignore[attr-defined]
     session().commit()
     if not changed:
         log.warning("fenced out", event_id=str(event.id), topic=event.topic)

@@ -68,7 +68,8 @@ class Scheduler:
             log.warning("no database", error=logs.in_words(error), failures=self.failures)
             return min(ROUND_SECONDS * 2.0**self.failures, LONGEST_BACK_OFF_SECONDS)
         self.failures = 0
-        rung = all([bell.ring(self.redis, f"jobs.{name}", tick_id) for tick_id, name in ticks])
+        heard = [bell.ring(self.redis, f"jobs.{name}", tick_id) for tick_id, name in ticks]
+        rung = all(heard)
         if ticks and rung != self.rung:
             self.rung = rung
             log.warning("Redis answers again" if rung else "no Redis: jobs run late")

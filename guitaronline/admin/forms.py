@@ -13,7 +13,7 @@ from wtforms import BooleanField, DateField, Field, HiddenField, IntegerField, S
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from guitaronline import money
-from guitaronline.errors import DomainError
+from guitaronline.errors import DomainError, Reason
 
 REASON_LENGTH = 500
 __all__ = ["BooleanField", "DateField", "SelectField", "TimeField"]
@@ -139,3 +139,8 @@ def point_out(form: Any, refusal: DomainError) -> DomainError:
         if name and name in form:
             form[name].errors = [*form[name].errors, each.detail]
     return refusal
+
+
+def as_reason(refusal: DomainError) -> Reason:
+    """A refusal without single reasons, as one."""
+    return Reason(refusal.code, refusal.text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, render_template
+from flask import Flask, current_app, render_template
 
 from guitaronline.api import json, openapi
 
@@ -18,8 +18,11 @@ def init_docs(app: Flask) -> None:
 
 def page() -> str:
     """GET /docs"""
-    document = openapi.document()
-    return render_template("api/docs.html", document=document, groups=groups(document), codes=codes(document))
+    made: dict[str, Any] = current_app.extensions.setdefault("api_docs", {})
+    if not made:
+        document = openapi.document()
+        made.update(document=document, groups=groups(document), codes=codes(document))
+    return render_template("api/docs.html", **made)
 
 
 def groups(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ A resource file declares what an endpoint takes and gives; this file does it, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
 
 from flask import Response, request
 from flask_smorest import Blueprint
@@ -34,10 +35,11 @@ class Who:
     words: str
     admits: Callable[[Actor], bool]
     signed_in: bool = True
+    limited: bool = True  # some of those signed in may not
 
 
-PUBLIC = Who("anybody", lambda actor: True, signed_in=False)
-SIGNED_IN = Who("everybody signed in", lambda actor: True)
+PUBLIC = Who("anybody", lambda actor: True, signed_in=False, limited=False)
+SIGNED_IN = Who("everybody signed in", lambda actor: True, limited=False)
 
 
 def may(permission: access.Permission) -> Who:
@@ -108,7 +110,7 @@ class Endpoint:
             limits.count(self.limit)
             return ANONYMOUS
         try:
-            actor = auth.signed_in().actor
+            actor: Actor = auth.signed_in().actor
         finally:
             limits.count(self.limit)  # a bad token is counted too, on its address
         if not self.who.admits(actor):
@@ -122,8 +124,9 @@ class Endpoint:
     def claim(self, actor: Actor, body: Any) -> unit_of_work.Claim | None:
         return claim_of(actor, body, self.render) if self.keyed else None
 
-    def expected(self, actor: Actor, path: dict[str, Any]) -> tuple[Any, int] | None:
-        return etag.expected(path.get(self.edits, actor.id)) if self.edits else None
+    def expected(self, actor: Actor, path: dict[str, Any]) -> tuple[UUID, int] | None:
+        record_id: UUID | None = path.get(self.edits or "", actor.id)
+        return etag.expected(record_id) if self.edits and record_id else None
 
     def render(self, result: Any) -> tuple[int, str]:
         found = next(each for each in self.answers if isinstance(result, each.of))
@@ -144,7 +147,7 @@ class Endpoint:
         return said
 
 
-class Resource(Blueprint):  # type: ignore[misc]
+class Resource(Blueprint):
     """The endpoints of one file: `/api/v1/<name>/…`."""
 
     def __init__(self, name: str, description: str) -> None:
@@ -158,7 +161,7 @@ class Resource(Blueprint):  # type: ignore[misc]
         *answers: Answer,
         who: Who,
         body: type[Schema] | None = None,
-        query: dict[str, Field[Any]] | None = None,
+        query: Mapping[str, Field[Any]] | None = None,
         order: pagination.Order | None = None,
         **facts: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -35,13 +35,11 @@ class Said(str):
 class _Coded(fields.Field[Any]):
     """`self.wrong("too_soon", "…")` carries its code to the answer."""
 
-    default_error_messages = {"required": "This field is required.", "null": "This field cannot be null."}
-
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        return ValidationError(Said.of(key, self.error_messages[key].format(**kwargs)))  # type: ignore[arg-type]
+        return ValidationError(Said.of(key, str(self.error_messages[key]).format(**kwargs)))
 
     def wrong(self, code: str, sentence: str) -> ValidationError:
-        return ValidationError(Said.of(code, sentence))  # type: ignore[arg-type]
+        return ValidationError(Said.of(code, sentence))
 
 
 class Text(_Coded, fields.String):
@@ -123,7 +121,7 @@ class Moment(_Coded, fields.DateTime):
         return moment
 
 
-class Texts(_Coded, fields.List):
+class Texts(_Coded, fields.List[str]):
     """A list of texts."""
 
     def __init__(self, each: Text, *, most: int, **more: Any) -> None:
@@ -141,7 +139,7 @@ class Input(Schema):
     class Meta:
         unknown = marshmallow.RAISE
 
-    error_messages = {  # noqa: RUF012  # marshmallow's way
+    error_messages = {  # noqa: RUF012  # as marshmallow declares it
         "unknown": Said.of("unknown_field", "There is no such field."),
         "type": Said.of("wrong_type", "This must be an object."),
     }

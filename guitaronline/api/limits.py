@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask, current_app, request
 from flask_limiter import Limiter, RateLimitExceeded
@@ -91,7 +92,7 @@ def _counter(limiter: Limiter, name: str, limit: Callable[[], str], key: Callabl
     return decorated
 
 
-def _options(settings: config.Settings) -> dict[str, object]:
+def _options(settings: config.Settings) -> dict[str, Any]:
     if not settings.REDIS_URL:
         return {}
     return {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS, "retry": Retry(NoBackoff(), 0)}

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app
 from flask_smorest import Api
-from marshmallow import fields
+from marshmallow import Schema, fields
 
 from guitaronline import errors
 from guitaronline.api import json
+from guitaronline.api.auth import InvalidToken, SignInRequired
 from guitaronline.api.errors import (
     FRAMEWORK,
     PROBLEM,
@@ -63,7 +64,7 @@ class Problem(Output):
     errors = fields.List(fields.Nested(Mistake), metadata={"description": "every rule that said no"})
 
 
-class PublishedApi(Api):  # type: ignore[misc]
+class PublishedApi(Api):
     """flask-smorest's registry of endpoints; answers and errors are our own."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -72,7 +73,9 @@ class PublishedApi(Api):  # type: ignore[misc]
         """None: `web.answer_error` hands over what goes wrong below /api/, and only that."""
 
     def _register_responses(self) -> None:
-        """None: each endpoint names its own."""
+        """None: each endpoint names its own; headers likewise."""
+
+    _register_etag_headers = _register_pagination_header = _register_responses
 
 
 HEADERS: dict[str, dict[str, Any]] = {
@@ -169,12 +172,12 @@ def _success(endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
 
 
 @cache
-def _page(item: type[Output]) -> type[Output]:
-    page = {
+def _page(item: type[Schema]) -> type[Schema]:
+    page: dict[str, fields.Field[Any]] = {
         "items": fields.List(fields.Nested(item), required=True),
         "next_cursor": fields.String(required=True, allow_none=True, metadata={"description": "null on the last page"}),
     }
-    return Output.from_dict(page, name=f"{item.__name__}Page")  # type: ignore[return-value]
+    return Output.from_dict(page, name=f"{item.__name__}Page")
 
 
 def _refusals(endpoint: Endpoint, *, has_path: bool) -> dict[int, list[str]]:
@@ -182,11 +185,9 @@ def _refusals(endpoint: Endpoint, *, has_path: bool) -> dict[int, list[str]]:
     kinds: list[type[errors.DomainError]] = [*endpoint.refuses, TooManyRequests, Unavailable]
     found: dict[int, list[str]] = {500: [FRAMEWORK[500][0]]}
     if endpoint.who.signed_in:
-        kinds += (
-            [errors.NotSignedIn, errors.NotAllowed]
-            if endpoint.who.words != "everybody signed in"
-            else [errors.NotSignedIn]
-        )
+        kinds += [SignInRequired, InvalidToken]
+    if endpoint.who.limited:
+        kinds.append(errors.NotAllowed)
     if has_path:
         kinds.append(errors.NotFound)
     if endpoint.method == "GET":

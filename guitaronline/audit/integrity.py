@@ -24,7 +24,6 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from guitaronline.audit.models import AuditCheckpoint
 from guitaronline.db import new_id
 
 AT_ONCE = 1000  # links in one transaction
@@ -45,7 +44,7 @@ SELECT count(c.id) AS changes,
          jsonb_agg(jsonb_build_array(c.id, c.table_name, c.row_id, c.before::text, c.after::text) ORDER BY c.id)
        )::text, 'UTF8')) AS digest
   FROM audit_changes c WHERE c.action_id = a.id
-"""
+"""  # noqa: S608  # constants of this file
 UNSEALED = text(f"""
 SELECT a.id, d.digest, d.changes
   FROM (SELECT a.* FROM audit_actions a LEFT JOIN audit_seals s ON s.action_id = a.id
@@ -69,7 +68,7 @@ ADD_CHECKPOINT = text(
 CHECKPOINTS = text("SELECT sequence, changes, head, at FROM audit_checkpoints ORDER BY sequence")
 NEWEST_CHECKPOINT = text("SELECT sequence, changes, head, at FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1")
 WITHOUT_SEAL = text("""
-SELECT count(*), (array_agg(a.id ORDER BY a.id) FILTER (WHERE a.recorded_at < :late))[1:50] AS late
+SELECT count(*) AS unsealed, (array_agg(a.id ORDER BY a.id) FILTER (WHERE a.recorded_at < :late))[1:50] AS late
   FROM audit_actions a WHERE NOT EXISTS (SELECT FROM audit_seals s WHERE s.action_id = a.id)
 """)
 WITHOUT_ACTION = text(
@@ -251,6 +250,6 @@ def _look_at_the_unsealed(session: Session, verdict: Verdict) -> None:
     """They are fine, unless later ones were sealed long before: then somebody put them in."""
     late = verdict.newest - LOOK_BACK if verdict.newest else None
     row = session.execute(WITHOUT_SEAL, {"late": late}).one()
-    verdict.unsealed = row.count
+    verdict.unsealed = row.unsealed
     for action_id in row.late or []:
         verdict.tell(f"action {action_id} is not sealed, but claims to be older than what is")

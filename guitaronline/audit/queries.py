@@ -124,7 +124,7 @@ def _conditions(filters: Filters, cursor: UUID | None) -> Iterable[Any]:
         yield AuditAction.id < cursor
 
 
-def _entries(session: Session, query: Select[tuple[AuditAction]], *, clear: bool) -> list[Entry]:
+def _entries(session: Session, query: Select[AuditAction], *, clear: bool) -> list[Entry]:
     actions = list(session.scalars(query))
     changes = _changes_of(session, [action.id for action in actions], clear=clear)
     return [

@@ -7,6 +7,7 @@ from typing import Any
 
 from guitaronline.billing.refusals import NoLessonsLeft, PackageExpired, PackageFrozen, PackageNotActive
 from guitaronline.errors import Conflict, DomainError, Invalid, NotFound, Reason, code_of
+from guitaronline.teachers.service import TeacherNotActive
 from guitaronline.unit_of_work import constraint_errors
 
 # The slot
@@ -30,10 +31,6 @@ class SlotStarted(Conflict):
 
 class SlotOccupied(Conflict):
     detail = "A booking occupies this slot. Cancel or move it first."
-
-
-class TeacherNotActive(Conflict):
-    detail = "The teacher gives no lessons at present."
 
 
 class TeacherDayFull(Conflict):

@@ -15,7 +15,7 @@ from guitaronline.errors import DomainError
 from guitaronline.identity import queries, service
 
 users = AppGroup("users", help="Create people, set roles, deactivate.")
-ROLE = click.Choice(sorted(PERSON_ROLES))
+ROLE = click.Choice(sorted(role.value for role in PERSON_ROLES))
 REASON = "by command line"
 
 

@@ -135,7 +135,8 @@ def _second_factor(person: Person, otp: str | None, now: datetime) -> DomainErro
         return TotpNotSetUp() if policy.current().STAFF_TOTP == "required" else None
     if not otp:
         return OtpRequired()
-    return None if pyotp.TOTP(person.totp_secret).verify(otp, for_time=now, valid_window=DRIFT_STEPS) else OtpInvalid()
+    fits = otp.isascii() and pyotp.TOTP(person.totp_secret).verify(otp, for_time=now, valid_window=DRIFT_STEPS)
+    return None if fits else OtpInvalid()
 
 
 def _person(session: Session, which: Any, *, share: bool = False) -> Person | None:

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from guitaronline.actor import Actor, Role
-from guitaronline.identity import access
+from guitaronline.identity import access, rules
 from guitaronline.identity.access import Permission
 from guitaronline.identity.emails import email_key, masked_email, masked_phone
 from guitaronline.identity.models import Guardian, Note, Task, TaskStatus, User
@@ -29,8 +29,10 @@ def find_people(
     """By name, by id; `after` is the last one's (full_name, id). `q`: a part of the name, the e-mail address or the
     reference (trigram indexes). `by_email` False for those who may not see addresses: searching would tell them."""
     query = select(User).order_by(User.full_name, User.id).limit(min(limit, LIMIT))
+    if q and not rules.is_text(q):
+        return []  # nobody is called that, and the database cannot be asked
     if q:
-        part = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("\0", "")
+        part = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         places = [User.full_name.ilike(f"%{part}%"), User.reference == q.strip().upper()]
         query = query.where(or_(*places, User.email.ilike(f"%{part}%")) if by_email else or_(*places))
     if role is not None:

@@ -758,6 +758,13 @@ def _create_tables() -> None:
     )
     op.create_index("bookings_one_successor", "bookings", ["rescheduled_from_booking_id"], unique=True)
     op.create_index(
+        "ix_bookings_student_holds",
+        "bookings",
+        ["student_id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'hold'"),
+    )
+    op.create_index(
         "ix_bookings_lapsing",
         "bookings",
         ["hold_expires_at"],
@@ -1085,6 +1092,7 @@ def downgrade() -> None:
     op.drop_index("ix_bookings_start", table_name="bookings")
     op.drop_index("ix_bookings_slot_id", table_name="bookings")
     op.drop_index("ix_bookings_package_id", table_name="bookings")
+    op.drop_index("ix_bookings_student_holds", table_name="bookings", postgresql_where=sa.text("status = 'hold'"))
     op.drop_index("ix_bookings_lapsing", table_name="bookings", postgresql_where=sa.text("status = 'hold'"))
     op.drop_index("bookings_one_successor", table_name="bookings")
     op.drop_index(

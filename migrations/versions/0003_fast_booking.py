@@ -119,7 +119,7 @@ BEGIN
     (p_event, 'booking.confirmed', 'bookings', p_booking,
       jsonb_build_object('student_id', v_booking.student_id, 'teacher_id', v_booking.teacher_id), p_action, v_now, v_now),
     (p_lesson_event, 'lesson.created', 'lessons', p_lesson,
-      jsonb_build_object('student_id', v_booking.student_id, 'teacher_id', v_booking.teacher_id), p_action, v_now, v_now);
+      jsonb_build_object('booking_id', p_booking, 'student_id', v_booking.student_id, 'teacher_id', v_booking.teacher_id), p_action, v_now, v_now);
   RETURN QUERY
   UPDATE bookings SET status = 'confirmed', confirmed_at = v_now, version = version + 1, updated_at = v_now WHERE id = p_booking RETURNING *;
 END $$

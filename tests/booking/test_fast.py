@@ -89,14 +89,15 @@ def test_both_ways_leave_the_same(db: Session, world: World, taken: list[str]) -
 
 
 def _renamed(rows: Any, names: dict[str, str], db: Session) -> Any:
-    packages = {str(row): "package" for (row,) in db.execute(text("SELECT id FROM packages"))}
+    query = "SELECT id, 'package' FROM packages UNION ALL SELECT id, 'booking' FROM bookings"
+    records = {str(row): kind for row, kind in db.execute(text(query))}
 
     def rename(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: rename(each) for key, each in value.items()}
         if isinstance(value, list):
             return [rename(each) for each in value]
-        return {**packages, **names}.get(value, value) if isinstance(value, str) else value
+        return {**records, **names}.get(value, value) if isinstance(value, str) else value
 
     return rename(rows)
 

@@ -1,0 +1,314 @@
+"""Bookings: looked up, held, confirmed, canceled with their consequences shown before, and moved."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import flask
+from sqlalchemy import and_, select
+from sqlalchemy.orm import selectinload
+from sqlalchemy.sql.elements import ColumnElement
+
+from guitaronline import policy
+from guitaronline.actor import Actor, Role
+from guitaronline.admin import forms, gate, people_picker, show, slot_picker
+from guitaronline.admin.base import Column, Desk
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
+from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
+from guitaronline.admin.record_page import Page, Section, facts, rows, whole
+from guitaronline.admin.slots import slot_commands
+from guitaronline.billing.models import Package
+from guitaronline.booking import facts as booking_facts
+from guitaronline.booking import queries, service
+from guitaronline.booking.models import Booking, BookingStatus, CancelCause
+from guitaronline.booking.rules import effective_status
+from guitaronline.db import session
+from guitaronline.errors import DomainError
+from guitaronline.identity.access import Permission
+from guitaronline.identity.models import User
+from guitaronline.scheduling.models import Slot
+
+CAUSES = [(str(cause), show.word(cause)) for cause in CancelCause]
+
+
+def booking_state(booking: Booking) -> Any:
+    """As it reads now: a lapsed hold is expired before any job has run."""
+    return show.state(booking, effective_status(booking, gate.now()))
+
+
+def _clause(state: str, now: datetime) -> ColumnElement[bool]:
+    lapsed = booking_facts.lapsed(now)
+    special = {
+        "hold": and_(Booking.status == BookingStatus.HOLD, ~lapsed),
+        "expired": (Booking.status == BookingStatus.EXPIRED) | lapsed,
+    }
+    return special.get(state, Booking.status == state)
+
+
+class BookingsDesk(Desk):
+    model_of = Booking
+    path = "bookings"
+    title = "Bookings"
+    one = "Booking"
+    permission = Permission.READ_BOOKINGS
+    empty = "No booking yet. Take the first one for somebody on the phone."
+    search_words = "BK-…, student or teacher"
+    columns = (
+        Column("reference", "Booking", show.link),
+        Column("start_at", "Starts", lambda booking: show.span(booking.start_at, booking.end_at, booking.student, booking.teacher), sort=Booking.start_at),
+        Column("student", "Student", lambda booking: show.link(booking.student)),
+        Column("teacher", "Teacher", lambda booking: show.link(booking.teacher)),
+        Column("status", "State", booking_state),
+        Column("cancel_cause", "Because of", lambda booking: show.text(booking.cancel_cause)),
+        Column("id", "Booked", lambda booking: show.when(booking.created_at), sort=Booking.id),
+    )
+    filters = (
+        State(Booking.status, BookingStatus, _clause),
+        Days("day", "Day of the lesson", Booking.start_at),
+        Choice("cause", "Canceled because of", list(CancelCause), lambda value: Booking.cancel_cause == value),
+        Whose("student", "Student", Booking.student_id),
+        Whose("teacher", "Teacher", Booking.teacher_id),
+        Whose("package", "Package", Booking.package_id, Package),
+    )
+    default_order = (Booking.start_at, True)
+    load = (selectinload(Booking.student), selectinload(Booking.teacher))
+
+    def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
+        return record_or_people(Booking.reference, words, Booking.student_id, Booking.teacher_id)
+
+    def list_extras(self) -> dict[str, Any]:
+        from guitaronline.admin.new_booking import NewBooking
+
+        return {"buttons": [button_of(commands.named(NewBooking))]}
+
+    def record_page(self, booking: Any) -> dict[str, Any]:
+        return whole(booking, Page(_facts(booking), state=booking_state(booking), sections=[_lesson_section(booking), *_moved(booking)]))
+
+
+def _facts(booking: Booking) -> list[show.Fact]:
+    people = (booking.student, booking.teacher)
+    decided = (booking.decision or {}).get("sentence")
+    found = facts(
+        ("Student", show.link(booking.student)),
+        ("Teacher", show.link(booking.teacher)),
+        ("Starts", show.when(booking.start_at, *people)),
+        ("Length", show.minutes(booking.end_at - booking.start_at)),
+        ("Slot", show.link(booking.slot)),
+        ("Package", show.link(booking.package)),
+        ("Booked", show.when(booking.created_at)),
+        ("Held until", show.when(booking.hold_expires_at)),
+        ("Confirmed", show.when(booking.confirmed_at)),
+    )
+    if booking.canceled_at is None:
+        return found
+    return found + facts(
+        ("Canceled", show.when(booking.canceled_at)),
+        ("Because of", show.text(booking.cancel_cause)),
+        ("Reason", booking.cancellation_reason),
+        ("The lesson", decided),
+    )
+
+
+def _lesson_section(booking: Booking) -> Section:
+    found = [booking.lesson] if booking.lesson else []
+    return Section("Lesson", ("Lesson", "Starts", "State"), rows(found, show.link, lambda each: show.when(each.scheduled_start_at), show.state), "Comes with the confirmation.")
+
+
+def _moved(booking: Booking) -> list[Section]:
+    """Where it came from and where it went."""
+    ids = [Booking.rescheduled_from_booking_id == booking.id]
+    if booking.rescheduled_from_booking_id:
+        ids.append(Booking.id == booking.rescheduled_from_booking_id)
+    found = [each for condition in ids for each in session().scalars(select(Booking).where(condition).limit(2))]
+    if not found:
+        return []
+    word = lambda each: "moved from" if each.id == booking.rescheduled_from_booking_id else "moved to"  # noqa: E731
+    return [Section("Moved", ("", "Booking", "Starts", "State"), rows(found, word, show.link, lambda each: show.when(each.start_at), booking_state))]
+
+
+class BookingCommand(CommandPage):
+    record = Booking
+    permission = Permission.CANCEL
+
+    def refused_because(self, record: Any) -> str | None:
+        """By the state that it has now, lapsed holds told."""
+        status = effective_status(record, gate.now())
+        if any(record.states.events(status, target) for target in self.targets):
+            return None
+        return f"It is {show.word(status)}: {record.states.meanings[status]}."
+
+    def done(self, result: Any) -> Done:
+        return Done(f"{result.reference} is {show.word(result.status)}.", show.record_url("bookings", result.id) or "")
+
+
+class ConfirmBooking(BookingCommand):
+    path = "bookings/<uuid:id>/confirm"
+    title = "Confirm"
+    permission = Permission.BOOK
+    targets = (BookingStatus.CONFIRMED,)
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        return Consequences([("Lesson", f"One lesson is made, {show.minutes(record.end_at - record.start_at)}."), ("Package", show.Markup("The reserved lesson of {} is used.").format(show.link(record.package)))])
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.confirm_booking(actor, record.id)
+
+
+class CancelForm(forms.CommandForm):
+    linkable = frozenset({"cause"})
+    cause = forms.choice("Because of", CAUSES, help="Whose doing it is decides what becomes of the lesson; see above.")
+    waive = forms.BooleanField("Give the lesson back although the notice was too short")
+    reason = forms.reason()
+
+
+class CancelBooking(BookingCommand):
+    path = "bookings/<uuid:id>/cancel"
+    title = "Cancel"
+    button = "Cancel the booking"
+    tone = "danger"
+    form = CancelForm
+    targets = (BookingStatus.CANCELED,)
+
+    def initial(self, record: Any) -> dict[str, Any]:
+        return {"cause": str(CancelCause.STUDENT)}
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        """What becomes of the lesson, for every cause that may be chosen, by the rule that decides."""
+        table: list[Any] = [("Because of", "What becomes of the lesson")]
+        blockers: list[Any] = []
+        for cause, words in CAUSES:
+            try:
+                decided = queries.preview_cancel(session(), actor, record.id, cause=cause, waive=bool(form.waive.data))
+                table.append((words, decided.sentence()))
+            except DomainError as refusal:
+                blockers = refusal.reasons or [forms.as_reason(refusal)]
+        return Consequences([("Slot", "Free again at once.")], table=table if len(table) > 1 else (), blockers=blockers)
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.cancel_booking(actor, record.id, reason=form.reason.data, cause=form.cause.data, waive=form.waive.data)
+
+    def done(self, result: Any) -> Done:
+        sentence = (result.decision or {}).get("sentence", "")
+        return Done(f"{result.reference} is canceled. {sentence}", show.record_url("bookings", result.id) or "")
+
+
+class RescheduleForm(forms.CommandForm):
+    linkable = frozenset({"new_slot_id", "teacher_find", "day"})
+    teacher_find = forms.line("Teacher", most=100, help="Empty: any teacher.")
+    day = forms.line("Day", most=24, help="today, tomorrow, 2026-11-23 or 2026-11-23..2026-11-30; empty: the soonest.")
+    new_slot_id = slot_picker.chosen("New slot")
+    cause = forms.choice("Because of", CAUSES)
+    waive = forms.BooleanField("Keep the lesson although the notice was too short")
+    override = forms.BooleanField("Override notice, horizon and lesson length")
+    reason = forms.reason()
+
+
+class RescheduleBooking(BookingCommand):
+    path = "bookings/<uuid:id>/reschedule"
+    title = "Move"
+    button = "Move the booking"
+    form = RescheduleForm
+    looks = "Look for slots, show what will happen"
+    targets = (BookingStatus.CANCELED,)
+
+    def initial(self, record: Any) -> dict[str, Any]:
+        return {"cause": str(CancelCause.STUDENT), "teacher_find": record.teacher.full_name}
+
+    def refused_because(self, record: Any) -> str | None:
+        if effective_status(record, gate.now()) is BookingStatus.HOLD:
+            return "Only a confirmed booking can be moved. Confirm it first."
+        return super().refused_because(record)
+
+    def prepare(self, form: Any, record: Any) -> None:
+        slot_picker.fill(form.new_slot_id, teacher=form.teacher_find.data, days=form.day.data, without=record.slot_id)
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        now_at = [("Now", show.span(record.start_at, record.end_at, record.student, record.teacher))]
+        slot_id = slot_picker.id_of(form.new_slot_id)
+        if slot_id is None:
+            return Consequences([*now_at, ("Then", "Choose a slot below and look.")])
+        try:
+            found = queries.preview_reschedule(
+                session(), actor, record.id, new_slot_id=slot_id, cause=form.cause.data, waive=bool(form.waive.data), override=bool(form.override.data)
+            )
+        except DomainError as refusal:
+            return Consequences(now_at, blockers=refusal.reasons or [forms.as_reason(refusal)])
+        slot = session().get(Slot, slot_id)
+        lines = [*now_at, ("Then", show.Markup("{} with {}").format(show.when(slot.start_at, record.student), show.link(slot.teacher)) if slot else "–")]
+        return Consequences([*lines, ("The old lesson", found.decision.sentence())], blockers=found.reasons)
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.reschedule_booking(
+            actor,
+            record.id,
+            new_slot_id=slot_picker.id_of(form.new_slot_id),
+            reason=form.reason.data,
+            cause=form.cause.data,
+            waive=form.waive.data,
+            override=form.override.data,
+        )
+
+    def done(self, result: Any) -> Done:
+        return Done(f"Moved: {result.reference} takes its place.", show.record_url("bookings", result.id) or "")
+
+
+class HoldForm(forms.CommandForm):
+    linkable = frozenset({"find", "student_id"})
+    find = people_picker.find("Student: name, e-mail or USR-…")
+    student_id = people_picker.chosen("Student")
+    hold_minutes = forms.number("Minutes to hold", least=1, most=24 * 60, required=False, help="Empty: the usual time. Up to 24 hours while money is awaited.")
+    override = forms.BooleanField("Override notice, horizon and lesson length")
+    reason = forms.reason(required=False, help="Needed when rules are overridden.")
+
+
+class HoldSlot(CommandPage):
+    """Keep a slot for somebody while they decide or pay."""
+
+    record = Slot
+    path = "slots/<uuid:id>/hold"
+    title = "Hold for a student"
+    button = "Hold the slot"
+    permission = Permission.BOOK
+    form = HoldForm
+    looks = "Look for the student, show what will happen"
+
+    def prepare(self, form: Any, record: Any) -> None:
+        people_picker.fill(form.student_id, form.find.data, role=Role.STUDENT)
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        student_id = people_picker.id_of(form.student_id)
+        minutes = form.hold_minutes.data or policy.current().BOOKING_HOLD_MINUTES
+        lines = [("Slot", show.span(record.start_at, record.end_at, record.teacher)), ("Kept for", f"{minutes} minutes; one lesson of a fitting package is reserved, the one that expires first.")]
+        return Consequences(lines, blockers=explained(actor, record.id, student_id, override=bool(form.override.data)))
+
+    def refused_because(self, record: Any) -> str | None:
+        reasons = queries.explain_slot(session(), gate.viewer().actor, record.id).reasons
+        hard = [each for each in reasons if each.code not in {"too_short_notice", "beyond_horizon"}]
+        return hard[0].detail if hard else None
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.hold_slot(
+            actor,
+            record.id,
+            student_id=people_picker.id_of(form.student_id),
+            override=form.override.data,
+            hold_minutes=form.hold_minutes.data,
+            reason=form.reason.data,
+        )
+
+    def done(self, result: Any) -> Done:
+        return Done(f"{result.reference} holds the slot.", show.record_url("bookings", result.id) or "")
+
+
+def explained(actor: Actor, slot_id: UUID, student_id: UUID | None, *, override: bool = False) -> list[Any]:
+    """Why this student cannot book this slot, by the rule that decides; nothing while nobody is chosen."""
+    if student_id is None or session().get(User, student_id) is None:
+        return []
+    reasons = queries.explain_slot(session(), actor, slot_id, student_id=student_id).reasons
+    return [each for each in reasons if not (override and each.code in {"too_short_notice", "beyond_horizon", "wrong_lesson_length"})]
+
+
+commands.add(HoldSlot, *slot_commands, ConfirmBooking, RescheduleBooking, CancelBooking)
+__all__ = ["BookingsDesk", "flask"]
