@@ -6,6 +6,19 @@ SET synchronous_commit = off;
 SET timezone = 'UTC';
 \set epoch '''2020-01-06 00:00+00'''
 
+SET maintenance_work_mem = '512MB';
+
+-- Indexes are built once at the end: the overlap constraints and everything that backs no constraint.
+CREATE TEMP TABLE later AS
+SELECT format('DROP INDEX %I', i.indexname) AS away, i.indexdef AS back FROM pg_indexes i
+ WHERE i.tablename IN ('availability_slots', 'bookings', 'lessons', 'credit_entries')
+   AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = format('%I', i.indexname)::regclass)
+UNION ALL
+SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
+       format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+  FROM pg_constraint WHERE contype = 'x';
+SELECT away FROM later \gexec
+
 CREATE FUNCTION pg_temp.u(kind int, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 $$ SELECT (lpad(to_hex(kind), 8, '0') || '-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
 
@@ -57,6 +70,7 @@ SELECT pg_temp.u(14, n), pg_temp.u(13, n), 1, 'grant', 'grant:' || pg_temp.u(13,
 INSERT INTO availability_slots (id, teacher_id, start_at, end_at, status, created_at, updated_at)
 SELECT pg_temp.u(15, k * :teachers + t), pg_temp.u(1, t), day + k * interval '62 hours', day + k * interval '62 hours' + interval '1 hour', 'open', :epoch, :epoch
   FROM generate_series(1, :teachers) t, generate_series(0, 19) k, date_trunc('hour', now() + interval '2 days') day;
+SELECT back FROM later \gexec
 SET session_replication_role = origin;
 VACUUM ANALYZE;
 CHECKPOINT;

@@ -19,7 +19,7 @@ from guitaronline import policy
 from guitaronline.audit import integrity
 from guitaronline.audit.models import CheckRun
 from guitaronline.billing.models import Payment
-from guitaronline.db import Base, new_id
+from guitaronline.db import Base, new_id, technical_transaction
 from guitaronline.states import StateTable
 
 TELL_AT_MOST = 20  # rows of one check
@@ -62,20 +62,19 @@ def run_one(session: Session, check: Check) -> list[Finding]:
     return [Finding(check.name, check.sentence, dict(row)) for row in rows.mappings()]
 
 
-def run_and_keep(session: Session) -> list[Finding]:
-    """As `run_all`, with all the time it needs; a row of `check_runs` keeps what was found. Commits."""
-    session.rollback()
-    session.execute(integrity.LONG)
+def run_and_keep() -> list[Finding]:
+    """As `run_all`, with all the time it needs; a row of `check_runs` keeps what was found."""
     started = time.monotonic()
-    findings = run_all(session)
-    run = CheckRun(
-        id=new_id(),
-        at=session.execute(text("SELECT clock_timestamp()")).scalar_one(),
-        seconds=round(time.monotonic() - started, 3),
-        findings={"findings": [{"check": each.check, "facts": each.facts} for each in findings]},
-    )
-    session.add(run)
-    session.commit()
+    with technical_transaction() as session:
+        session.execute(integrity.LONG)
+        findings = run_all(session)
+        run = CheckRun(
+            id=new_id(),
+            at=session.execute(text("SELECT clock_timestamp()")).scalar_one(),
+            seconds=round(time.monotonic() - started, 3),
+            findings={"findings": [{"check": each.check, "facts": each.facts} for each in findings]},
+        )
+        session.add(run)
     return findings
 
 

@@ -27,7 +27,7 @@ from guitaronline.extensions import csrf
 
 MAX_BODY_BYTES = 1_000_000
 A_YEAR = 365 * 24 * 3600
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 QUERY_CANCELED = "57014"  # statement_timeout
 TYPED_KEPT = 20  # fields of a refused form that are shown again
 POLICY = (

@@ -25,7 +25,7 @@ def seal_rest() -> int:
 
 
 def _sealed(*, everything: bool) -> int:
-    sealed = integrity.seal(session(), everything=everything)
+    sealed = integrity.seal(everything=everything)
     checkpoint = integrity.newest_checkpoint(session())
     if sealed and checkpoint is not None:
         integrity.append_checkpoint(Path(policy.current().VAR_DIR) / CHECKPOINTS, checkpoint)

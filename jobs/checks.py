@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from guitaronline import checks
-from guitaronline.db import session
 from jobs.runtime import job
 
 
 @job
 def run() -> int:
     """A row of `check_runs` says what was found; returns how much."""
-    return len(checks.run_and_keep(session()))
+    return len(checks.run_and_keep())

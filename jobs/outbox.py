@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
-from guitaronline.db import new_id, session
+from guitaronline.db import new_id, technical_transaction
 from jobs.runtime import error_code, job, repeated
 
 Handler = Callable[["Event"], None]
@@ -79,9 +79,9 @@ def drain() -> int:
 
 
 def close_untold() -> int:
-    closed = session().execute(CLOSE_UNTOLD, {"told": list(HANDLERS), "limit": AT_ONCE}).rowcount  # type: ignore[attr-defined]
-    session().commit()
-    return int(closed)
+    with technical_transaction() as session:
+        done = session.execute(CLOSE_UNTOLD, {"told": list(HANDLERS), "limit": AT_ONCE})
+        return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def hand_over_due() -> int:
@@ -99,10 +99,9 @@ def hand_over_due() -> int:
 
 def claim(token: UUID) -> list[Event]:
     """Due events, ours until the lease ends. The attempt counts from here, so one that kills its worker runs out too."""
-    rows = (
-        session().execute(CLAIM, {"token": token, "lease": LEASE, "told": list(HANDLERS), "limit": CLAIM_AT_ONCE}).all()
-    )
-    session().commit()
+    facts = {"token": token, "lease": LEASE, "told": list(HANDLERS), "limit": CLAIM_AT_ONCE}
+    with technical_transaction() as session:
+        rows = session.execute(CLAIM, facts).all()
     return [Event(*row) for row in rows]
 
 
@@ -111,10 +110,8 @@ def hand_over(event: Event, token: UUID) -> None:
     try:
         HANDLERS[event.topic](event)
     except Undeliverable as error:
-        session().rollback()
         finish(event, token, "dead", str(error))
     except Exception as error:  # noqa: BLE001  # whatever a handler meets, the next event must have its turn
-        session().rollback()
         log.warning(
             "not told", event_id=str(event.id), topic=event.topic, attempts=event.attempts, error=error_code(error)
         )
@@ -145,7 +142,7 @@ def finish(event: Event, token: UUID, status: str, error: str | None) -> None:
 
 def _fenced(statement: Any, event: Event, token: UUID, **values: Any) -> None:
     """Changes nothing when the lease has run out and somebody else took the event."""
-    changed = session().execute(statement, {"id": event.id, "token": token, **values}).rowcount  # type: ignore[attr-defined]
-    session().commit()
+    with technical_transaction() as session:
+        changed = session.execute(statement, {"id": event.id, "token": token, **values}).rowcount  # type: ignore[attr-defined]
     if not changed:
         log.warning("fenced out", event_id=str(event.id), topic=event.topic)

@@ -17,11 +17,11 @@ from functools import cache, wraps
 import flask
 import structlog
 from flask import Flask
-from sqlalchemy import NullPool, text
+from sqlalchemy import NullPool, TextClause, text
 
 import config
 from guitaronline import create_core, logs
-from guitaronline.db import session
+from guitaronline.db import technical_transaction
 from guitaronline.errors import DomainError
 
 STARTED = text(
@@ -76,7 +76,6 @@ def _run(body: Callable[[], int], tick_id: str | None) -> int:
     try:
         done = body()
     except Exception as error:
-        session().rollback()
         _note(ENDED, id=tick_id, outcome=f"failed: {error_code(error)}")
         log.exception("job failed", ms=_ms_since(started))
         raise JobFailed(
@@ -87,10 +86,10 @@ def _run(body: Callable[[], int], tick_id: str | None) -> int:
     return done
 
 
-def _note(statement: object, **values: str | None) -> None:
+def _note(statement: TextClause, **values: str | None) -> None:
     if values["id"] is not None:
-        session().execute(statement, values)  # type: ignore[call-overload]
-        session().commit()
+        with technical_transaction() as session:
+            session.execute(statement, values)
 
 
 def repeated(some: Callable[[], int], at_once: int) -> int:

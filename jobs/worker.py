@@ -17,6 +17,8 @@ from typing import Any
 import rq
 from redis import Redis
 from rq.serializers import JSONSerializer
+from rq.utils import import_attribute
+from sqlalchemy.orm import configure_mappers
 
 import config
 from jobs import bell, runtime, schedule
@@ -65,9 +67,10 @@ def main() -> int:
 
 
 def load_jobs() -> None:
-    """Every job's module is imported before the first fork."""
+    """Every job's module is imported and every mapper made before the first fork: no job has to do it again."""
     for function in schedule.BY_FUNCTION:
-        rq.utils.import_attribute(function)
+        import_attribute(function)
+    configure_mappers()
 
 
 if __name__ == "__main__":

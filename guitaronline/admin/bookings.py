@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import flask
 from sqlalchemy import and_, select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
@@ -23,9 +22,9 @@ from guitaronline.billing.models import Package
 from guitaronline.booking import facts as booking_facts
 from guitaronline.booking import queries, service
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
-from guitaronline.booking.rules import effective_status
+from guitaronline.booking.rules import Liberties, effective_status, is_lapsed, slot_problems
 from guitaronline.db import session
-from guitaronline.errors import DomainError
+from guitaronline.errors import Reason
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.scheduling.models import Slot
@@ -128,6 +127,15 @@ def _moved(booking: Booking) -> list[Section]:
     return [Section("Moved", ("", "Booking", "Starts", "State"), rows(found, word, show.link, lambda each: show.when(each.start_at), booking_state))]
 
 
+def about(booking: Booking) -> list[tuple[str, Any]]:
+    """Which booking it is, for somebody who acts on it."""
+    return [
+        ("Lesson", show.span(booking.start_at, booking.end_at, booking.student, booking.teacher)),
+        ("Student", show.link(booking.student)),
+        ("Teacher", show.link(booking.teacher)),
+    ]
+
+
 class BookingCommand(CommandPage):
     record = Booking
     permission = Permission.CANCEL
@@ -150,7 +158,7 @@ class ConfirmBooking(BookingCommand):
     targets = (BookingStatus.CONFIRMED,)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Lesson", f"One lesson is made, {show.minutes(record.end_at - record.start_at)}."), ("Package", show.Markup("The reserved lesson of {} is used.").format(show.link(record.package)))])
+        return Consequences([*about(record), ("Then", f"One lesson is made, {show.minutes(record.end_at - record.start_at)}."), ("Package", show.Markup("The reserved lesson of {} is used.").format(show.link(record.package)))])
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.confirm_booking(actor, record.id)
@@ -176,15 +184,11 @@ class CancelBooking(BookingCommand):
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         """What becomes of the lesson, for every cause that may be chosen, by the rule that decides."""
-        table: list[Any] = [("Because of", "What becomes of the lesson")]
-        blockers: list[Any] = []
-        for cause, words in CAUSES:
-            try:
-                decided = queries.preview_cancel(session(), actor, record.id, cause=cause, waive=bool(form.waive.data))
-                table.append((words, decided.sentence()))
-            except DomainError as refusal:
-                blockers = refusal.reasons or [forms.as_reason(refusal)]
-        return Consequences([("Slot", "Free again at once.")], table=table if len(table) > 1 else (), blockers=blockers)
+        waive = bool(form.waive.data)
+        found = [(words, queries.preview_cancel(session(), actor, record.id, cause=cause, waive=waive)) for cause, words in CAUSES]
+        table = [(words, each.decision.sentence()) for words, each in found if each.decision]
+        lines = [*about(record), ("Slot", "Free again at once.")] if table else about(record)
+        return Consequences(lines, table=[("Because of", "What becomes of the lesson"), *table] if table else (), blockers=found[0][1].reasons)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.cancel_booking(actor, record.id, reason=form.reason.data, cause=form.cause.data, waive=form.waive.data)
@@ -225,19 +229,20 @@ class RescheduleBooking(BookingCommand):
         slot_picker.fill(form.new_slot_id, teacher=form.teacher_find.data, days=form.day.data, without=record.slot_id)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        now_at = [("Now", show.span(record.start_at, record.end_at, record.student, record.teacher))]
+        now_at = about(record)
         slot_id = slot_picker.id_of(form.new_slot_id)
         if slot_id is None:
             return Consequences([*now_at, ("Then", "Choose a slot below and look.")])
-        try:
-            found = queries.preview_reschedule(
-                session(), actor, record.id, new_slot_id=slot_id, cause=form.cause.data, waive=bool(form.waive.data), override=bool(form.override.data)
-            )
-        except DomainError as refusal:
-            return Consequences(now_at, blockers=refusal.reasons or [forms.as_reason(refusal)])
+        found = queries.preview_reschedule(
+            session(), actor, record.id, new_slot_id=slot_id, cause=form.cause.data, waive=bool(form.waive.data), override=bool(form.override.data)
+        )
         slot = session().get(Slot, slot_id)
-        lines = [*now_at, ("Then", show.Markup("{} with {}").format(show.when(slot.start_at, record.student), show.link(slot.teacher)) if slot else "–")]
-        return Consequences([*lines, ("The old lesson", found.decision.sentence())], blockers=found.reasons)
+        then = show.Markup("{} with {}").format(show.when(slot.start_at, record.student), show.link(slot.teacher)) if slot else "–"
+        lines = [*now_at, ("Then", then)]
+        if found.decision:
+            paid = session().get(Package, found.package_id)
+            lines += [("The old lesson", found.decision.sentence()), ("The new lesson", show.Markup("is paid by {}").format(show.link(paid)))]
+        return Consequences(lines, blockers=found.reasons)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.reschedule_booking(
@@ -281,12 +286,15 @@ class HoldSlot(CommandPage):
         student_id = people_picker.id_of(form.student_id)
         minutes = form.hold_minutes.data or policy.current().BOOKING_HOLD_MINUTES
         lines = [("Slot", show.span(record.start_at, record.end_at, record.teacher)), ("Kept for", f"{minutes} minutes; one lesson of a fitting package is reserved, the one that expires first.")]
-        return Consequences(lines, blockers=explained(actor, record.id, student_id, override=bool(form.override.data)))
+        return Consequences(lines, blockers=explained(record.id, student_id, override=bool(form.override.data)))
 
     def refused_because(self, record: Any) -> str | None:
-        reasons = queries.explain_slot(session(), gate.viewer().actor, record.id).reasons
-        hard = [each for each in reasons if each.code not in {"too_short_notice", "beyond_horizon"}]
-        return hard[0].detail if hard else None
+        """What no staff can override."""
+        place = booking_facts.read_place(session(), record.id, now=gate.now())
+        active = booking_facts.read_active(session(), slot_id=record.id, student_id=None, now=gate.now())
+        live = [each for each in active if not is_lapsed(each, gate.now())]
+        reasons = slot_problems(place, live, now=gate.now(), settings=policy.current(), liberties=Liberties(override=True))
+        return reasons[0].detail if reasons else None
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.hold_slot(
@@ -302,13 +310,12 @@ class HoldSlot(CommandPage):
         return Done(f"{result.reference} holds the slot.", show.record_url("bookings", result.id) or "")
 
 
-def explained(actor: Actor, slot_id: UUID, student_id: UUID | None, *, override: bool = False) -> list[Any]:
+def explained(slot_id: UUID, student_id: UUID | None, *, override: bool = False) -> list[Reason]:
     """Why this student cannot book this slot, by the rule that decides; nothing while nobody is chosen."""
     if student_id is None or session().get(User, student_id) is None:
         return []
-    reasons = queries.explain_slot(session(), actor, slot_id, student_id=student_id).reasons
-    return [each for each in reasons if not (override and each.code in {"too_short_notice", "beyond_horizon", "wrong_lesson_length"})]
+    scene = booking_facts.read_scene(session(), slot_id, student_id=student_id, now=gate.now())
+    return scene.judge(scene.purses(), Liberties(override=override))[1]
 
 
 commands.add(HoldSlot, *slot_commands, ConfirmBooking, RescheduleBooking, CancelBooking)
-__all__ = ["BookingsDesk", "flask"]

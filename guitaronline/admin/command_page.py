@@ -67,9 +67,11 @@ class CommandPage:
     button: ClassVar[str] = ""
     permission: ClassVar[Permission]
     form: ClassVar[type[forms.CommandForm]] = forms.CommandForm
+    parent: ClassVar[str] = "desk_today.index"  # where pages without a record belong
     targets: ClassVar[tuple[StrEnum, ...]] = ()  # states it leads to; possible when the state table has such a move
     tone: ClassVar[str] = "primary"
     lead: ClassVar[str] = ""  # one sentence under the title
+    looks: ClassVar[str] = ""  # a second button that shows the page again with what was typed, and does nothing
     is_secret: ClassVar[bool] = False  # the answer is shown once and must not be stored
     template: ClassVar[str] = "admin/command.html"
 
@@ -142,6 +144,9 @@ class CommandPage:
             back=self.back(record),
         )
 
+    def heading(self, record: Any) -> str:
+        return self.title if record is None else f"{self.title}: {self.back(record)[0]}"
+
     def find(self, record_id: UUID | None) -> Any:
         if self.record is None:
             return None
@@ -153,7 +158,7 @@ class CommandPage:
     def back(self, record: Any) -> tuple[str, str]:
         """Where "Cancel" and the breadcrumb lead."""
         if record is None:
-            return "Today", flask.url_for("desk_today.index")
+            return flask.current_app.view_functions[self.parent].__self__.title, flask.url_for(self.parent)  # type: ignore[attr-defined]
         return show.label_of(record), show.record_url(record.__tablename__, record.id) or flask.url_for("desk_today.index")
 
     @property
@@ -166,6 +171,11 @@ class CommandPage:
 
     def url_for(self, record: Any = None, **query: Any) -> str:
         return flask.url_for(self.endpoint, **({} if record is None else {"id": record.id}), **query)
+
+    def differing(self, record: Any, form: Any) -> list[tuple[str, Any, Any]]:
+        """Fields of the record that say something else now than what was typed."""
+        values = [(each, getattr(record, each.name)) for each in form.visible() if hasattr(record, each.name)]
+        return [(each.label.text, show.text(now), show.text(each.data)) for each, now in values if (now or None) != (each.data or None)]
 
     def _fresh(self, record: Any) -> dict[str, Any]:
         return {"key": str(db.new_id()), "version": getattr(record, "version", None)}

@@ -52,9 +52,11 @@ class CommandForm(FlaskForm):  # type: ignore[misc]
         return {field.name: field.data for field in self.visible()}
 
 
-def line(label: str, *, required: bool = False, most: int = 200, help: str = "", **more: Any) -> StringField:  # noqa: A002  # the word on screen
-    checks = [InputRequired(f"{label} is needed.") if required else Optional(), Length(max=most), typeable]
-    return StringField(label, validators=checks, filters=[tidy], description=help, **more)
+def line(
+    label: str, *, required: bool = False, most: int = 200, help: str = "", checks: Sequence[Any] = (), **more: Any  # noqa: A002  # the word on screen
+) -> StringField:
+    first = [InputRequired(f"{label} is needed.")] if required else [] if checks else [Optional()]
+    return StringField(label, validators=[*first, Length(max=most), typeable, *checks], filters=[tidy], description=help, **more)
 
 
 def paragraph(label: str, *, required: bool = False, most: int = 4000, help: str = "") -> TextAreaField:  # noqa: A002
@@ -99,7 +101,9 @@ def record(label: str, *, required: bool = True, help: str = "") -> RecordField:
 
 
 class AmountField(StringField):
-    """An amount in major units as people write it (`49.00`); its currency stands in the form's `currency`."""
+    """An amount in major units as people write it (`49.00`), in the form's `currency` or the record's."""
+
+    in_currency: str | None = None
 
     def minor(self, currency: str) -> int | None:
         return money.parse_minor(self.data, currency) if self.data else None
@@ -111,7 +115,7 @@ def currency(default: str = "USD") -> SelectField:
 
 def amount_fits(form: Any, field: AmountField) -> None:
     try:
-        field.minor(form.currency.data or "USD")
+        field.minor(field.in_currency or form.currency.data)
     except ValueError as error:
         raise ValidationError(str(error)[:1].upper() + str(error)[1:] + ".") from None
 
@@ -141,6 +145,20 @@ def point_out(form: Any, refusal: DomainError) -> DomainError:
     return refusal
 
 
-def as_reason(refusal: DomainError) -> Reason:
-    """A refusal without single reasons, as one."""
-    return Reason(refusal.code, refusal.text)
+def reasons_of(refusal: DomainError | ValueError) -> list[Reason]:
+    """Every reason of a refusal; of one without single reasons, the refusal itself."""
+    if isinstance(refusal, DomainError):
+        return refusal.reasons or [Reason(refusal.code, refusal.text)]
+    return [Reason("invalid", str(refusal))]
+
+
+def hidden() -> HiddenField:
+    """A value that the link to the page gave."""
+    return HiddenField(validators=[InputRequired("Open this page from the record that it is about."), Length(max=64), typeable])
+
+
+def id_or_none(value: str | None) -> UUID | None:
+    try:
+        return UUID(value or "")
+    except ValueError:
+        return None

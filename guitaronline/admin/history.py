@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from guitaronline.admin import show
 from guitaronline.audit import queries
-from guitaronline.audit.queries import Change, Entry
+from guitaronline.audit.models import AuditAction, AuditChange
+from guitaronline.audit.queries import CHANGES_SHOWN, Change, Entry
 from guitaronline.db import session
 from guitaronline.identity.models import User
 
@@ -64,7 +65,8 @@ def names_of(entries: Iterable[Entry]) -> dict[UUID, str]:
 
 def told(entry: Entry, names: dict[UUID, str]) -> Told:
     who = show.link_to("users", entry.actor_id, names.get(entry.actor_id) or entry.actor_kind) if entry.actor_id else "the system"
-    return Told(title_of(entry.name), who, show.when(entry.at), entry.reason, [_table(change) for change in entry.changes])
+    changes = sorted(entry.changes, key=lambda each: (each.table_name, each.row_id) != (entry.record_type, entry.record_id))
+    return Told(title_of(entry.name), who, show.when(entry.at), entry.reason, [_table(change) for change in changes])
 
 
 def title_of(name: str) -> str:
@@ -82,10 +84,17 @@ def _table(change: Change) -> TableChange:
 def _fields(change: Change) -> list[tuple[str, Any, Any]]:
     said = MADE_SAYS.get(change.table_name) if change.before is None else None
     columns = [each for each in change.columns if each[0] not in UNSAID and (said is None or each[0] in said)]
+    if change.table_name == "credit_entries":
+        return [(_bucket(name), None, f"{after:+d}" if isinstance(after, int) else after) for name, _, after in columns if after]
     if change.before is None:
         columns = [(name, None, after) for name, _, after in columns if after not in (None, "", 0, [], False) and not _is_id(after)]
         return [(show.word(name), None, readable(after)) for name, _, after in columns]
     return [(show.word(name), readable(before), readable(after)) for name, before, after in columns]
+
+
+def _bucket(column: str) -> str:
+    """`d_available` → `available`."""
+    return column.removeprefix("d_")
 
 
 def readable(value: Any) -> Any:
@@ -105,3 +114,12 @@ def readable(value: Any) -> Any:
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, str) and len(value) == 36 and value.count("-") == 4
+
+
+def whole_action(action: AuditAction) -> list[Told]:
+    """One action with all that it changed, as far as a page can show it."""
+    found = session().scalars(select(AuditChange).where(AuditChange.action_id == action.id).order_by(AuditChange.id).limit(CHANGES_SHOWN))
+    changes = [Change(each.id, each.table_name, each.row_id, each.before, each.after) for each in found]
+    names = ("id", "at", "recorded_at", "actor_id", "actor_kind", "name", "reason", "record_type", "record_id", "request_id", "address")
+    entry = Entry(**{name: getattr(action, name) for name in names}, changes=changes)
+    return [told(entry, names_of([entry]))]

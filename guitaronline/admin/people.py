@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import flask
-from sqlalchemy import false, select
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
 from wtforms import PasswordField
@@ -15,8 +15,8 @@ from guitaronline import policy
 from guitaronline.actor import PERSON_ROLES, Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
-from guitaronline.admin.filters import Choice, Days, contains, reference_is, people_matching
+from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, button_of, commands
+from guitaronline.admin.filters import Choice, Days, reference_is, people_matching
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing.models import Package
 from guitaronline.booking.models import Booking
@@ -40,10 +40,10 @@ class PeopleDesk(Desk):
     model_of = User
     path = "people"
     title = "People"
-    one = "Person"
+    one = ""
     permission = Permission.READ_PEOPLE
     empty = "Nobody yet. Create the first student."
-    search_words = "Name, e-mail or USR-…"
+    search_words = "Name, e-mail, phone or USR-…"
     columns = (
         Column("full_name", "Name", lambda person: show.link(person, person.full_name or person.reference), sort=User.full_name),
         Column("role", "Role", lambda person: show.word(person.role)),
@@ -62,19 +62,29 @@ class PeopleDesk(Desk):
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         exact = reference_is(User.reference, words)
-        return exact or [User.id.in_(people_matching(words)), _phone_is(words)]
+        return exact or [User.id.in_(people_matching(words))]
 
     def list_extras(self) -> dict[str, Any]:
         return {"buttons": [button_of(commands.named(CreatePerson))]}
 
     def record_page(self, person: Any) -> dict[str, Any]:
-        return whole(person, Page(facts=_facts(person), state=active_chip(person), marks=[show.chip(person.role)], sections=_sections(person)))
+        return whole(
+            person,
+            Page(
+                facts=_facts(person),
+                state=active_chip(person),
+                marks=[show.chip(person.role)],
+                sections=_sections(person),
+                also=_for_student(person) if person.role is Role.STUDENT else (),
+            ),
+        )
 
 
-def _phone_is(words: str) -> ColumnElement[bool]:
-    """Finds a telephone number only for those who may see it."""
-    digits = "".join(sign for sign in words if sign.isdigit())
-    return contains(User.phone, words) if len(digits) >= 5 and gate.may(Permission.READ_CONTACTS) else false()
+def _for_student(person: User) -> list[Button]:
+    from guitaronline.admin.new_booking import NewBooking
+    from guitaronline.admin.packages import GrantPackage
+
+    return [button_of(commands.named(kind), student_id=person.id) for kind in (NewBooking, GrantPackage)]
 
 
 def _facts(person: User) -> list[show.Fact]:
@@ -178,6 +188,7 @@ class CreateForm(PersonForm):
 class CreatePerson(CommandPage):
     path = "people/new"
     title = "New person"
+    parent = "desk_people.index_view"
     button = "Create"
     permission = Permission.EDIT_PEOPLE
     form = CreateForm
@@ -358,6 +369,7 @@ class AddGuardian(PersonCommand):
     path = "people/<uuid:id>/guardians/new"
     title = "Add guardian"
     form = GuardianForm
+    looks = "Look for the person"
     lead = "An adult who stands for the child: pays, is written to, is shown to staff."
 
     def prepare(self, form: Any, record: Any) -> None:

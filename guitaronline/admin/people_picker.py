@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select
 from wtforms import RadioField, StringField
@@ -60,3 +61,9 @@ def _found(words: str | None, role: Role | None) -> list[User]:
     if role is not None:
         query = query.where(User.role == role)
     return list(session().scalars(query.order_by(User.full_name, User.id).limit(OFFERED)))
+
+
+def zone_of(person_id: UUID | None) -> ZoneInfo:
+    """The person's clock; the viewer's while nobody is chosen."""
+    person = session().get(User, person_id) if person_id else None
+    return ZoneInfo(person.timezone) if person else show.zone()

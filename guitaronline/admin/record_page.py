@@ -10,7 +10,7 @@ import flask
 from sqlalchemy import select
 
 from guitaronline.admin import gate, show
-from guitaronline.admin.command_page import buttons_of
+from guitaronline.admin.command_page import Button, buttons_of
 from guitaronline.admin.history import history_of
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -38,6 +38,7 @@ class Page:
     state: Any = ""
     marks: Sequence[Any] = ()
     sections: Sequence[Section] = field(default_factory=tuple)
+    also: Sequence[Button] = ()  # actions that are about more than this record
 
 
 def whole(record: Any, page: Page) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def whole(record: Any, page: Page) -> dict[str, Any]:
         "state": page.state,
         "marks": page.marks,
         "sections": page.sections,
-        "buttons": buttons_of(record),
+        "buttons": [*page.also, *buttons_of(record)],
         "history": history_of(record),
         **notes_and_tasks(record),
     }

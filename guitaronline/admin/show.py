@@ -43,14 +43,15 @@ def zone() -> ZoneInfo:
 
 
 def when(moment: datetime | None, *people: User) -> Markup:
-    """`Mon 23 Nov 2026, 16:00 CET` in the viewer's zone; on hover the zones of the people it concerns, and UTC."""
+    """`Mon 23 Nov, 16:00 CET` (with the year, when it is another one) in the viewer's zone; on hover the zones of the people it concerns, and UTC."""
     if moment is None:
         return NOTHING
     local = moment.astimezone(zone())
     others = [f"{moment.astimezone(ZoneInfo(each.timezone)):%a %H:%M} {each.full_name} ({each.timezone})" for each in people]
     title = " · ".join([*others, f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"])
     stamp = moment.astimezone(UTC).isoformat()
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(stamp, title, f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}")
+    day = f"{local:%a} {local.day} {local:%b}" if local.year == gate.now().astimezone(zone()).year else f"{local:%a} {local.day} {local:%b %Y}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(stamp, title, f"{day}, {local:%H:%M %Z}")
 
 
 def span(start: datetime, end: datetime, *people: User) -> Markup:

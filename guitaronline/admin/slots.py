@@ -91,6 +91,7 @@ class SlotsDesk(Desk):
 
     def record_page(self, slot: Any) -> dict[str, Any]:
         from guitaronline.admin.bookings import booking_state
+        from guitaronline.admin.new_booking import NewBooking
 
         query = select(Booking).where(Booking.slot_id == slot.id).order_by(Booking.id.desc()).limit(10)
         found = session().scalars(query.options(selectinload(Booking.student)))
@@ -102,7 +103,7 @@ class SlotsDesk(Desk):
             ("Length", show.minutes(slot.end_at - slot.start_at)),
             ("Made", show.when(slot.created_at)),
         )
-        return whole(slot, Page(lines, state=slot_state(slot, occupants([slot.id]).get(slot.id)), sections=[section]))
+        return whole(slot, Page(lines, state=slot_state(slot, occupants([slot.id]).get(slot.id)), sections=[section], also=[button_of(commands.named(NewBooking), slot_id=slot.id)]))
 
 
 class TeacherForm(forms.CommandForm):
@@ -140,9 +141,11 @@ class SlotForm(TeacherForm):
 class CreateSlot(CommandPage):
     path = "slots/new"
     title = "New slot"
+    parent = "desk_slots.index_view"
     button = "Make the slot"
     permission = Permission.MANAGE_SLOTS
     form = SlotForm
+    looks = "Look for the person"
 
     def prepare(self, form: Any, record: Any) -> None:
         people_picker.fill(form.teacher_id, form.find.data, role=Role.TEACHER)
@@ -171,9 +174,11 @@ class SlotsForm(TeacherForm):
 class CreateSlots(CommandPage):
     path = "slots/many"
     title = "Many slots"
+    parent = "desk_slots.index_view"
     button = "Make the slots"
     permission = Permission.MANAGE_SLOTS
     form = SlotsForm
+    looks = "Look for the person"
     lead = "The same hours on chosen weekdays, cut into lessons. Places that overlap a slot or have passed are left out and reported."
 
     def prepare(self, form: Any, record: Any) -> None:

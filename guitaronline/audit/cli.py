@@ -37,7 +37,7 @@ def verify(kept: TextIO | None) -> None:
 @audit.command("seal")
 def seal() -> None:
     """Seal everything that has no seal yet, however old (after a restore, or when no worker runs)."""
-    click.echo(f"sealed {integrity.seal(session(), everything=True)} actions")
+    click.echo(f"sealed {integrity.seal(everything=True)} actions")
 
 
 @click.group("checks", help="The invariants of the domain.")
@@ -50,7 +50,7 @@ def run() -> None:
     """Look for rows that break an invariant; exit code 1 when there are some."""
     from guitaronline import checks as invariants  # above the audit; here only this command needs it
 
-    findings = invariants.run_and_keep(session())
+    findings = invariants.run_and_keep()
     for finding in findings:
         click.echo(f"{finding.check}: {finding.sentence}: {json.dumps(finding.facts, default=str, ensure_ascii=False)}")
     click.echo(f"{len(invariants.CHECKS)} invariants, {len(findings)} rows break one")

@@ -24,7 +24,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from guitaronline.db import new_id
+from guitaronline.db import new_id, technical_transaction
 
 AT_ONCE = 1000  # links in one transaction
 LOOK_BACK = timedelta(
@@ -121,39 +121,38 @@ class Verdict:
             self.broken.append(sentence)
 
 
-def seal(session: Session, *, everything: bool = False) -> int:
+def seal(*, everything: bool = False) -> int:
     """What is committed and unsealed is sealed, a batch a transaction; returns the number of links made.
 
     Looks only at what is younger than the last checkpoint by LOOK_BACK, unless `everything`. Two at once do no harm: one
-    of them does nothing. Commits. Raises ChainBroken."""
-    total = made = _seal_some(session, everything)
+    of them does nothing. Raises ChainBroken."""
+    total = made = _seal_some(everything)
     while made == AT_ONCE:
-        made = _seal_some(session, everything)
+        made = _seal_some(everything)
         total += made
     return total
 
 
-def _seal_some(session: Session, everything: bool) -> int:
-    session.rollback()
-    if not session.execute(LOCK).scalar_one():
-        return 0
-    if everything:
-        session.execute(LONG)
-    before = newest_checkpoint(session)
-    _expect_unbroken(session, before)
-    since = UUID(int=0) if everything or before is None else _first_id(before.at - LOOK_BACK)
-    rows = session.execute(UNSEALED, {"first": since, "limit": AT_ONCE}).all()
-    sequence, link = session.execute(HEAD).tuples().one_or_none() or (0, NOTHING)
-    seals = []
-    for row in rows:
-        sequence, link = sequence + 1, _next_link(link, row.digest)
-        seals.append({"sequence": sequence, "action_id": row.id, "hash": link})
-    if seals:
-        session.execute(ADD_SEAL, seals)
-        changes = (before.changes if before else 0) + sum(row.changes for row in rows)
-        session.execute(ADD_CHECKPOINT, {"id": new_id(), "sequence": sequence, "changes": changes, "head": link})
-    session.commit()
-    return len(seals)
+def _seal_some(everything: bool) -> int:
+    with technical_transaction() as session:
+        if not session.execute(LOCK).scalar_one():
+            return 0
+        if everything:
+            session.execute(LONG)
+        before = newest_checkpoint(session)
+        _expect_unbroken(session, before)
+        since = UUID(int=0) if everything or before is None else _first_id(before.at - LOOK_BACK)
+        rows = session.execute(UNSEALED, {"first": since, "limit": AT_ONCE}).all()
+        sequence, link = session.execute(HEAD).one_or_none() or (0, NOTHING)
+        seals = []
+        for row in rows:
+            sequence, link = sequence + 1, _next_link(link, row.digest)
+            seals.append({"sequence": sequence, "action_id": row.id, "hash": link})
+        if seals:
+            session.execute(ADD_SEAL, seals)
+            changes = (before.changes if before else 0) + sum(row.changes for row in rows)
+            session.execute(ADD_CHECKPOINT, {"id": new_id(), "sequence": sequence, "changes": changes, "head": link})
+        return len(seals)
 
 
 def _expect_unbroken(session: Session, checkpoint: Checkpoint | None) -> None:

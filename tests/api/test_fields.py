@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as some
 from marshmallow import ValidationError
 
@@ -98,9 +98,8 @@ def test_times_become_utc(value: str, moment: datetime) -> None:
 @given(some.datetimes(FIRST, LAST, timezones=some.timezones()))
 def test_every_time_written_by_a_program_is_understood(moment: datetime) -> None:
     offset = moment.utcoffset()
-    assert offset is not None
-    if offset.total_seconds() % 60 == 0:  # RFC 3339 has no seconds in offsets
-        assert ONE_OF_EACH.load({"at": moment.isoformat()})["at"] == moment
+    assume(offset is not None and offset.total_seconds() % 60 == 0)  # RFC 3339 has no seconds in offsets
+    assert ONE_OF_EACH.load({"at": moment.isoformat()})["at"].timestamp() == moment.timestamp()
 
 
 @pytest.mark.parametrize("value", ["+5", "1_0", "５", " 5", "5.0", "", "100", "-1", "9" * 30])

@@ -94,7 +94,10 @@ def test_notes_stand_under_their_record_newest_first(db: Session, world: World) 
     write_note(as_actor(world.finn), record_type="users", record_id=world.ann.id, body="pays in cash")
 
     notes = queries.notes_of(db, "users", world.ann.id)
-    assert [(each.body, each.author_id) for each in notes] == [("pays in cash", world.finn.id), ("called\nno answer", world.sue.id)]
+    assert [(each.body, each.author_id) for each in notes] == [
+        ("pays in cash", world.finn.id),
+        ("called\nno answer", world.sue.id),
+    ]
     assert queries.notes_of(db, "users", world.ben.id) == []
 
 
@@ -128,7 +131,9 @@ def test_students_teachers_and_auditors_write_none(world: World, who: str) -> No
 
 def test_a_task_is_made_done_and_made_again(db: Session, world: World) -> None:
     sue = as_actor(world.sue)
-    task = create_task(sue, record_type="users", record_id=world.ann.id, title="call", owner_id=world.finn.id, due_on=date(2026, 3, 2))
+    task = create_task(
+        sue, record_type="users", record_id=world.ann.id, title="call", owner_id=world.finn.id, due_on=date(2026, 3, 2)
+    )
     assert [each.id for each in queries.open_tasks_of(db, world.finn.id)] == [task.id]
 
     done = finish_task(sue, task.id)
@@ -137,7 +142,9 @@ def test_a_task_is_made_done_and_made_again(db: Session, world: World) -> None:
     reopened = reopen_task(sue, task.id)
     assert (reopened.status, reopened.closed_at) == (TaskStatus.OPEN, None)
     cancel_task(sue, task.id)
-    topics = db.scalars(select(OutboxEvent.topic).where(OutboxEvent.record_id == task.id).order_by(OutboxEvent.id)).all()
+    topics = db.scalars(
+        select(OutboxEvent.topic).where(OutboxEvent.record_id == task.id).order_by(OutboxEvent.id)
+    ).all()
     assert topics == ["task.created", "task.done", "task.reopened", "task.canceled"]
     with pytest.raises(IllegalMove):
         reopen_task(sue, task.id)
@@ -153,7 +160,14 @@ def test_a_task_is_owned_by_active_staff(world: World) -> None:
 
 def test_tasks_without_a_day_come_last(db: Session, world: World) -> None:
     for title, due_on in (("some day", None), ("late", date(2026, 3, 9)), ("soon", date(2026, 3, 2))):
-        create_task(as_actor(world.sue), record_type="users", record_id=world.ann.id, title=title, owner_id=world.sue.id, due_on=due_on)
+        create_task(
+            as_actor(world.sue),
+            record_type="users",
+            record_id=world.ann.id,
+            title=title,
+            owner_id=world.sue.id,
+            due_on=due_on,
+        )
 
     assert [each.title for each in queries.open_tasks_of(db, world.sue.id)] == ["soon", "late", "some day"]
     assert len(queries.tasks_of(db, "users", world.ann.id)) == 3

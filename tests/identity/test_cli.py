@@ -49,7 +49,10 @@ def test_a_refusal_is_said_in_words(say, db: Session) -> None:  # type: ignore[n
 def test_a_taken_address_an_unknown_one_and_an_unknown_role(say) -> None:  # type: ignore[no-untyped-def]
     say("create", "ada@people.example", "--role", "admin", "--password", PASSWORD)
 
-    assert "registered with this e-mail" in say("create", "ADA@people.example", "--role", "admin", "--password", PASSWORD).output
+    assert (
+        "registered with this e-mail"
+        in say("create", "ADA@people.example", "--role", "admin", "--password", PASSWORD).output
+    )
     assert "nobody has" in say("deactivate", "who@people.example").output
     assert say("set-role", "ada@people.example", "king").exit_code == 2
 

@@ -59,7 +59,9 @@ def test_the_database_itself_refuses_a_second_one(db: Session) -> None:
 def insert_with_key(db: Session, key: str) -> None:
     action = {"id": db.scalar(text("SELECT gen_random_uuid()"))}
     db.execute(text("SELECT set_config('app.action_id', CAST(:id AS text), true)"), action)
-    db.execute(text("INSERT INTO audit_actions (id, at, actor_kind, name) VALUES (:id, now(), 'system', 'test')"), action)
+    db.execute(
+        text("INSERT INTO audit_actions (id, at, actor_kind, name) VALUES (:id, now(), 'system', 'test')"), action
+    )
     db.execute(
         text(
             "INSERT INTO users (id, email, email_key, role, created_at, updated_at)"
@@ -111,7 +113,14 @@ def test_nobody_is_the_system(db: Session, role: Role) -> None:
 
 
 def test_support_makes_students_and_nobody_else(db: Session, world: World) -> None:
-    kim = create_person(as_actor(world.sue), role=Role.STUDENT, full_name="Kim", email="kim@people.example", phone="+44 20 7946 0018", level=" ")
+    kim = create_person(
+        as_actor(world.sue),
+        role=Role.STUDENT,
+        full_name="Kim",
+        email="kim@people.example",
+        phone="+44 20 7946 0018",
+        level=" ",
+    )
 
     assert (kim.phone, kim.level) == ("+44 20 7946 0018", None)
     with pytest.raises(NotAllowed):
@@ -136,7 +145,9 @@ def test_the_steps_of_a_role_run_in_the_same_transaction(db: Session, monkeypatc
 
 
 def test_one_edits_oneself(db: Session, world: World) -> None:
-    edited = edit_person(as_actor(world.ann), world.ann.id, changes={"full_name": "Anna", "timezone": "Asia/Tokyo", "phone": ""})
+    edited = edit_person(
+        as_actor(world.ann), world.ann.id, changes={"full_name": "Anna", "timezone": "Asia/Tokyo", "phone": ""}
+    )
 
     assert (edited.full_name, edited.timezone, edited.phone, edited.version) == ("Anna", "Asia/Tokyo", None, 2)
 
@@ -167,7 +178,11 @@ def test_support_does_not_touch_staff(world: World) -> None:
 
 def test_a_bad_edit_names_every_reason_and_changes_nothing(world: World) -> None:
     with pytest.raises(PersonInvalid) as refusal:
-        edit_person(as_actor(world.sue), world.ann.id, changes={"role": "admin", "timezone": None, "phone": "x", "email": "", "level": "new"})
+        edit_person(
+            as_actor(world.sue),
+            world.ann.id,
+            changes={"role": "admin", "timezone": None, "phone": "x", "email": "", "level": "new"},
+        )
 
     assert sorted(codes(refusal)) == ["field_unknown", "phone_invalid", "timezone_unknown"]
     assert world.again(world.ann).level is None

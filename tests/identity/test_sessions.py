@@ -41,7 +41,12 @@ def test_the_cookie_says_who_it_is(sue: User, db: Session) -> None:
 
     found = actor_of_session(opened.token)
     assert found is not None
-    assert (found.actor, found.full_name, found.email, found.timezone) == (as_actor(sue), "Sue", "sue@people.example", "UTC")
+    assert (found.actor, found.full_name, found.email, found.timezone) == (
+        as_actor(sue),
+        "Sue",
+        "sue@people.example",
+        "UTC",
+    )
     row = db.scalars(select(ConsoleSession)).one()
     assert opened.token.encode() not in row.token_hash
     assert (row.address, len(row.device or "")) == ("192.0.2.1", 299)
@@ -128,8 +133,12 @@ def test_a_technical_transaction_does_not_stand_inside_a_unit_of_work(sue: User)
 def test_a_technical_transaction_that_fails_leaves_nothing(sue: User, db: Session) -> None:
     opened = open_one()
 
-    with pytest.raises(ZeroDivisionError), technical_transaction() as session:
-        session.delete(session.scalars(select(ConsoleSession)).one())
-        session.flush()
-        raise ZeroDivisionError
+    def fail() -> None:
+        with technical_transaction() as session:
+            session.delete(session.scalars(select(ConsoleSession)).one())
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert actor_of_session(opened.token) is not None

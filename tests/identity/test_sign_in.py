@@ -77,7 +77,9 @@ def test_the_address_may_be_written_anyhow(ann: User, email: str) -> None:
         ("", ""),
     ],
 )
-def test_whatever_is_wrong_gets_the_same_answer_and_is_counted(db: Session, ann: User, email: str, password: str) -> None:
+def test_whatever_is_wrong_gets_the_same_answer_and_is_counted(
+    db: Session, ann: User, email: str, password: str
+) -> None:
     assert attempt(email, password) == "invalid_credentials"
     assert failures(db) == 1
 

@@ -122,7 +122,9 @@ def test_deactivating_twice_changes_nothing(world: World) -> None:
     assert deactivate_person(as_actor(world.sue), world.ann.id, reason="left").version == 2
 
 
-def test_a_join_on_the_person_ends_it_too_whoever_forgot_to_revoke(db: Session, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_join_on_the_person_ends_it_too_whoever_forgot_to_revoke(
+    db: Session, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tim = person(world, "Tim", Role.TEACHER)
     pair, browser = signed_in(tim), sessions.open_session(tim.email or "", PASSWORD)
     monkeypatch.setattr("guitaronline.identity.standing.revoke_sign_ins", lambda *_, **__: None)
@@ -203,7 +205,9 @@ def test_who_has_no_password_cannot_change_it(world: World) -> None:
 def test_an_admin_sets_a_password_and_the_audit_keeps_it_to_itself(db: Session, world: World) -> None:
     set_password(as_actor(world.ada), world.ann.id, password=NEW, reason="on the phone")
 
-    after = db.scalars(select(AuditChange.after).where(AuditChange.row_id == world.ann.id).order_by(AuditChange.id.desc())).first()
+    after = db.scalars(
+        select(AuditChange.after).where(AuditChange.row_id == world.ann.id).order_by(AuditChange.id.desc())
+    ).first()
     assert after is not None
     assert after["password_hash"] == "***"
     assert tokens.login("ann@people.example", NEW)

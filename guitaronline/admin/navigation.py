@@ -1,0 +1,79 @@
+"""The navigation, grouped by work, and what every page of the console shows around it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import flask
+from flask import Flask
+
+import config
+from guitaronline.admin import gate
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("", (("desk_today.index", "layout-dashboard"),)),
+    ("Bookings", (("console.NewBooking", "plus"), ("desk_bookings.index_view", "calendar-event"), ("desk_slots.index_view", "clock"), ("desk_decisions.index", "alert-triangle"))),
+    ("Lessons", (("desk_lessons.index_view", "video"),)),
+    ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"))),
+    ("Money", (("desk_packages.index_view", "packages"), ("desk_plans.index_view", "tag"), ("desk_payments.index_view", "credit-card"), ("desk_refunds.index_view", "receipt-refund"), ("desk_approvals.index_view", "shield-check"))),
+    ("System", (("desk_audit.index_view", "file-search"), ("desk_checks.index_view", "checklist"))),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Item:
+    title: str
+    url: str
+    icon: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    items: list[Item]
+
+
+def init_navigation(app: Flask) -> None:
+    app.jinja_env.globals.update(navigation=navigation, asset=asset, environment_name=environment_name)
+
+
+def navigation() -> list[Group]:
+    """The pages that the viewer's role may open."""
+    groups = [Group(title, [_item(endpoint, icon) for endpoint, icon in items if _may_open(endpoint)]) for title, items in GROUPS]
+    return [group for group in groups if group.items]
+
+
+def environment_name() -> str:
+    """What kind of installation this is; nothing in production, where there is only one."""
+    settings: config.Settings = flask.current_app.config["SETTINGS"]
+    if settings.is_production:
+        return ""
+    return "Demo data" if settings.DEMO and settings.ENVIRONMENT == "embedded" else settings.ENVIRONMENT
+
+
+def asset(path: str) -> str:
+    """The address of a static file, with its version, so that it may be kept for a year. Needs no route: error pages use it."""
+    return f"{flask.request.script_root}/static/{path}?v={_version(path)}"
+
+
+@cache
+def _version(path: str) -> str:
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+def _may_open(endpoint: str) -> bool:
+    permission = gate.permission_of(flask.current_app, endpoint)
+    return permission is not None and gate.may(permission)
+
+
+def _item(endpoint: str, icon: str) -> Item:
+    view = flask.current_app.view_functions[endpoint]
+    titled = getattr(view, "command_page", None) or view.__self__  # type: ignore[attr-defined]
+    here = (flask.request.endpoint or "").partition(".")
+    current = flask.request.endpoint == endpoint or (here[0] == endpoint.partition(".")[0] != "console")
+    return Item(titled.title, flask.url_for(endpoint), icon, current)

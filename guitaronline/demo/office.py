@@ -1,0 +1,128 @@
+"""What the office does beside the lessons: notes, tasks, blocked time, a teacher who leaves, people on the phone, holds."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from guitaronline.booking.desk import NewGrant, NewStudent, book_by_phone
+from guitaronline.booking.service import hold_slot
+from guitaronline.booking.slots import block_slot, withdraw_slot
+from guitaronline.db import session
+from guitaronline.demo import cast, money
+from guitaronline.demo.stage import Place, School, Student, Teacher
+from guitaronline.identity.service import cancel_task, create_task, finish_task, reopen_task, write_note
+from guitaronline.scheduling.service import unblock_slot
+from guitaronline.teachers.queries import profile_of
+from guitaronline.teachers.service import disable_teacher
+
+CALLERS = ("Agnes Tidwell", "Boris Ekman", "Cora Delaney")
+
+
+def run(school: School) -> None:
+    """Plan the office's days."""
+    for student in school.students[::6]:
+        school.on(student.joins_at + school.days(1, 9), lambda _, student=student: _note(school, student))  # type: ignore[misc]
+    for number, student in enumerate(school.students[1::9]):
+        when = max(student.joins_at + timedelta(hours=2), school.ago(12 - number % 12))
+        school.on(when, lambda now, student=student, number=number: _task(school, student, number, now))  # type: ignore[misc]
+    for teacher in school.teachers[:6]:
+        school.on(
+            school.ago(school.random.randint(5, 9)), lambda now, teacher=teacher: _keep_back(school, teacher, now)
+        )  # type: ignore[misc]
+    school.on(school.ago(2), lambda now: _teacher_leaves(school, school.teachers[7], now))
+    for number, name in enumerate(CALLERS):
+        school.on(school.ago(3 - number, hours=5), lambda now, name=name: _phone(school, name, now))  # type: ignore[misc]
+    school.on(school.ago(minutes=50), lambda now: _hold(school, _booked_out(school, 0), now))
+    school.on(school.ago(minutes=45), lambda now: _hold(school, _booked_out(school, 1), now, minutes=1440))
+    school.on(school.ago(minutes=3), lambda now: _hold(school, _booked_out(school, 2), now))
+    school.on(school.ago(minutes=1), lambda now: _hold(school, _booked_out(school, 3), now))
+
+
+def _note(school: School, student: Student) -> None:
+    write_note(school.support, record_type="users", record_id=student.known_id, body=school.one_of(cast.NOTES))
+
+
+def _task(school: School, student: Student, number: int, moment: datetime) -> None:
+    """Some are done, one is no longer needed, one was closed too early; the others wait, some overdue."""
+    owner = (school.support, school.finance)[number % 2]
+    assert owner.id is not None
+    due = (moment + timedelta(days=4)).date()
+    title = school.next_of("tasks", cast.TASKS)
+    task = create_task(
+        school.support, record_type="users", record_id=student.known_id, title=title, owner_id=owner.id, due_on=due
+    )
+    later = moment + timedelta(days=1)
+    if number % 4 == 1:
+        school.on(later, lambda _: finish_task(owner, task.id))
+    elif number % 8 == 2:
+        school.on(later, lambda _: cancel_task(owner, task.id, reason="solved by itself"))
+    elif number % 8 == 3:
+        school.on(later, lambda _: finish_task(owner, task.id))
+        school.on(later + timedelta(hours=3), lambda _: reopen_task(school.support, task.id, reason="nobody answered"))
+
+
+def _keep_back(school: School, teacher: Teacher, moment: datetime) -> None:
+    """A dentist's appointment, a lesson time given up, and a day that was free after all."""
+    dentist, given_up, after_all = _free(school, teacher, moment + timedelta(days=12), 3)
+    for place in (dentist, given_up):
+        place.free = False
+    block_slot(teacher.actor, dentist.slot_id, reason="dentist")
+    withdraw_slot(school.support, given_up.slot_id, reason="the teacher asked for it")
+    block_slot(school.support, after_all.slot_id, reason="recital rehearsal")
+    unblock_slot(school.support, after_all.slot_id, reason="rehearsal was moved")
+
+
+def _teacher_leaves(school: School, teacher: Teacher, moment: datetime) -> None:
+    """Bookings of the teacher stay, and wait for somebody to decide them."""
+    profile = profile_of(session(), teacher.id)
+    assert profile is not None
+    disable_teacher(school.support, profile.id, reason="ill for some weeks")
+    teacher.gone_from = moment
+
+
+def _phone(school: School, name: str, moment: datetime) -> None:
+    """Somebody new calls: person, free trial, slot and booking in one."""
+    teacher = school.teachers[len(name) % 4]
+    (place,) = _free(school, teacher, moment + timedelta(days=2), 1)
+    place.free = False
+    caller = NewStudent(
+        full_name=name,
+        email=f"{name.lower().replace(' ', '.')}@people.example",
+        timezone=teacher.part.zone,
+        phone="+1 555 300 0001",
+    )
+    trial = NewGrant(
+        lessons_total=1, expires_at=moment + timedelta(days=30), plan_id=school.plans[cast.TRIAL.name], is_trial=True
+    )
+    book_by_phone(school.admin, student=caller, package=trial, slot=place.slot_id, reason="called to try a lesson")
+
+
+def _hold(school: School, student: Student, moment: datetime, *, minutes: int | None = None) -> None:
+    """A slot that somebody is thinking about at this moment, or for which the office waits for money."""
+    (place,) = _free(school, student.teacher, moment + timedelta(days=9), 1)
+    place.free = False
+    money.gift(school, student, 1, expires_at=moment + timedelta(days=60), reason="for a good review")
+    if minutes:
+        hold_slot(
+            school.support,
+            place.slot_id,
+            student_id=student.known_id,
+            hold_minutes=minutes,
+            reason="waits for the transfer",
+        )
+    else:
+        hold_slot(school.student_actor(student), place.slot_id)
+
+
+def _booked_out(school: School, number: int) -> Student:
+    """A grown student of a teacher who is there, from the end of the list, where no incident befell anybody."""
+    fit = [
+        each
+        for each in reversed(school.students)
+        if each.id and not each.is_child and not each.teacher.gone_from and not each.until
+    ]
+    return fit[number]
+
+
+def _free(school: School, teacher: Teacher, earliest: datetime, number: int) -> list[Place]:
+    return [place for place in teacher.places if place.free and place.start >= earliest][:number]
