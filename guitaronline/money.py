@@ -47,7 +47,7 @@ def parse_minor(amount: str, currency: str) -> int:
     found = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]+))?", amount, re.ASCII)
     if not found or (found[2] and len(found[2]) > digits):
         raise ValueError(f"an amount in {currency} has digits and at most {digits} decimal places")
-    minor = int(found[1]) * 10**digits + int((found[2] or "").ljust(digits, "0") or 0)
+    minor: int = int(found[1]) * 10**digits + int((found[2] or "").ljust(digits, "0") or 0)
     if minor > LARGEST_MINOR:
         raise ValueError("the amount is too large")
     return minor

@@ -271,7 +271,10 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
         raise
     except DBAPIError as error:
         session.rollback()
-        raise _translated(error) from error
+        translated = _translated(error)
+        if translated is error:  # `raise error from error` would make it its own cause, without end
+            raise
+        raise translated from error
     except BaseException:
         session.rollback()
         raise

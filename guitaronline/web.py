@@ -63,7 +63,10 @@ WORDS = {
     414: ("The address is too long", "Use a shorter search."),
     422: ("Something in the request is not valid", "Go back and correct it."),
     429: ("Too many attempts", "Wait a few minutes and try again."),
-    500: ("Something went wrong on our side", "Nothing was changed. Try again, and tell us the request number if it stays."),
+    500: (
+        "Something went wrong on our side",
+        "Nothing was changed. Try again, and tell us the request number if it stays.",
+    ),
     503: ("The database does not answer", "Nothing was changed. Try again in a minute."),
 }
 

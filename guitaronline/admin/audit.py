@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 import flask
 from sqlalchemy import Select, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.admin import gate, show
-from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.filters import Choice, Days, ListFilter, Whose, people_matching
-from guitaronline.admin.history import title_of, whole_action
+from guitaronline.admin.base import Column, Desk, ListFilter
+from guitaronline.admin.filters import Choice, Days, Whose, people_matching
+from guitaronline.admin.history import TABLES, title_of, whole_action
+from guitaronline.admin.notes import MODELS
 from guitaronline.admin.record_page import facts
 from guitaronline.audit.models import AuditAction
 from guitaronline.db import session
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
-from guitaronline.identity.models import User
 
 MONEY_TABLES = ("packages", "payments", "refunds", "approvals", "plans")
 
@@ -40,6 +41,20 @@ def scoped(query: Select[Any], actor: Any) -> Select[Any]:
     return query.where(own)
 
 
+def who(action: AuditAction) -> Any:
+    if action.actor_id is None:
+        return "the system" if action.actor_kind == "system" else "a stranger"
+    return show.link_to("users", action.actor_id, flask.g.names.get(action.actor_id) or action.actor_kind)
+
+
+def record_of(action: AuditAction) -> Any:
+    if action.record_type is None or action.record_id is None:
+        return show.NOTHING
+    noun = TABLES.get(action.record_type, show.word(action.record_type))
+    label = flask.g.labels.get(action.record_id) or f"…{str(action.record_id)[-6:]}"
+    return show.link_to(action.record_type, action.record_id, f"{noun} {label}")
+
+
 class AuditDesk(Desk):
     model_of = AuditAction
     path = "audit"
@@ -51,14 +66,19 @@ class AuditDesk(Desk):
     columns: ClassVar[Any] = (
         Column("id", "When", lambda each: show.when(each.at), sort=AuditAction.id),
         Column("name", "What", lambda each: show.link_to("audit_actions", each.id, title_of(each.name))),
-        Column("actor_id", "Who", lambda each: who(each)),
-        Column("record_id", "Record", lambda each: record_of(each)),
+        Column("actor_id", "Who", who),
+        Column("record_id", "Record", record_of),
         Column("reason", "Why", lambda each: show.text(each.reason)),
     )
     filters = (
         Name("action", "Action"),
         Days("day", "Day", AuditAction.at),
-        Choice("record", "Kind of record", ("users", "availability_slots", "bookings", "lessons", *MONEY_TABLES, "tasks", "notes"), lambda value: AuditAction.record_type == value),
+        Choice(
+            "record",
+            "Kind of record",
+            ("users", "availability_slots", "bookings", "lessons", *MONEY_TABLES, "tasks", "notes"),
+            lambda value: AuditAction.record_type == value,
+        ),
         Whose("actor", "Who", AuditAction.actor_id),
     )
     default_order = (AuditAction.id, True)
@@ -69,7 +89,11 @@ class AuditDesk(Desk):
         actor = gate.viewer().actor
         if access.may(actor, Permission.READ_AUDIT):
             return ""
-        return "You see your own actions and those about money." if access.may(actor, Permission.READ_MONEY_AUDIT) else "You see your own actions."
+        return (
+            "You see your own actions and those about money."
+            if access.may(actor, Permission.READ_MONEY_AUDIT)
+            else "You see your own actions."
+        )
 
     def scope(self, query: Select[Any]) -> Select[Any]:
         return scoped(query, gate.viewer().actor)
@@ -78,8 +102,14 @@ class AuditDesk(Desk):
         return [AuditAction.actor_id.in_(people_matching(words))]
 
     def prepare_rows(self, rows: list[Any]) -> None:
-        ids = {row.actor_id for row in rows if row.actor_id}
-        flask.g.names = dict(session().execute(select(User.id, User.full_name).where(User.id.in_(ids))).tuples().all())
+        """Names of the people and records of the page, one statement a kind."""
+        flask.g.names = labels("users", {row.actor_id for row in rows if row.actor_id})
+        kinds = {row.record_type for row in rows if row.record_type in MODELS}
+        flask.g.labels = {
+            each.id: show.label_of(each)
+            for kind in kinds
+            for each in _records(kind, {row.record_id for row in rows if row.record_type == kind})
+        }
 
     def record_page(self, action: Any) -> dict[str, Any]:
         self.prepare_rows([action])
@@ -96,13 +126,9 @@ class AuditDesk(Desk):
         return {"facts": lines, "history": whole_action(action)}
 
 
-def who(action: AuditAction) -> Any:
-    if action.actor_id is None:
-        return "the system" if action.actor_kind == "system" else "a stranger"
-    return show.link_to("users", action.actor_id, flask.g.names.get(action.actor_id) or action.actor_kind)
+def labels(kind: str, ids: set[UUID]) -> dict[UUID, str]:
+    return {each.id: show.label_of(each) for each in _records(kind, ids)} if ids else {}
 
 
-def record_of(action: AuditAction) -> Any:
-    if action.record_type is None or action.record_id is None:
-        return show.NOTHING
-    return show.link_to(action.record_type, action.record_id, f"{show.word(action.record_type)} …{str(action.record_id)[-6:]}")
+def _records(kind: str, ids: set[UUID]) -> Any:
+    return session().scalars(select(MODELS[kind]).where(MODELS[kind].id.in_(ids)))

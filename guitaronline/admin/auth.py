@@ -26,16 +26,20 @@ from guitaronline.web import safe_next, status_of
 blueprint = Blueprint("auth", __name__)
 
 
-class SignIn(FlaskForm):  # type: ignore[misc]
+class SignIn(FlaskForm):
     email = StringField("E-mail", validators=[InputRequired("Your e-mail address is needed."), Length(max=320)])
     password = PasswordField("Password", validators=[InputRequired("Your password is needed."), Length(max=128)])
-    otp = StringField("One-time code", validators=[Length(max=16)], description="From your authenticator app, if you use one.")
+    otp = StringField(
+        "One-time code", validators=[Length(max=16)], description="From your authenticator app, if you use one."
+    )
     next = HiddenField()
 
 
-class Accept(FlaskForm):  # type: ignore[misc]
+class Accept(FlaskForm):
     password = PasswordField(
-        "New password", validators=[InputRequired("A password is needed."), Length(max=128)], description="At least 15 characters; a sentence is good."
+        "New password",
+        validators=[InputRequired("A password is needed."), Length(max=128)],
+        description="At least 15 characters; a sentence is good.",
     )
     again = PasswordField("The same again", validators=[InputRequired("Type it twice."), Length(max=128)])
 
@@ -57,7 +61,9 @@ def viewer_of_request(request: flask.Request) -> Viewer | None:
     signed = sessions.actor_of_session(token) if token else None
     if signed is None or signed.actor.id is None:
         return None
-    return Viewer(signed.actor.id, signed.actor.role, signed.full_name, signed.email, signed.timezone, signed.session_id)
+    return Viewer(
+        signed.actor.id, signed.actor.role, signed.full_name, signed.email, signed.timezone, signed.session_id
+    )
 
 
 @blueprint.get("/")
@@ -75,8 +81,8 @@ def sign_in() -> ResponseReturnValue:
         return _sign_in_page(form), 422 if form.is_submitted() else 200
     try:
         opened = sessions.open_session(
-            form.email.data,
-            form.password.data,
+            form.email.data or "",
+            form.password.data or "",
             otp=tidy_otp(form.otp.data),
             address=flask.request.remote_addr,
             device=flask.request.user_agent.string[:200],
@@ -108,13 +114,13 @@ def invitation(token: str) -> ResponseReturnValue:
         raise service.LinkInvalid()
     if form.is_submitted() and form.password.data != form.again.data:
         form.again.errors = ["The two are not the same."]
-        return _invitation_page(form), 422
+        return _invitation_page(form, 422)
     if not form.validate_on_submit():
-        return _invitation_page(form), 422 if form.is_submitted() else 200
+        return _invitation_page(form, 422 if form.is_submitted() else 200)
     try:
-        service.accept_invitation(ANONYMOUS, token=token, password=form.password.data)
+        service.accept_invitation(ANONYMOUS, token=token, password=form.password.data or "")
     except DomainError as refusal:
-        return _invitation_page(form, point_out(form, refusal)), status_of(refusal)
+        return _invitation_page(form, status_of(refusal), point_out(form, refusal))
     flask.flash("Your password is set. Sign in with it.", "success")
     return flask.redirect(flask.url_for("auth.sign_in"), 303)
 
@@ -135,11 +141,13 @@ def _home(form: SignIn) -> str:
 
 
 def _sign_in_page(form: SignIn, refusal: DomainError | None = None, sentence: str = "") -> str:
-    return flask.render_template("sign_in.html", form=form, refusal=refusal, sentence=sentence or (refusal.text if refusal else ""))
+    return flask.render_template(
+        "sign_in.html", form=form, refusal=refusal, sentence=sentence or (refusal.text if refusal else "")
+    )
 
 
-def _invitation_page(form: Accept, refusal: DomainError | None = None) -> ResponseReturnValue:
-    answer = flask.make_response(flask.render_template("invitation.html", form=form, refusal=refusal))
+def _invitation_page(form: Accept, status: int, refusal: DomainError | None = None) -> ResponseReturnValue:
+    answer = flask.make_response(flask.render_template("invitation.html", form=form, refusal=refusal), status)
     answer.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
     return answer
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 from uuid import UUID
 
 import flask
@@ -74,7 +74,8 @@ class ListFilter(BaseFilter):
 
     def shown(self, value: str) -> str:
         """The value as people read it, for the chip of an active filter."""
-        return dict(self.options or ()).get(value, value)
+        found: str = dict(self.options or ()).get(value, value)
+        return found
 
 
 class _Plain(BaseView):
@@ -92,7 +93,9 @@ class _Plain(BaseView):
         return fn(self, *args, **kwargs)  # the original calls again after a TypeError
 
     def create_blueprint(self, admin: Admin) -> Any:
-        self._urls = [url for url in type(self)._urls if url[1] in OPEN_DOORS]  # noqa: SLF001  # routes that do not exist cannot be used
+        self._urls = [
+            url for url in vars(type(self))["_urls"] if url[1] in OPEN_DOORS
+        ]  # routes that do not exist cannot be used
         return super().create_blueprint(admin)
 
 
@@ -131,7 +134,7 @@ class Desk(_Plain, ModelView):
     default_order: ClassVar[tuple[Any, bool]]  # column, newest first?
     load: ClassVar[tuple[Any, ...]] = ()  # loader options of the rows of one page
     search_words: ClassVar[str] = ""  # what can be searched for; empty: no search
-    page_title: ClassVar[Callable[[Any], str]] = staticmethod(show.label_of)
+    page_title: Any = staticmethod(show.label_of)  # of a record
 
     can_create = can_edit = can_delete = can_export = can_set_page_size = False
     can_view_details = True
@@ -146,16 +149,22 @@ class Desk(_Plain, ModelView):
         super().__init_subclass__(**kwargs)
         reopened = [name for name in CLOSED if name in vars(cls)]
         if reopened:
-            raise TypeError(f"{cls.__name__} is read-only and may not define {', '.join(reopened)}: write a command page")
+            raise TypeError(
+                f"{cls.__name__} is read-only and may not define {', '.join(reopened)}: write a command page"
+            )
 
     def __init__(self) -> None:
         self.column_list = self.column_details_list = [column.name for column in self.columns]
         self.column_labels = {column.name: column.label for column in self.columns}
-        self.column_sortable_list = []
+        self.column_sortable_list: list[str] = []
         self.column_filters = list(self.filters)
         self.endpoint_name = f"desk_{self.path}"
         super().__init__(
-            self.model_of, database.session, name=self.title, endpoint=self.endpoint_name, url=f"{gate.PREFIX}/{self.path}"
+            self.model_of,
+            database.session,
+            name=self.title,
+            endpoint=self.endpoint_name,
+            url=f"{gate.PREFIX}/{self.path}",
         )
         show.desk_endpoints[self.model_of.__tablename__] = self.endpoint_name
 
@@ -182,7 +191,7 @@ class Desk(_Plain, ModelView):
 
     # Lists
 
-    def get_list(
+    def get_list(  # noqa: PLR0917  # Flask-Admin's signature
         self,
         page: int | None,
         sort_column: Any,
@@ -236,14 +245,20 @@ class Desk(_Plain, ModelView):
             flask.flash("That is not a page of this list; here is the first one.", "warning")
             return 0
         if int(given) > listing.LAST_PAGE:
-            flask.flash(f"A list shows its first {listing.LAST_PAGE} pages; narrow your filter to see the rest.", "warning")
+            flask.flash(
+                f"A list shows its first {listing.LAST_PAGE} pages; narrow your filter to see the rest.", "warning"
+            )
             return 0
         return int(given)
 
     def _sort_asked(self, given: str | None) -> int | None:
         if not given:
             return None
-        if WHOLE_NUMBER.fullmatch(given) and int(given) < len(self.columns) and self.columns[int(given)].sort is not None:
+        if (
+            WHOLE_NUMBER.fullmatch(given)
+            and int(given) < len(self.columns)
+            and self.columns[int(given)].sort is not None
+        ):
             return int(given)
         flask.flash("This list cannot be sorted that way; it shows its usual order.", "warning")
         return None
@@ -275,11 +290,12 @@ class Desk(_Plain, ModelView):
         return list(self.filters)
 
     def get_safe_page_size(self, page_size: int | None) -> int:
-        return self.page_size  # type: ignore[no-any-return]
+        return self.page_size
 
     def _get_list_url(self, view_args: ViewArgs) -> str:
-        kept = {"page": view_args.page or None, "sort": view_args.sort, "desc": 1 if view_args.sort_desc else None}
-        return flask.url_for(".index_view", search=view_args.search, **kept, **self._get_filters(view_args.filters))
+        sorted_by: dict[str, Any] = {"sort": view_args.sort, "desc": 1 if view_args.sort_desc else None}
+        asked: dict[str, Any] = {"page": view_args.page or None, "search": view_args.search, **sorted_by}
+        return flask.url_for(".index_view", **asked, **cast("dict[str, Any]", self._get_filters(view_args.filters)))
 
     # Single records
 
@@ -298,7 +314,11 @@ class Desk(_Plain, ModelView):
         if template == self.details_template:
             kwargs |= self.record_page(kwargs["model"])
         if template == self.list_template:
-            kwargs |= self.list_extras() | {"listed": flask.g.listed, "show_columns": self.columns, "list_filters": self.filters}
+            kwargs |= self.list_extras() | {
+                "listed": flask.g.listed,
+                "show_columns": self.columns,
+                "list_filters": self.filters,
+            }
         return super().render(template, **kwargs)
 
     # Closed for good
@@ -329,7 +349,12 @@ class Console(Admin):
     """Flask-Admin with our theme. Takes nothing but desks and console pages."""
 
     def __init__(self, today: ConsolePage) -> None:
-        super().__init__(name="GuitarOnline", index_view=today, endpoint=today.endpoint, theme=Theme(folder="own", base_template="admin/base.html"))
+        super().__init__(
+            name="GuitarOnline",
+            index_view=today,
+            endpoint=today.endpoint,
+            theme=Theme(folder="own", base_template="admin/base.html"),
+        )
 
     def add_view(self, view: BaseView) -> None:
         if not isinstance(view, Desk | ConsolePage):

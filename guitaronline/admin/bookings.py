@@ -56,12 +56,17 @@ class BookingsDesk(Desk):
     search_words = "BK-…, student or teacher"
     columns = (
         Column("reference", "Booking", show.link),
-        Column("start_at", "Starts", lambda booking: show.span(booking.start_at, booking.end_at, booking.student, booking.teacher), sort=Booking.start_at),
+        Column(
+            "start_at",
+            "Starts",
+            lambda booking: show.span(booking.start_at, booking.end_at, booking.student, booking.teacher),
+            sort=Booking.start_at,
+        ),
         Column("student", "Student", lambda booking: show.link(booking.student)),
         Column("teacher", "Teacher", lambda booking: show.link(booking.teacher)),
         Column("status", "State", booking_state),
         Column("cancel_cause", "Because of", lambda booking: show.text(booking.cancel_cause)),
-        Column("id", "Booked", lambda booking: show.when(booking.created_at), sort=Booking.id),
+        Column("id", "Booked", lambda booking: show.stamp(booking.created_at), sort=Booking.id),
     )
     filters = (
         State(Booking.status, BookingStatus, _clause),
@@ -83,7 +88,10 @@ class BookingsDesk(Desk):
         return {"buttons": [button_of(commands.named(NewBooking))]}
 
     def record_page(self, booking: Any) -> dict[str, Any]:
-        return whole(booking, Page(_facts(booking), state=booking_state(booking), sections=[_lesson_section(booking), *_moved(booking)]))
+        return whole(
+            booking,
+            Page(_facts(booking), state=booking_state(booking), sections=[_lesson_section(booking), *_moved(booking)]),
+        )
 
 
 def _facts(booking: Booking) -> list[show.Fact]:
@@ -112,7 +120,12 @@ def _facts(booking: Booking) -> list[show.Fact]:
 
 def _lesson_section(booking: Booking) -> Section:
     found = [booking.lesson] if booking.lesson else []
-    return Section("Lesson", ("Lesson", "Starts", "State"), rows(found, show.link, lambda each: show.when(each.scheduled_start_at), show.state), "Comes with the confirmation.")
+    return Section(
+        "Lesson",
+        ("Lesson", "Starts", "State"),
+        rows(found, show.link, lambda each: show.when(each.scheduled_start_at), show.state),
+        "Comes with the confirmation.",
+    )
 
 
 def _moved(booking: Booking) -> list[Section]:
@@ -124,7 +137,13 @@ def _moved(booking: Booking) -> list[Section]:
     if not found:
         return []
     word = lambda each: "moved from" if each.id == booking.rescheduled_from_booking_id else "moved to"  # noqa: E731
-    return [Section("Moved", ("", "Booking", "Starts", "State"), rows(found, word, show.link, lambda each: show.when(each.start_at), booking_state))]
+    return [
+        Section(
+            "Moved",
+            ("", "Booking", "Starts", "State"),
+            rows(found, word, show.link, lambda each: show.when(each.start_at), booking_state),
+        )
+    ]
 
 
 def about(booking: Booking) -> list[tuple[str, Any]]:
@@ -158,7 +177,13 @@ class ConfirmBooking(BookingCommand):
     targets = (BookingStatus.CONFIRMED,)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([*about(record), ("Then", f"One lesson is made, {show.minutes(record.end_at - record.start_at)}."), ("Package", show.Markup("The reserved lesson of {} is used.").format(show.link(record.package)))])
+        return Consequences(
+            [
+                *about(record),
+                ("Then", f"One lesson is made, {show.minutes(record.end_at - record.start_at)}."),
+                ("Package", show.html("The reserved lesson of {} is used.", show.link(record.package))),
+            ]
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.confirm_booking(actor, record.id)
@@ -185,13 +210,22 @@ class CancelBooking(BookingCommand):
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         """What becomes of the lesson, for every cause that may be chosen, by the rule that decides."""
         waive = bool(form.waive.data)
-        found = [(words, queries.preview_cancel(session(), actor, record.id, cause=cause, waive=waive)) for cause, words in CAUSES]
+        found = [
+            (words, queries.preview_cancel(session(), actor, record.id, cause=cause, waive=waive))
+            for cause, words in CAUSES
+        ]
         table = [(words, each.decision.sentence()) for words, each in found if each.decision]
         lines = [*about(record), ("Slot", "Free again at once.")] if table else about(record)
-        return Consequences(lines, table=[("Because of", "What becomes of the lesson"), *table] if table else (), blockers=found[0][1].reasons)
+        return Consequences(
+            lines,
+            table=[("Because of", "What becomes of the lesson"), *table] if table else (),
+            blockers=found[0][1].reasons,
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.cancel_booking(actor, record.id, reason=form.reason.data, cause=form.cause.data, waive=form.waive.data)
+        return service.cancel_booking(
+            actor, record.id, reason=form.reason.data, cause=form.cause.data, waive=form.waive.data
+        )
 
     def done(self, result: Any) -> Done:
         sentence = (result.decision or {}).get("sentence", "")
@@ -234,21 +268,32 @@ class RescheduleBooking(BookingCommand):
         if slot_id is None:
             return Consequences([*now_at, ("Then", "Choose a slot below and look.")])
         found = queries.preview_reschedule(
-            session(), actor, record.id, new_slot_id=slot_id, cause=form.cause.data, waive=bool(form.waive.data), override=bool(form.override.data)
+            session(),
+            actor,
+            record.id,
+            new_slot_id=slot_id,
+            cause=form.cause.data,
+            waive=bool(form.waive.data),
+            override=bool(form.override.data),
         )
         slot = session().get(Slot, slot_id)
-        then = show.Markup("{} with {}").format(show.when(slot.start_at, record.student), show.link(slot.teacher)) if slot else "–"
+        then = (
+            show.html("{} with {}", show.when(slot.start_at, record.student), show.link(slot.teacher)) if slot else "–"
+        )
         lines = [*now_at, ("Then", then)]
         if found.decision:
             paid = session().get(Package, found.package_id)
-            lines += [("The old lesson", found.decision.sentence()), ("The new lesson", show.Markup("is paid by {}").format(show.link(paid)))]
+            lines += [
+                ("The old lesson", found.decision.sentence()),
+                ("The new lesson", show.html("is paid by {}", show.link(paid))),
+            ]
         return Consequences(lines, blockers=found.reasons)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.reschedule_booking(
             actor,
             record.id,
-            new_slot_id=slot_picker.id_of(form.new_slot_id),
+            new_slot_id=slot_picker.picked(form.new_slot_id),
             reason=form.reason.data,
             cause=form.cause.data,
             waive=form.waive.data,
@@ -263,7 +308,13 @@ class HoldForm(forms.CommandForm):
     linkable = frozenset({"find", "student_id"})
     find = people_picker.find("Student: name, e-mail or USR-…")
     student_id = people_picker.chosen("Student")
-    hold_minutes = forms.number("Minutes to hold", least=1, most=24 * 60, required=False, help="Empty: the usual time. Up to 24 hours while money is awaited.")
+    hold_minutes = forms.number(
+        "Minutes to hold",
+        least=1,
+        most=24 * 60,
+        required=False,
+        help="Empty: the usual time. Up to 24 hours while money is awaited.",
+    )
     override = forms.BooleanField("Override notice, horizon and lesson length")
     reason = forms.reason(required=False, help="Needed when rules are overridden.")
 
@@ -285,7 +336,13 @@ class HoldSlot(CommandPage):
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         student_id = people_picker.id_of(form.student_id)
         minutes = form.hold_minutes.data or policy.current().BOOKING_HOLD_MINUTES
-        lines = [("Slot", show.span(record.start_at, record.end_at, record.teacher)), ("Kept for", f"{minutes} minutes; one lesson of a fitting package is reserved, the one that expires first.")]
+        lines = [
+            ("Slot", show.span(record.start_at, record.end_at, record.teacher)),
+            (
+                "Kept for",
+                f"{minutes} minutes; one lesson of a fitting package is reserved, the one that expires first.",
+            ),
+        ]
         return Consequences(lines, blockers=explained(record.id, student_id, override=bool(form.override.data)))
 
     def refused_because(self, record: Any) -> str | None:
@@ -293,14 +350,16 @@ class HoldSlot(CommandPage):
         place = booking_facts.read_place(session(), record.id, now=gate.now())
         active = booking_facts.read_active(session(), slot_id=record.id, student_id=None, now=gate.now())
         live = [each for each in active if not is_lapsed(each, gate.now())]
-        reasons = slot_problems(place, live, now=gate.now(), settings=policy.current(), liberties=Liberties(override=True))
+        reasons = slot_problems(
+            place, live, now=gate.now(), settings=policy.current(), liberties=Liberties(override=True)
+        )
         return reasons[0].detail if reasons else None
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.hold_slot(
             actor,
             record.id,
-            student_id=people_picker.id_of(form.student_id),
+            student_id=people_picker.picked(form.student_id),
             override=form.override.data,
             hold_minutes=form.hold_minutes.data,
             reason=form.reason.data,

@@ -38,7 +38,8 @@ def changes_since(record: Any, seen_version: int) -> list[Change]:
         .limit(SHOWN)
     )
     return [
-        Change(action.at, name or action.actor_kind, action.reason, _fields(change)) for change, action, name in session().execute(query)
+        Change(action.at, name or action.actor_kind, action.reason, _fields(change))
+        for change, action, name in session().execute(query)
     ]
 
 

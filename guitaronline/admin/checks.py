@@ -27,7 +27,11 @@ def findings_of(run: CheckRun) -> list[dict[str, Any]]:
 
 def verdict(run: CheckRun) -> Any:
     count = len(findings_of(run))
-    return show.chip("failed", "something does not hold") + f" {count} findings" if count else show.chip("done", "everything holds")
+    return (
+        show.chip("failed", "something does not hold") + f" {count} findings"
+        if count
+        else show.chip("done", "everything holds")
+    )
 
 
 class ChecksDesk(Desk):
@@ -53,7 +57,11 @@ class ChecksDesk(Desk):
     def record_page(self, run: Any) -> dict[str, Any]:
         table = [_row(each) for each in findings_of(run)[:FINDINGS_SHOWN]]
         section = Section("Findings", ("Check", "What must hold", "Facts"), table, "None: everything holds.")
-        return {"facts": facts(("When", show.when(run.at)), ("Took", f"{run.seconds:.1f} s")), "state": verdict(run), "sections": [section]}
+        return {
+            "facts": facts(("When", show.when(run.at)), ("Took", f"{run.seconds:.1f} s")),
+            "state": verdict(run),
+            "sections": [section],
+        }
 
 
 def _row(finding: dict[str, Any]) -> list[Any]:
@@ -75,7 +83,9 @@ class ExpireHolds(Sweep):
     lead = "A job does this every minute; lapsed holds are nobody's even before it."
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Holds", "Those whose time is over are marked expired; their reserved lessons are available again.")])
+        return Consequences(
+            [("Holds", "Those whose time is over are marked expired; their reserved lessons are available again.")]
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return booking.expire_holds(actor)
@@ -90,7 +100,9 @@ class ExpirePackages(Sweep):
     lead = "A job does this; overdue packages cannot be used even before it."
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Packages", "Those whose time is over are marked expired with the lessons left in them.")])
+        return Consequences(
+            [("Packages", "Those whose time is over are marked expired with the lessons left in them.")]
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return billing.expire_packages(actor)

@@ -158,8 +158,10 @@ class CommandPage:
     def back(self, record: Any) -> tuple[str, str]:
         """Where "Cancel" and the breadcrumb lead."""
         if record is None:
-            return flask.current_app.view_functions[self.parent].__self__.title, flask.url_for(self.parent)  # type: ignore[attr-defined]
-        return show.label_of(record), show.record_url(record.__tablename__, record.id) or flask.url_for("desk_today.index")
+            return gate.view_of(self.parent).title, flask.url_for(self.parent)
+        return show.label_of(record), show.record_url(record.__tablename__, record.id) or flask.url_for(
+            "desk_today.index"
+        )
 
     @property
     def endpoint(self) -> str:
@@ -175,7 +177,11 @@ class CommandPage:
     def differing(self, record: Any, form: Any) -> list[tuple[str, Any, Any]]:
         """Fields of the record that say something else now than what was typed."""
         values = [(each, getattr(record, each.name)) for each in form.visible() if hasattr(record, each.name)]
-        return [(each.label.text, show.text(now), show.text(each.data)) for each, now in values if (now or None) != (each.data or None)]
+        return [
+            (each.label.text, show.text(now), show.text(each.data))
+            for each, now in values
+            if (now or None) != (each.data or None)
+        ]
 
     def _fresh(self, record: Any) -> dict[str, Any]:
         return {"key": str(db.new_id()), "version": getattr(record, "version", None)}
@@ -200,7 +206,14 @@ class CommandPage:
     def _claim(self, form: Any) -> Claim:
         typed = sorted((name, value) for name, value in flask.request.form.items(multi=True) if name not in NOT_HASHED)
         digest = hashlib.sha256(repr(typed).encode()).digest()
-        return Claim(gate.viewer().id, "POST", flask.request.path, form.key.data, digest, lambda result: (303, self.done(result).url))
+        return Claim(
+            gate.viewer().id,
+            "POST",
+            flask.request.path,
+            form.key.data,
+            digest,
+            lambda result: (303, self.done(result).url),
+        )
 
 
 def state_refusal(record: Any, targets: Sequence[StrEnum]) -> str | None:

@@ -27,7 +27,9 @@ A_DAY = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
 class Choice(ListFilter):
     """One of a closed set; `clause` says what it means when that is more than the column's value."""
 
-    def __init__(self, name: str, label: str, values: Sequence[StrEnum | str], meaning: Callable[[str], ColumnElement[bool]]) -> None:
+    def __init__(
+        self, name: str, label: str, values: Sequence[StrEnum | str], meaning: Callable[[str], ColumnElement[bool]]
+    ) -> None:
         super().__init__(name, label, widget="select", options=[(str(value), show.word(value)) for value in values])
         self._meaning = meaning
         self._known = {str(value) for value in values}
@@ -44,8 +46,15 @@ class Choice(ListFilter):
 class State(Choice):
     """The record's state as it reads now; `effective` adds what the clock makes of it."""
 
-    def __init__(self, column: Any, values: type[StrEnum], effective: Callable[[str, datetime], ColumnElement[bool]] | None = None) -> None:
-        super().__init__("state", "State", list(values), lambda value: effective(value, gate.now()) if effective else column == value)
+    def __init__(
+        self,
+        column: Any,
+        values: type[StrEnum],
+        effective: Callable[[str, datetime], ColumnElement[bool]] | None = None,
+    ) -> None:
+        super().__init__(
+            "state", "State", list(values), lambda value: effective(value, gate.now()) if effective else column == value
+        )
 
 
 class Days(ListFilter):
@@ -60,8 +69,7 @@ class Days(ListFilter):
     def parse(self, value: str) -> tuple[datetime, datetime]:
         first, last = self._preset(value) or self._written(value)
         zone = show.zone()
-        midnight = lambda day: datetime.combine(day, time(), zone)  # noqa: E731
-        return midnight(first), midnight(last + timedelta(days=1))
+        return datetime.combine(first, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone)
 
     def _preset(self, value: str) -> tuple[date, date] | None:
         today = gate.now().astimezone(show.zone()).date()

@@ -9,7 +9,17 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, DateField, Field, HiddenField, IntegerField, SelectField, StringField, TextAreaField, TimeField
+from wtforms import (
+    BooleanField,
+    DateField,
+    Field,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    StringField,
+    TextAreaField,
+    TimeField,
+)
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from guitaronline import money
@@ -39,7 +49,7 @@ class Version(IntegerField):
         self.data = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
 
 
-class CommandForm(FlaskForm):  # type: ignore[misc]
+class CommandForm(FlaskForm):
     linkable: ClassVar[frozenset[str]] = frozenset()  # fields that a link may fill in
 
     key = HiddenField(validators=[InputRequired("Reload the page."), Length(8, 64)])
@@ -53,10 +63,18 @@ class CommandForm(FlaskForm):  # type: ignore[misc]
 
 
 def line(
-    label: str, *, required: bool = False, most: int = 200, help: str = "", checks: Sequence[Any] = (), **more: Any  # noqa: A002  # the word on screen
+    label: str,
+    *,
+    required: bool = False,
+    most: int = 200,
+    help: str = "",  # noqa: A002
+    checks: Sequence[Any] = (),
+    **more: Any,  # the word on screen
 ) -> StringField:
     first = [InputRequired(f"{label} is needed.")] if required else [] if checks else [Optional()]
-    return StringField(label, validators=[*first, Length(max=most), typeable, *checks], filters=[tidy], description=help, **more)
+    return StringField(
+        label, validators=[*first, Length(max=most), typeable, *checks], filters=[tidy], description=help, **more
+    )
 
 
 def paragraph(label: str, *, required: bool = False, most: int = 4000, help: str = "") -> TextAreaField:  # noqa: A002
@@ -66,7 +84,11 @@ def paragraph(label: str, *, required: bool = False, most: int = 4000, help: str
 
 def reason(*, required: bool = True, help: str = "") -> TextAreaField:  # noqa: A002
     """Kept with the action; people will ask "why?"."""
-    checks = [InputRequired("Say why: people will ask.") if required else Optional(), Length(max=REASON_LENGTH), typeable]
+    checks = [
+        InputRequired("Say why: people will ask.") if required else Optional(),
+        Length(max=REASON_LENGTH),
+        typeable,
+    ]
     words = help or "Kept in the history. Write what you would tell a colleague."
     return TextAreaField("Reason", validators=checks, filters=[tidy], description=words)
 
@@ -132,7 +154,11 @@ def zone_exists(form: Any, field: Field) -> None:
 
 def timezone(label: str = "Time zone") -> StringField:
     return StringField(
-        label, validators=[InputRequired(), Length(max=64), zone_exists], filters=[tidy], description="Such as Europe/Berlin.", default="UTC"
+        label,
+        validators=[InputRequired(), Length(max=64), zone_exists],
+        filters=[tidy],
+        description="Such as Europe/Berlin.",
+        default="UTC",
     )
 
 
@@ -154,7 +180,9 @@ def reasons_of(refusal: DomainError | ValueError) -> list[Reason]:
 
 def hidden() -> HiddenField:
     """A value that the link to the page gave."""
-    return HiddenField(validators=[InputRequired("Open this page from the record that it is about."), Length(max=64), typeable])
+    return HiddenField(
+        validators=[InputRequired("Open this page from the record that it is about."), Length(max=64), typeable]
+    )
 
 
 def id_or_none(value: str | None) -> UUID | None:

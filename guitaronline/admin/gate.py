@@ -25,7 +25,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Viewer(UserMixin):  # type: ignore[misc]
+class Viewer(UserMixin):
     """The member of staff who looks; plain values, so that no rollback takes them away."""
 
     id: UUID
@@ -84,8 +84,16 @@ def needs(permission: Permission) -> Callable[[View], View]:
 def permission_of(app: Flask, endpoint: str) -> Permission | None:
     """What the route needs: stands on the view function, or on the object that it is a method of."""
     view = app.view_functions[endpoint]
-    found: Permission | None = getattr(view, "permission", None) or getattr(getattr(view, "__self__", None), "permission", None)
+    found: Permission | None = getattr(view, "permission", None) or getattr(
+        getattr(view, "__self__", None), "permission", None
+    )
     return found
+
+
+def view_of(endpoint: str) -> Any:
+    """The desk, page or command page behind a route of the console."""
+    function: Any = flask.current_app.view_functions[endpoint]
+    return getattr(function, "command_page", None) or function.__self__
 
 
 def console_endpoints(app: Flask) -> list[str]:

@@ -19,7 +19,18 @@ from guitaronline.db import session
 from guitaronline.identity.models import User
 
 SHOWN = 50
-UNSAID = {"id", "version", "updated_at", "created_at", "policy", "email_key", "settlement", "sequence", "op_key", "reference"}
+UNSAID = {
+    "id",
+    "version",
+    "updated_at",
+    "created_at",
+    "policy",
+    "email_key",
+    "settlement",
+    "sequence",
+    "op_key",
+    "reference",
+}
 STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 DIGEST = ("sha256:", "***")
 TABLES = {
@@ -60,12 +71,20 @@ def history_of(record: Any) -> list[Told]:
 
 def names_of(entries: Iterable[Entry]) -> dict[UUID, str]:
     ids = {entry.actor_id for entry in entries if entry.actor_id}
-    return dict(session().execute(select(User.id, User.full_name).where(User.id.in_(ids))).tuples().all()) if ids else {}
+    return (
+        dict(session().execute(select(User.id, User.full_name).where(User.id.in_(ids))).tuples().all()) if ids else {}
+    )
 
 
 def told(entry: Entry, names: dict[UUID, str]) -> Told:
-    who = show.link_to("users", entry.actor_id, names.get(entry.actor_id) or entry.actor_kind) if entry.actor_id else "the system"
-    changes = sorted(entry.changes, key=lambda each: (each.table_name, each.row_id) != (entry.record_type, entry.record_id))
+    who = (
+        show.link_to("users", entry.actor_id, names.get(entry.actor_id) or entry.actor_kind)
+        if entry.actor_id
+        else "the system"
+    )
+    changes = sorted(
+        entry.changes, key=lambda each: (each.table_name, each.row_id) != (entry.record_type, entry.record_id)
+    )
     return Told(title_of(entry.name), who, show.when(entry.at), entry.reason, [_table(change) for change in changes])
 
 
@@ -78,16 +97,24 @@ def title_of(name: str) -> str:
 def _table(change: Change) -> TableChange:
     noun = TABLES.get(change.table_name, show.word(change.table_name))
     verb = "made" if change.before is None else "removed" if change.after is None else "changed"
-    return TableChange(show.Markup("{} {}").format(show.link_to(change.table_name, change.row_id, noun), verb), _fields(change))
+    return TableChange(show.html("{} {}", show.link_to(change.table_name, change.row_id, noun), verb), _fields(change))
 
 
 def _fields(change: Change) -> list[tuple[str, Any, Any]]:
     said = MADE_SAYS.get(change.table_name) if change.before is None else None
     columns = [each for each in change.columns if each[0] not in UNSAID and (said is None or each[0] in said)]
     if change.table_name == "credit_entries":
-        return [(_bucket(name), None, f"{after:+d}" if isinstance(after, int) else after) for name, _, after in columns if after]
+        return [
+            (_bucket(name), None, f"{after:+d}" if isinstance(after, int) else after)
+            for name, _, after in columns
+            if after
+        ]
     if change.before is None:
-        columns = [(name, None, after) for name, _, after in columns if after not in (None, "", 0, [], False) and not _is_id(after)]
+        columns = [
+            (name, None, after)
+            for name, _, after in columns
+            if after not in (None, "", 0, [], False) and not _is_id(after)
+        ]
         return [(show.word(name), None, readable(after)) for name, _, after in columns]
     return [(show.word(name), readable(before), readable(after)) for name, before, after in columns]
 
@@ -118,8 +145,22 @@ def _is_id(value: Any) -> bool:
 
 def whole_action(action: AuditAction) -> list[Told]:
     """One action with all that it changed, as far as a page can show it."""
-    found = session().scalars(select(AuditChange).where(AuditChange.action_id == action.id).order_by(AuditChange.id).limit(CHANGES_SHOWN))
+    found = session().scalars(
+        select(AuditChange).where(AuditChange.action_id == action.id).order_by(AuditChange.id).limit(CHANGES_SHOWN)
+    )
     changes = [Change(each.id, each.table_name, each.row_id, each.before, each.after) for each in found]
-    names = ("id", "at", "recorded_at", "actor_id", "actor_kind", "name", "reason", "record_type", "record_id", "request_id", "address")
+    names = (
+        "id",
+        "at",
+        "recorded_at",
+        "actor_id",
+        "actor_kind",
+        "name",
+        "reason",
+        "record_type",
+        "record_id",
+        "request_id",
+        "address",
+    )
     entry = Entry(**{name: getattr(action, name) for name in names}, changes=changes)
     return [told(entry, names_of([entry]))]

@@ -46,7 +46,12 @@ class LessonsDesk(Desk):
     search_words = "LES-…, student or teacher"
     columns = (
         Column("reference", "Lesson", show.link),
-        Column("scheduled_start_at", "Starts", lambda each: show.span(each.scheduled_start_at, each.scheduled_end_at, each.student, each.teacher), sort=Lesson.scheduled_start_at),
+        Column(
+            "scheduled_start_at",
+            "Starts",
+            lambda each: show.span(each.scheduled_start_at, each.scheduled_end_at, each.student, each.teacher),
+            sort=Lesson.scheduled_start_at,
+        ),
         Column("student", "Student", lambda each: show.link(each.student)),
         Column("teacher", "Teacher", lambda each: show.link(each.teacher)),
         Column("status", "State", lesson_state),
@@ -72,7 +77,13 @@ class LessonsDesk(Desk):
 
 def _facts(lesson: Lesson) -> list[show.Fact]:
     people = (lesson.student, lesson.teacher)
-    costs = "given back" if lesson.is_returned else "used" if lesson.status is not LessonStatus.SCHEDULED else "used when it was confirmed"
+    costs = (
+        "given back"
+        if lesson.is_returned
+        else "used"
+        if lesson.status is not LessonStatus.SCHEDULED
+        else "used when it was confirmed"
+    )
     return facts(
         ("Student", show.link(lesson.student)),
         ("Teacher", show.link(lesson.teacher)),
@@ -130,7 +141,10 @@ class NoShowForm(forms.CommandForm):
 def side_table() -> list[tuple[str, str]]:
     """What each side costs, by the rule that settles."""
     costs = {side: rules.costs_a_lesson(LessonStatus.NO_SHOW, side) for side in NoShowSide}
-    return [("Who", "The package's lesson"), *((show.word(side), "stays used" if used else "is given back") for side, used in costs.items())]
+    return [
+        ("Who", "The package's lesson"),
+        *((show.word(side), "stays used" if used else "is given back") for side, used in costs.items()),
+    ]
 
 
 class MarkNoShow(OutcomeCommand):
@@ -147,7 +161,10 @@ class MarkNoShow(OutcomeCommand):
 
 
 class CorrectForm(forms.CommandForm):
-    outcome = forms.choice("What really happened", [("completed", "the lesson was given"), *((f"no_show/{side}", f"no-show: {words}") for side, words in SIDES)])
+    outcome = forms.choice(
+        "What really happened",
+        [("completed", "the lesson was given"), *((f"no_show/{side}", f"no-show: {words}") for side, words in SIDES)],
+    )
     reason = forms.reason()
 
 
@@ -158,7 +175,16 @@ class CorrectOutcome(LessonCommand):
     form = CorrectForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Recorded now", lesson_state(record)), ("The package", "Is settled anew: what the right outcome costs is used, what it does not cost is given back.")], table=[*side_table(), ("nobody: it was given", "stays used")])
+        return Consequences(
+            [
+                ("Recorded now", lesson_state(record)),
+                (
+                    "The package",
+                    "Is settled anew: what the right outcome costs is used, what it does not cost is given back.",
+                ),
+            ],
+            table=[*side_table(), ("nobody: it was given", "stays used")],
+        )
 
     def refused_because(self, record: Any) -> str | None:
         has_one = record.status in (LessonStatus.COMPLETED, LessonStatus.NO_SHOW)

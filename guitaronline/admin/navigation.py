@@ -44,7 +44,10 @@ def init_navigation(app: Flask) -> None:
 
 def navigation() -> list[Group]:
     """The pages that the viewer's role may open."""
-    groups = [Group(title, [_item(endpoint, icon) for endpoint, icon in items if _may_open(endpoint)]) for title, items in GROUPS]
+    groups = [
+        Group(title, [_item(endpoint, icon) for endpoint, icon in items if _may_open(endpoint)])
+        for title, items in GROUPS
+    ]
     return [group for group in groups if group.items]
 
 
@@ -72,8 +75,6 @@ def _may_open(endpoint: str) -> bool:
 
 
 def _item(endpoint: str, icon: str) -> Item:
-    view = flask.current_app.view_functions[endpoint]
-    titled = getattr(view, "command_page", None) or view.__self__  # type: ignore[attr-defined]
     here = (flask.request.endpoint or "").partition(".")
     current = flask.request.endpoint == endpoint or (here[0] == endpoint.partition(".")[0] != "console")
-    return Item(titled.title, flask.url_for(endpoint), icon, current)
+    return Item(gate.view_of(endpoint).title, flask.url_for(endpoint), icon, current)

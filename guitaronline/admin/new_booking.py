@@ -17,6 +17,7 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, com
 from guitaronline.admin.packages import balance, end_of
 from guitaronline.admin.slots import exists_locally
 from guitaronline.billing import queries as billing
+from guitaronline.billing.models import Package
 from guitaronline.booking.desk import NewGrant, NewSlot, NewStudent, book_by_phone
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -60,14 +61,19 @@ class BookingForm(forms.CommandForm):
     new_day = forms.DateField("Day", validators=[Optional()])
     new_start = forms.TimeField("Starts at", validators=[Optional()])
     new_minutes = forms.number("Minutes", least=15, most=240, required=False, default=60)
-    clock = forms.choice("This time is on", [("student", "the student's clock"), ("teacher", "the teacher's clock"), ("mine", "my clock")])
+    clock = forms.choice(
+        "This time is on",
+        [("student", "the student's clock"), ("teacher", "the teacher's clock"), ("mine", "my clock")],
+    )
 
     confirm = forms.choice("Then", [("yes", "confirm it now"), ("no", "only hold it")])
     override = forms.BooleanField("Override notice, horizon and lesson length")
     reason = forms.reason(required=False, help="Needed when rules are overridden; kept in the history.")
 
     def validate_teacher_id(self, field: Any) -> None:
-        if self.slot_id.data == NEW and not (field.data and self.new_day.data and self.new_start.data and self.new_minutes.data):
+        if self.slot_id.data == NEW and not (
+            field.data and self.new_day.data and self.new_start.data and self.new_minutes.data
+        ):
             raise ValidationError("A new slot needs a teacher, a day, a time and minutes.")
 
     def validate_new_start(self, field: Any) -> None:
@@ -78,39 +84,41 @@ class BookingForm(forms.CommandForm):
         if self.package_id.data == NEW and not field.data:
             raise ValidationError("How many lessons?")
 
-    def zone(self) -> ZoneInfo:
+    def zone(self: Any) -> ZoneInfo:
         if self.clock.data == "mine":
             return show.zone()
-        if self.clock.data == "student" and self.student_id.data == NEW:
-            return ZoneInfo(self.timezone.data)
-        whose = self.student_id if self.clock.data == "student" else self.teacher_id
-        return people_picker.zone_of(people_picker.id_of(whose))
+        return (
+            self.student_zone()
+            if self.clock.data == "student"
+            else people_picker.zone_of(people_picker.id_of(self.teacher_id))
+        )
 
-    def student(self) -> UUID | NewStudent:
-        existing = people_picker.id_of(self.student_id)
-        return existing or NewStudent(self.full_name.data or "", self.email.data, self.timezone.data, self.phone.data)
+    def student_zone(self: Any) -> ZoneInfo:
+        new = self.student_id.data == NEW
+        return ZoneInfo(self.timezone.data) if new else people_picker.zone_of(people_picker.id_of(self.student_id))
 
-    def package(self) -> UUID | NewGrant | None:
+    def student(self: Any) -> UUID | NewStudent:
+        if self.student_id.data != NEW:
+            return people_picker.picked(self.student_id)
+        return NewStudent(self.full_name.data or "", self.email.data, self.timezone.data, self.phone.data)
+
+    def package(self: Any) -> UUID | NewGrant | None:
         if self.package_id.data != NEW:
-            return people_picker.id_of(self.package_id)
-        zone = ZoneInfo(self.timezone.data) if self.student_id.data == NEW else people_picker.zone_of(people_picker.id_of(self.student_id))
+            return people_picker.picked(self.package_id) if self.package_id.data else None
         return NewGrant(
             lessons_total=self.lessons_total.data,
-            expires_at=end_of(self.expires_on.data, zone),
+            expires_at=end_of(self.expires_on.data, self.student_zone()),
             price_minor=self.price.minor(self.currency.data) or 0,
             currency=self.currency.data,
             is_trial=self.is_trial.data,
         )
 
-    def slot(self) -> UUID | NewSlot:
-        existing = slot_picker.id_of(self.slot_id)
-        if existing:
-            return existing
+    def slot(self: Any) -> UUID | NewSlot:
+        if self.slot_id.data != NEW:
+            return slot_picker.picked(self.slot_id)
         start = datetime.combine(self.new_day.data, self.new_start.data, self.zone())
         end = start.astimezone(ZoneInfo("UTC")) + timedelta(minutes=self.new_minutes.data)
-        teacher_id = people_picker.id_of(self.teacher_id)
-        assert teacher_id is not None  # validate_teacher_id saw to it
-        return NewSlot(teacher_id, start, end)
+        return NewSlot(people_picker.picked(self.teacher_id), start, end)
 
 
 class Wall:
@@ -152,7 +160,14 @@ class NewBooking(CommandPage):
             person = session().get(User, student_id) if student_id else None
             lines.append(("Student", show.link(person) if person else "a new person"))
         if slot:
-            lines.append(("Lesson", show.Markup("{} with {}").format(show.span(slot.start_at, slot.end_at, slot.teacher), show.link(slot.teacher))))
+            lines.append(
+                (
+                    "Lesson",
+                    show.html(
+                        "{} with {}", show.span(slot.start_at, slot.end_at, slot.teacher), show.link(slot.teacher)
+                    ),
+                )
+            )
         grants = form.package_id.data == NEW
         if slot_id and student_id and not grants:
             return Consequences(lines, blockers=explained(slot_id, student_id, override=bool(form.override.data)))
@@ -175,15 +190,18 @@ class NewBooking(CommandPage):
         return Done(f"{result.reference} is {show.word(result.status)}.", show.record_url("bookings", result.id) or "")
 
 
+def _ends(package: Package) -> str:
+    ends = package.expires_at
+    return f"expires {ends.astimezone(show.zone()):%d %b %Y}" if ends else "never expires"
+
+
 def packages_for(student_id: UUID | None) -> list[tuple[str, str]]:
     """What may pay: the one that fits and expires first, a certain one, or a new one."""
     known = billing.packages_of_student(session(), student_id, limit=10) if student_id else []
     usable = [each for each in known if each.available]
-    ends = lambda each: f"expires {each.expires_at.astimezone(show.zone()):%d %b %Y}" if each.expires_at else "never expires"  # noqa: E731
-    offered = [(str(each.id), f"{each.reference} · {balance(each)} · {ends(each)}") for each in usable]
+    offered = [(str(each.id), f"{each.reference} · {balance(each)} · {_ends(each)}") for each in usable]
     grant = [] if gate.why_not_allowed(Permission.GRANT_PACKAGES) else [(NEW, "Grant a new package: fill it in below")]
     return [(ANY, "The package that fits and expires first"), *offered, *grant]
 
 
 commands.add(NewBooking)
-

@@ -37,8 +37,21 @@ def subject_of(record_type: str | None, record_id: Any) -> Any:
 
 
 def staff() -> list[tuple[str, str]]:
-    query = select(User.id, User.full_name).where(User.role.in_(STAFF_ROLES), User.is_active).order_by(User.full_name).limit(STAFF_SHOWN)
+    query = (
+        select(User.id, User.full_name)
+        .where(User.role.in_(STAFF_ROLES), User.is_active)
+        .order_by(User.full_name)
+        .limit(STAFF_SHOWN)
+    )
     return [(str(person_id), name or "(no name)") for person_id, name in session().execute(query)]
+
+
+def about(task: Task) -> Any:
+    return show.link(session().get(MODELS[task.record_type], task.record_id))
+
+
+def owner_of(task: Task) -> Any:
+    return show.link(session().get(User, task.owner_id))
 
 
 class TasksDesk(Desk):
@@ -51,11 +64,11 @@ class TasksDesk(Desk):
     search_words = "Words of the task"
     columns = (
         Column("title", "Task", show.link),
-        Column("record", "About", lambda task: about(task)),
-        Column("owner", "Owner", lambda task: owner_of(task)),
+        Column("record", "About", about),
+        Column("owner", "Owner", owner_of),
         Column("due_on", "Due", lambda task: show.day(task.due_on), sort=Task.due_on),
         Column("status", "State", show.state),
-        Column("id", "Since", lambda task: show.when(task.created_at), sort=Task.id),
+        Column("id", "Since", lambda task: show.stamp(task.created_at), sort=Task.id),
     )
     filters = (
         State(Task.status, TaskStatus),
@@ -76,14 +89,6 @@ class TasksDesk(Desk):
         )
         page = whole(task, Page(found, state=show.state(task)))
         return {name: value for name, value in page.items() if name not in ("notes", "tasks")}
-
-
-def about(task: Task) -> Any:
-    return show.link(session().get(MODELS[task.record_type], task.record_id))
-
-
-def owner_of(task: Task) -> Any:
-    return show.link(session().get(User, task.owner_id))
 
 
 class NoteForm(forms.CommandForm):
@@ -115,7 +120,9 @@ class WriteNote(AboutCommand):
     form = NoteForm
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.write_note(actor, record_type=form.record_type.data, record_id=UUID(form.record_id.data), body=form.body.data)
+        return service.write_note(
+            actor, record_type=form.record_type.data, record_id=UUID(form.record_id.data), body=form.body.data
+        )
 
 
 class TaskForm(forms.CommandForm):

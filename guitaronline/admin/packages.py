@@ -36,7 +36,9 @@ def package_state(package: Package) -> Any:
 
 
 def balance(package: Package) -> str:
-    return f"{package.lessons_left} of {package.lessons_total} left" + (f" ({package.reserved} reserved)" if package.reserved else "")
+    return f"{package.lessons_left} of {package.lessons_total} left" + (
+        f" ({package.reserved} reserved)" if package.reserved else ""
+    )
 
 
 def _clause(state: str, now: datetime) -> ColumnElement[bool]:
@@ -63,12 +65,17 @@ class PackagesDesk(Desk):
         Column("expires_at", "Expires", lambda each: show.when(each.expires_at), sort=Package.expires_at),
         Column("origin", "Origin", lambda each: show.word(each.origin)),
         Column("price_minor", "Price", lambda each: show.money(each.price_minor, each.currency), is_number=True),
-        Column("id", "Made", lambda each: show.when(each.created_at), sort=Package.id),
+        Column("id", "Made", lambda each: show.stamp(each.created_at), sort=Package.id),
     )
     filters = (
         State(Package.status, PackageStatus, _clause),
         Choice("origin", "Origin", list(PackageOrigin), lambda value: Package.origin == value),
-        Choice("frozen", "Frozen", ["yes", "no"], lambda value: Package.frozen_at.is_not(None) if value == "yes" else Package.frozen_at.is_(None)),
+        Choice(
+            "frozen",
+            "Frozen",
+            ["yes", "no"],
+            lambda value: Package.frozen_at.is_not(None) if value == "yes" else Package.frozen_at.is_(None),
+        ),
         Days("expires", "Expires", Package.expires_at),
         Whose("student", "Student", Package.student_id),
     )
@@ -82,7 +89,10 @@ class PackagesDesk(Desk):
         return {"buttons": [button_of(commands.named(GrantPackage))]}
 
     def record_page(self, package: Any) -> dict[str, Any]:
-        return whole(package, Page(_facts(package), state=package_state(package), sections=[_ledger(package), _payments(package)]))
+        return whole(
+            package,
+            Page(_facts(package), state=package_state(package), sections=[_ledger(package), _payments(package)]),
+        )
 
 
 def _facts(package: Package) -> list[show.Fact]:
@@ -100,7 +110,7 @@ def _facts(package: Package) -> list[show.Fact]:
         ("Active since", show.when(package.activated_at)),
         ("Frozen", show.when(package.frozen_at)),
         ("Frozen because", package.frozen_reason),
-        ("Bookings", show.Markup('<a href="{}">all bookings paid by it</a>').format(bookings)),
+        ("Bookings", show.html('<a href="{}">all bookings paid by it</a>', bookings)),
     )
 
 
@@ -113,7 +123,9 @@ def _ledger(package: Package) -> Section:
         entries,
         lambda entry: show.when(entry.created_at),
         lambda entry: show.word(entry.kind),
-        lambda entry: ", ".join(f"{bucket} {getattr(entry, f'd_{bucket}'):+d}" for bucket in BUCKETS if getattr(entry, f"d_{bucket}")),
+        lambda entry: ", ".join(
+            f"{bucket} {getattr(entry, f'd_{bucket}'):+d}" for bucket in BUCKETS if getattr(entry, f"d_{bucket}")
+        ),
         lambda entry: f"{entry.available} available, {entry.reserved} reserved, {entry.consumed} used",
         lambda entry: show.link(bookings.get(entry.booking_id)),
         lambda entry: show.text(entry.reason),
@@ -122,8 +134,16 @@ def _ledger(package: Package) -> Section:
 
 
 def _payments(package: Package) -> Section:
-    found = session().scalars(select(Payment).where(Payment.package_id == package.id).order_by(Payment.id.desc()).limit(10))
-    table = rows(found, show.link, show.state, lambda each: show.money(each.amount_minor, each.currency), lambda each: show.when(each.paid_at))
+    found = session().scalars(
+        select(Payment).where(Payment.package_id == package.id).order_by(Payment.id.desc()).limit(10)
+    )
+    table = rows(
+        found,
+        show.link,
+        show.state,
+        lambda each: show.money(each.amount_minor, each.currency),
+        lambda each: show.when(each.paid_at),
+    )
     return Section("Payments", ("Payment", "State", "Amount", "Paid"), table, "No payment for it.")
 
 
@@ -132,9 +152,13 @@ class GrantForm(forms.CommandForm):
     find = people_picker.find("Student: name, e-mail or USR-…")
     student_id = people_picker.chosen("Student")
     lessons_total = forms.number("Lessons", least=1, most=1000, default=5)
-    lesson_minutes = forms.number("Lesson length, minutes", least=15, most=240, required=False, help="Empty: any length.")
+    lesson_minutes = forms.number(
+        "Lesson length, minutes", least=15, most=240, required=False, help="Empty: any length."
+    )
     expires_on = forms.DateField("Expires at the end of", validators=[Optional()], description="Empty: never.")
-    price = forms.amount("Price", required=False, help="Empty: free. With a price it is on account: usable before the money.")
+    price = forms.amount(
+        "Price", required=False, help="Empty: free. With a price it is on account: usable before the money."
+    )
     currency = forms.currency()
     is_trial = forms.BooleanField("Trial: one a person")
     reason = forms.reason()
@@ -160,7 +184,7 @@ class GrantPackage(CommandPage):
         return Consequences([("Package", "Active at once; its lessons can be booked.")])
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        student_id = people_picker.id_of(form.student_id)
+        student_id = people_picker.picked(form.student_id)
         return service.grant_package(
             actor,
             student_id=student_id,
@@ -195,7 +219,9 @@ def _unless(package: Package, *states: PackageStatus) -> str | None:
 
 
 class UntilForm(forms.CommandForm):
-    expires_on = forms.DateField("Expires at the end of", validators=[Optional()], description="On the student's clock. Empty: never.")
+    expires_on = forms.DateField(
+        "Expires at the end of", validators=[Optional()], description="On the student's clock. Empty: never."
+    )
     reason = forms.reason()
 
 
@@ -205,7 +231,9 @@ class ExtendPackage(PackageCommand):
     form = UntilForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Expires now", show.when(record.expires_at, record.student) if record.expires_at else "never")])
+        return Consequences(
+            [("Expires now", show.when(record.expires_at, record.student) if record.expires_at else "never")]
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         until = end_of(form.expires_on.data, people_picker.zone_of(record.student_id))
@@ -218,7 +246,12 @@ class FreezePackage(PackageCommand):
     form = ReasonForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Bookings", "No new ones until it is unfrozen; those that stand, stand."), ("Expiry", "Its clock stands still.")])
+        return Consequences(
+            [
+                ("Bookings", "No new ones until it is unfrozen; those that stand, stand."),
+                ("Expiry", "Its clock stands still."),
+            ]
+        )
 
     def refused_because(self, record: Any) -> str | None:
         return "It is frozen already." if record.frozen_at else super().refused_because(record)
@@ -235,7 +268,9 @@ class UnfreezePackage(PackageCommand):
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         if not (record.frozen_at and record.expires_at):
             return Consequences()
-        return Consequences([("Expires", show.when(record.expires_at + (gate.now() - record.frozen_at), record.student))])
+        return Consequences(
+            [("Expires", show.when(record.expires_at + (gate.now() - record.frozen_at), record.student))]
+        )
 
     def refused_because(self, record: Any) -> str | None:
         return None if record.frozen_at else "It is not frozen."
@@ -253,7 +288,12 @@ class ReinstatePackage(PackageCommand):
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         back = record.expired or record.available
         days = policy.current().PACKAGE_REINSTATE_DAYS
-        return Consequences([("Lessons", f"{back} can be booked again."), ("Expires", f"At the end of the day below, else in {days} days.")])
+        return Consequences(
+            [
+                ("Lessons", f"{back} can be booked again."),
+                ("Expires", f"At the end of the day below, else in {days} days."),
+            ]
+        )
 
     def refused_because(self, record: Any) -> str | None:
         return _unless(record, PackageStatus.EXPIRED)
@@ -264,7 +304,12 @@ class ReinstatePackage(PackageCommand):
 
 
 class AdjustForm(forms.CommandForm):
-    lessons = forms.number("Lessons, more (+) or fewer (−)", least=-1000, most=1000, help="More come out of what was taken back or expired; to give new ones, grant a package.")
+    lessons = forms.number(
+        "Lessons, more (+) or fewer (−)",
+        least=-1000,
+        most=1000,
+        help="More come out of what was taken back or expired; to give new ones, grant a package.",
+    )
     reason = forms.reason()
 
 
@@ -289,7 +334,9 @@ class RevokePackage(PackageCommand):
     form = ReasonForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        lines = [("Lessons", f"{record.available} available ones are taken back; {record.consumed} used ones stay used.")]
+        lines = [
+            ("Lessons", f"{record.available} available ones are taken back; {record.consumed} used ones stay used.")
+        ]
         holds = f"{record.reserved} are reserved by holds; it is refused until those are confirmed, canceled or lapsed."
         return Consequences([*lines, ("Holds", holds)] if record.reserved else lines)
 
@@ -300,5 +347,6 @@ class RevokePackage(PackageCommand):
         return service.revoke_package(actor, record.id, reason=form.reason.data)
 
 
-commands.add(GrantPackage, ExtendPackage, FreezePackage, UnfreezePackage, ReinstatePackage, AdjustPackage, RevokePackage)
-
+commands.add(
+    GrantPackage, ExtendPackage, FreezePackage, UnfreezePackage, ReinstatePackage, AdjustPackage, RevokePackage
+)

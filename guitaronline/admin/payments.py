@@ -51,8 +51,8 @@ class PaymentsDesk(Desk):
         Column("status", "State", show.state),
         Column("package", "Package", lambda each: show.link(each.package)),
         Column("external_reference", "Outside reference", lambda each: show.text(each.external_reference)),
-        Column("paid_at", "Paid", lambda each: show.when(each.paid_at)),
-        Column("id", "Recorded", lambda each: show.when(each.created_at), sort=Payment.id),
+        Column("paid_at", "Paid", lambda each: show.stamp(each.paid_at)),
+        Column("id", "Recorded", lambda each: show.stamp(each.created_at), sort=Payment.id),
     )
     filters = (
         State(Payment.status, PaymentStatus),
@@ -90,11 +90,20 @@ def _facts(payment: Payment) -> list[show.Fact]:
 
 def _transitions(payment: Payment) -> Section:
     found = queries.transitions_of(session(), payment.id)
-    names = dict(session().execute(select(User.id, User.full_name).where(User.id.in_({each.actor_id for each in found if each.actor_id}))).tuples().all())
+    names = dict(
+        session()
+        .execute(select(User.id, User.full_name).where(User.id.in_({each.actor_id for each in found if each.actor_id})))
+        .tuples()
+        .all()
+    )
     table = rows(
         reversed(found),
         lambda each: show.when(each.created_at),
-        lambda each: f"{show.word(each.from_status)} → {show.word(each.to_status)}" if each.from_status else show.word(each.to_status),
+        lambda each: (
+            f"{show.word(each.from_status)} → {show.word(each.to_status)}"
+            if each.from_status
+            else show.word(each.to_status)
+        ),
         lambda each: names.get(each.actor_id, "the system"),
         lambda each: show.text(each.reason),
         lambda each: show.text(each.evidence),
@@ -111,18 +120,39 @@ def _refunds(payment: Payment) -> Section:
         lambda each: each.lessons_revoked,
         lambda each: each.reason,
     )
-    return Section("Refunds", ("Refund", "Amount", "State", "Lessons taken back", "Reason"), table, "Nothing went back.")
+    return Section(
+        "Refunds", ("Refund", "Amount", "State", "Lessons taken back", "Reason"), table, "Nothing went back."
+    )
 
 
 def _approvals(payment: Payment) -> Section:
-    found = session().scalars(select(Approval).where(Approval.payment_id == payment.id).order_by(Approval.id.desc()).limit(10))
-    return Section("Approvals", ("Approval", "Amount", "State"), rows(found, approval_link, lambda each: show.money(each.amount_minor, each.currency), show.state), "None was asked for.")
+    found = session().scalars(
+        select(Approval).where(Approval.payment_id == payment.id).order_by(Approval.id.desc()).limit(10)
+    )
+    return Section(
+        "Approvals",
+        ("Approval", "Amount", "State"),
+        rows(found, approval_link, lambda each: show.money(each.amount_minor, each.currency), show.state),
+        "None was asked for.",
+    )
 
 
 def payments_section(person: User) -> Section:
     found = queries.payments_of_student(session(), person.id, limit=10)
-    table = rows(found, show.link, show.state, lambda each: show.money(each.amount_minor, each.currency), lambda each: show.when(each.paid_at))
-    return Section("Payments", ("Payment", "State", "Amount", "Paid"), table, "No payment yet.", flask.url_for("desk_payments.index_view", student=person.id))
+    table = rows(
+        found,
+        show.link,
+        show.state,
+        lambda each: show.money(each.amount_minor, each.currency),
+        lambda each: show.when(each.paid_at),
+    )
+    return Section(
+        "Payments",
+        ("Payment", "State", "Amount", "Paid"),
+        table,
+        "No payment yet.",
+        flask.url_for("desk_payments.index_view", student=person.id),
+    )
 
 
 class RefundsDesk(Desk):
@@ -140,7 +170,7 @@ class RefundsDesk(Desk):
         Column("status", "State", show.state),
         Column("lessons_revoked", "Lessons taken back", lambda each: each.lessons_revoked, is_number=True),
         Column("reason", "Reason", lambda each: each.reason),
-        Column("id", "Asked for", lambda each: show.when(each.created_at), sort=Refund.id),
+        Column("id", "Asked for", lambda each: show.stamp(each.created_at), sort=Refund.id),
     )
     filters = (State(Refund.status, RefundStatus), Days("asked", "Asked for", Refund.created_at))
     default_order = (Refund.id, True)
@@ -187,7 +217,7 @@ class ApprovalsDesk(Desk):
         Column("amount_minor", "Amount", lambda each: show.money(each.amount_minor, each.currency), is_number=True),
         Column("status", "State", show.state),
         Column("reason", "Reason", lambda each: each.reason),
-        Column("id", "Asked for", lambda each: show.when(each.created_at), sort=Approval.id),
+        Column("id", "Asked for", lambda each: show.stamp(each.created_at), sort=Approval.id),
     )
     filters = (State(Approval.status, ApprovalStatus),)
     default_order = (Approval.id, True)
@@ -210,7 +240,9 @@ class ApprovalsDesk(Desk):
 class RecordForm(forms.CommandForm):
     amount = forms.amount("Amount")
     currency = forms.currency()
-    external_reference = forms.line("Outside reference", most=200, help="Of the bank transfer or receipt; counts as evidence.")
+    external_reference = forms.line(
+        "Outside reference", most=200, help="Of the bank transfer or receipt; counts as evidence."
+    )
     reason = forms.reason(required=False)
 
 
@@ -258,8 +290,12 @@ class PaymentCommand(CommandPage):
 
     def done(self, result: Any) -> Done:
         if isinstance(result, Approval):
-            return Done("Above the limit: a second person has to allow it first.", show.record_url("approvals", result.id) or "")
-        return Done(f"{result.reference} is {show.word(result.status)}.", show.record_url(result.__tablename__, result.id) or "")
+            return Done(
+                "Above the limit: a second person has to allow it first.", show.record_url("approvals", result.id) or ""
+            )
+        return Done(
+            f"{result.reference} is {show.word(result.status)}.", show.record_url(result.__tablename__, result.id) or ""
+        )
 
 
 def approval_line(amount_minor: int, currency: str, before_minor: int = 0) -> list[tuple[str, str]]:
@@ -279,11 +315,23 @@ class ReceivePayment(PaymentCommand):
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         granted = record.package.status is PackageStatus.PENDING
-        lines = [("Package", show.Markup("{} becomes active with its lessons." if granted else "{} is active already; nothing more is granted.").format(show.link(record.package)))]
+        lines = [
+            (
+                "Package",
+                show.html(
+                    "{} becomes active with its lessons."
+                    if granted
+                    else "{} is active already; nothing more is granted.",
+                    show.link(record.package),
+                ),
+            )
+        ]
         return Consequences(lines + approval_line(record.amount_minor, record.currency))
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.set_payment_status(actor, record.id, status=PaymentStatus.SUCCEEDED, reason=form.reason.data, evidence=form.evidence.data)
+        return service.set_payment_status(
+            actor, record.id, status=PaymentStatus.SUCCEEDED, reason=form.reason.data, evidence=form.evidence.data
+        )
 
 
 class FailPayment(PaymentCommand):
@@ -309,7 +357,9 @@ class ReopenPayment(PaymentCommand):
     targets = (PaymentStatus.PENDING,)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.set_payment_status(actor, record.id, status=PaymentStatus.PENDING, reason=form.reason.data, evidence=form.evidence.data)
+        return service.set_payment_status(
+            actor, record.id, status=PaymentStatus.PENDING, reason=form.reason.data, evidence=form.evidence.data
+        )
 
 
 class RefundForm(forms.CommandForm):
@@ -344,11 +394,21 @@ class RefundPayment(PaymentCommand):
             ("Lessons taken back", found.lessons_revoked),
             *approval_line(found.amount_minor, record.currency, found.figures.committed_minor),
         ]
-        ahead = [(show.link_to("bookings", each.id, each.reference), show.when(each.start_at), show.word(each.status)) for each in found.bookings]
-        return Consequences(lines, table=[("Booking still to come; it stays unless it is canceled", "Starts", "State"), *ahead] if ahead else ())
+        ahead = [
+            (show.link_to("bookings", each.id, each.reference), show.when(each.start_at), show.word(each.status))
+            for each in found.bookings
+        ]
+        return Consequences(
+            lines,
+            table=[("Booking still to come; it stays unless it is canceled", "Starts", "State"), *ahead]
+            if ahead
+            else (),
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.refund_payment(actor, record.id, amount_minor=form.amount.minor(record.currency), reason=form.reason.data)
+        return service.refund_payment(
+            actor, record.id, amount_minor=form.amount.minor(record.currency), reason=form.reason.data
+        )
 
 
 class RefundCommand(CommandPage):
@@ -377,7 +437,12 @@ class FailRefund(RefundCommand):
     targets = (RefundStatus.FAILED,)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Lessons", f"{record.lessons_revoked} come back into the package."), ("Room", "The amount can be refunded again.")])
+        return Consequences(
+            [
+                ("Lessons", f"{record.lessons_revoked} come back into the package."),
+                ("Room", "The amount can be refunded again."),
+            ]
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.settle_refund(actor, record.id, succeeded=False, reason=form.reason.data)
@@ -398,7 +463,9 @@ class ApprovalCommand(CommandPage):
     permission = Permission.APPROVE
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("What", approval_title(record)), ("Payment", show.link(record.payment)), ("Asked because", record.reason)])
+        return Consequences(
+            [("What", approval_title(record)), ("Payment", show.link(record.payment)), ("Asked because", record.reason)]
+        )
 
     def refused_because(self, record: Any) -> str | None:
         mine = record.requested_by == gate.viewer().id and record.status is ApprovalStatus.PENDING
@@ -408,7 +475,10 @@ class ApprovalCommand(CommandPage):
         return approval_title(record), show.record_url("approvals", record.id) or ""
 
     def done(self, result: Any) -> Done:
-        return Done(f"The {approval_title(result)} is {show.word(result.status)}.", show.record_url("approvals", result.id) or "")
+        return Done(
+            f"The {approval_title(result)} is {show.word(result.status)}.",
+            show.record_url("approvals", result.id) or "",
+        )
 
 
 class Approve(ApprovalCommand):
@@ -433,4 +503,15 @@ class Reject(ApprovalCommand):
         return service.decide_approval(actor, record.id, approve=False, reason=form.reason.data)
 
 
-commands.add(RecordPayment, ReceivePayment, RefundPayment, FailPayment, ReopenPayment, SettleRefund, FailRefund, CancelRefund, Approve, Reject)
+commands.add(
+    RecordPayment,
+    ReceivePayment,
+    RefundPayment,
+    FailPayment,
+    ReopenPayment,
+    SettleRefund,
+    FailRefund,
+    CancelRefund,
+    Approve,
+    Reject,
+)

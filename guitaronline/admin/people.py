@@ -16,7 +16,7 @@ from guitaronline.actor import PERSON_ROLES, Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, button_of, commands
-from guitaronline.admin.filters import Choice, Days, reference_is, people_matching
+from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing.models import Package
 from guitaronline.booking.models import Booking
@@ -45,13 +45,18 @@ class PeopleDesk(Desk):
     empty = "Nobody yet. Create the first student."
     search_words = "Name, e-mail, phone or USR-…"
     columns = (
-        Column("full_name", "Name", lambda person: show.link(person, person.full_name or person.reference), sort=User.full_name),
+        Column(
+            "full_name",
+            "Name",
+            lambda person: show.link(person, person.full_name or person.reference),
+            sort=User.full_name,
+        ),
         Column("role", "Role", lambda person: show.word(person.role)),
         Column("email", "E-mail", show.email),
         Column("phone", "Phone", show.phone),
         Column("timezone", "Time zone", lambda person: person.timezone),
         Column("is_active", "State", active_chip),
-        Column("id", "Since", lambda person: show.when(person.created_at), sort=User.id),
+        Column("id", "Since", lambda person: show.stamp(person.created_at), sort=User.id),
     )
     filters = (
         Choice("role", "Role", ROLES, lambda value: User.role == value),
@@ -106,7 +111,7 @@ def _sections(person: User) -> list[Section]:
     if person.role is Role.STUDENT:
         return [*_student_sections(person), *_family(person)]
     if person.role is Role.TEACHER:
-        return [_profile(person), _bookings(person, Booking.teacher_id, "teacher"), *_family(person)]
+        return [_profile(person), _bookings(person, Booking.teacher_id), *_family(person)]
     return _family(person)
 
 
@@ -114,7 +119,9 @@ def _student_sections(person: User) -> list[Section]:
     from guitaronline.admin.packages import balance, package_state
     from guitaronline.admin.payments import payments_section
 
-    packages = session().scalars(select(Package).where(Package.student_id == person.id).order_by(Package.id.desc()).limit(10))
+    packages = session().scalars(
+        select(Package).where(Package.student_id == person.id).order_by(Package.id.desc()).limit(10)
+    )
     return [
         Section(
             "Packages",
@@ -123,23 +130,31 @@ def _student_sections(person: User) -> list[Section]:
             "No package yet.",
             flask.url_for("desk_packages.index_view", student=person.id),
         ),
-        _bookings(person, Booking.student_id, "student"),
+        _bookings(person, Booking.student_id),
         payments_section(person),
     ]
 
 
-def _bookings(person: User, column: Any, name: str) -> Section:
+def _bookings(person: User, column: Any) -> Section:
     from guitaronline.admin.bookings import booking_state
 
-    other = (lambda each: show.link(each.teacher)) if name == "student" else (lambda each: show.link(each.student))
+    gives = person.role is Role.TEACHER
     query = select(Booking).where(column == person.id).order_by(Booking.start_at.desc(), Booking.id.desc()).limit(10)
     found = session().scalars(query.options(joinedload(Booking.teacher), joinedload(Booking.student)))
     return Section(
         "Bookings",
         ("Booking", "Starts", "With", "State"),
-        rows(found, show.link, lambda each: show.when(each.start_at, each.student, each.teacher), other, booking_state),
+        rows(
+            found,
+            show.link,
+            lambda each: show.when(each.start_at, each.student, each.teacher),
+            lambda each: show.link(each.student if gives else each.teacher),
+            booking_state,
+        ),
         "No booking yet.",
-        flask.url_for("desk_bookings.index_view", **{name: person.id}),
+        flask.url_for("desk_bookings.index_view", teacher=person.id)
+        if gives
+        else flask.url_for("desk_bookings.index_view", student=person.id),
     )
 
 
@@ -217,7 +232,9 @@ class PersonCommand(CommandPage):
     sentence: ClassVar[str] = "Done."
 
     def done(self, result: Any) -> Done:
-        return Done(self.sentence.format(result.full_name or result.reference), show.record_url("users", result.id) or "")
+        return Done(
+            self.sentence.format(result.full_name or result.reference), show.record_url("users", result.id) or ""
+        )
 
     def refused_because(self, record: Any) -> str | None:
         """Staff accounts are in the hands of admins."""
@@ -247,7 +264,9 @@ class EditPerson(PersonCommand):
         return {name: getattr(record, name) for name in FIELDS}
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.edit_person(actor, record.id, changes={name: form[name].data for name in FIELDS}, reason=form.reason.data)
+        return service.edit_person(
+            actor, record.id, changes={name: form[name].data for name in FIELDS}, reason=form.reason.data
+        )
 
 
 class InvitePerson(PersonCommand):
@@ -258,7 +277,12 @@ class InvitePerson(PersonCommand):
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         hours = policy.current().INVITE_HOURS
-        return Consequences([("Link", f"A link is shown once. It works once, for {hours} hours; an older one stops working."), ("Message", "Nothing is sent; you pass the link on.")])
+        return Consequences(
+            [
+                ("Link", f"A link is shown once. It works once, for {hours} hours; an older one stops working."),
+                ("Message", "Nothing is sent; you pass the link on."),
+            ]
+        )
 
     def refused_because(self, record: Any) -> str | None:
         if not record.email:
@@ -292,7 +316,15 @@ class SetRole(PersonCommand):
         return {"role": record.role}
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Now", show.word(record.role)), ("From the next request", "The new role holds; the person signs in again. A new teacher gets a profile.")])
+        return Consequences(
+            [
+                ("Now", show.word(record.role)),
+                (
+                    "From the next request",
+                    "The new role holds; the person signs in again. A new teacher gets a profile.",
+                ),
+            ]
+        )
 
     def refused_because(self, record: Any) -> str | None:
         return "Nobody changes their own role." if record.id == gate.viewer().id else None
@@ -317,7 +349,12 @@ class DeactivatePerson(PersonCommand):
     sentence = "{} is deactivated."
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Sign-in", "Ends at once, on every device."), ("Bookings", "Stand as they are; those of a teacher wait for a decision on Today.")])
+        return Consequences(
+            [
+                ("Sign-in", "Ends at once, on every device."),
+                ("Bookings", "Stand as they are; those of a teacher wait for a decision on Today."),
+            ]
+        )
 
     def refused_because(self, record: Any) -> str | None:
         return super().refused_because(record) if record.is_active else "The person is deactivated already."
@@ -347,13 +384,23 @@ class SetUpTotp(PersonCommand):
     is_secret = True
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Secret", "A new one is shown once, to be typed or pasted into the person's app; an older one stops working."), ("Sign-in", "The person is signed out everywhere.")])
+        return Consequences(
+            [
+                (
+                    "Secret",
+                    "A new one is shown once, to be typed or pasted into the person's app; an older one stops working.",
+                ),
+                ("Sign-in", "The person is signed out everywhere."),
+            ]
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return record.id, service.set_up_totp(actor, record.id, reason=form.reason.data)
 
     def done(self, result: Any) -> Done:
-        return Done("The authenticator secret is ready", show.record_url("users", result[0]) or "", shown_once=result[1])
+        return Done(
+            "The authenticator secret is ready", show.record_url("users", result[0]) or "", shown_once=result[1]
+        )
 
 
 class GuardianForm(forms.CommandForm):
@@ -382,7 +429,7 @@ class AddGuardian(PersonCommand):
         return service.add_guardian(
             actor,
             record.id,
-            guardian_id=people_picker.id_of(form.guardian_id),
+            guardian_id=people_picker.picked(form.guardian_id),
             relation=form.relation.data,
             pays=form.pays.data,
             receives_messages=form.receives_messages.data,
@@ -401,7 +448,13 @@ class RemoveGuardian(CommandPage):
     form = ReasonForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences([("Guardian", record.guardian.full_name), ("Child", record.student.full_name), ("Afterwards", "The two are not linked any more; both stay in People.")])
+        return Consequences(
+            [
+                ("Guardian", record.guardian.full_name),
+                ("Child", record.student.full_name),
+                ("Afterwards", "The two are not linked any more; both stay in People."),
+            ]
+        )
 
     def back(self, record: Any) -> tuple[str, str]:
         return record.student.full_name, show.record_url("users", record.student_id) or ""
@@ -416,8 +469,14 @@ class RemoveGuardian(CommandPage):
 
 
 class PasswordForm(forms.CommandForm):
-    old = PasswordField("Present password", validators=[InputRequired("Your present password is needed."), Length(max=128)])
-    new = PasswordField("New password", validators=[InputRequired("A new password is needed."), Length(max=128)], description="At least 15 characters; a sentence is good.")
+    old = PasswordField(
+        "Present password", validators=[InputRequired("Your present password is needed."), Length(max=128)]
+    )
+    new = PasswordField(
+        "New password",
+        validators=[InputRequired("A new password is needed."), Length(max=128)],
+        description="At least 15 characters; a sentence is good.",
+    )
 
 
 class ChangePassword(CommandPage):
@@ -430,11 +489,26 @@ class ChangePassword(CommandPage):
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         service.change_password(
-            actor, old=form.old.data, new=form.new.data, keep_session=gate.viewer().session_id, address=flask.request.remote_addr
+            actor,
+            old=form.old.data,
+            new=form.new.data,
+            keep_session=gate.viewer().session_id,
+            address=flask.request.remote_addr,
         )
 
     def done(self, result: Any) -> Done:
         return Done("Your password is changed.", flask.url_for("desk_today.index"))
 
 
-commands.add(CreatePerson, EditPerson, InvitePerson, AddGuardian, SetRole, SetUpTotp, DeactivatePerson, ReactivatePerson, RemoveGuardian, ChangePassword)
+commands.add(
+    CreatePerson,
+    EditPerson,
+    InvitePerson,
+    AddGuardian,
+    SetRole,
+    SetUpTotp,
+    DeactivatePerson,
+    ReactivatePerson,
+    RemoveGuardian,
+    ChangePassword,
+)

@@ -15,13 +15,19 @@ from guitaronline.admin import show
 from guitaronline.admin.filters import people_matching, reference_is
 from guitaronline.admin.forms import tidy, typeable
 from guitaronline.db import session
+from guitaronline.errors import Invalid
 from guitaronline.identity.models import User
 
 OFFERED = 20
 
 
 def find(label: str) -> StringField:
-    return StringField(label, validators=[Optional(), Length(max=100), typeable], filters=[tidy], description="Type a few letters, then look.")
+    return StringField(
+        label,
+        validators=[Optional(), Length(max=100), typeable],
+        filters=[tidy],
+        description="Type a few letters, then look.",
+    )
 
 
 def chosen(label: str, *, required: bool = True) -> RadioField:
@@ -48,9 +54,25 @@ def id_of(field: Any) -> UUID | None:
         return None
 
 
+def picked(field: Any) -> UUID:
+    """The id that was chosen. Raises Invalid in words when it is none: only a page that was tampered with sends that."""
+    found = id_of(field)
+    if found is None:
+        raise Invalid(f"Choose from what was found: {field.label.text.lower()}.")
+    return found
+
+
 def described(person: User) -> str:
     """Enough to tell two of the same name apart."""
-    return " · ".join(str(part) for part in (person.full_name or "(no name)", person.reference, person.role, show.email(person) if person.email else "no e-mail"))
+    return " · ".join(
+        str(part)
+        for part in (
+            person.full_name or "(no name)",
+            person.reference,
+            person.role,
+            show.email(person) if person.email else "no e-mail",
+        )
+    )
 
 
 def _found(words: str | None, role: Role | None) -> list[User]:

@@ -56,8 +56,12 @@ class PlansDesk(Desk):
         return {"buttons": [button_of(commands.named(CreatePlan))]}
 
     def record_page(self, plan: Any) -> dict[str, Any]:
-        prices = session().scalars(select(PlanPrice).where(PlanPrice.plan_id == plan.id).order_by(PlanPrice.revision.desc()).limit(20))
-        table = rows(prices, lambda each: show.when(each.created_at), lambda each: show.money(each.amount_minor, each.currency))
+        prices = session().scalars(
+            select(PlanPrice).where(PlanPrice.plan_id == plan.id).order_by(PlanPrice.revision.desc()).limit(20)
+        )
+        table = rows(
+            prices, lambda each: show.when(each.created_at), lambda each: show.money(each.amount_minor, each.currency)
+        )
         found = facts(
             ("Lessons", plan.lessons_total),
             ("Lesson length", f"{plan.lesson_minutes} min" if plan.lesson_minutes else "any"),
@@ -71,8 +75,12 @@ class PlansDesk(Desk):
 class PlanForm(forms.CommandForm):
     name = forms.line("Name", required=True, most=100)
     lessons_total = forms.number("Lessons", least=1, most=1000)
-    lesson_minutes = forms.number("Lesson length, minutes", least=15, most=240, required=False, help="Empty: any length.")
-    valid_days = forms.number("Valid for, days", least=1, most=3660, required=False, help="From the payment. Empty: for ever.")
+    lesson_minutes = forms.number(
+        "Lesson length, minutes", least=15, most=240, required=False, help="Empty: any length."
+    )
+    valid_days = forms.number(
+        "Valid for, days", least=1, most=3660, required=False, help="From the payment. Empty: for ever."
+    )
     is_trial = forms.BooleanField("Trial: one a person")
 
 
@@ -91,7 +99,9 @@ class CreatePlan(CommandPage):
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         typed = {name: form[name].data for name in FIELDS}
-        return service.create_plan(actor, amount_minor=form.amount.minor(form.currency.data), currency=form.currency.data, **typed)
+        return service.create_plan(
+            actor, amount_minor=form.amount.minor(form.currency.data), currency=form.currency.data, **typed
+        )
 
     def done(self, result: Any) -> Done:
         return Done(f"{result.name} is on sale.", show.record_url("plans", result.id) or "")
@@ -138,15 +148,26 @@ class SetPrice(CommandPage):
 
     def initial(self, record: Any) -> dict[str, Any]:
         price = queries.price_of(session(), record.id)
-        return {"amount": str(Money(price.amount_minor, price.currency)).partition(" ")[0], "currency": price.currency} if price else {}
+        return (
+            {"amount": str(Money(price.amount_minor, price.currency)).partition(" ")[0], "currency": price.currency}
+            if price
+            else {}
+        )
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.set_price(
-            actor, record.id, amount_minor=form.amount.minor(form.currency.data), currency=form.currency.data, reason=form.reason.data
+            actor,
+            record.id,
+            amount_minor=form.amount.minor(form.currency.data),
+            currency=form.currency.data,
+            reason=form.reason.data,
         )
 
     def done(self, result: Any) -> Done:
-        return Done(f"The price is {Money(result.amount_minor, result.currency)}.", show.record_url("plans", result.plan_id) or "")
+        return Done(
+            f"The price is {Money(result.amount_minor, result.currency)}.",
+            show.record_url("plans", result.plan_id) or "",
+        )
 
 
 commands.add(CreatePlan, EditPlan, SetPrice)

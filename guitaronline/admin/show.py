@@ -38,6 +38,11 @@ class Fact:
     value: Any
 
 
+def html(pattern: str, *values: Any) -> Markup:
+    """`pattern` is ours, the values are escaped."""
+    return Markup(pattern).format(*values)  # noqa: S704
+
+
 def zone() -> ZoneInfo:
     return ZoneInfo(gate.viewer().timezone)
 
@@ -47,16 +52,34 @@ def when(moment: datetime | None, *people: User) -> Markup:
     if moment is None:
         return NOTHING
     local = moment.astimezone(zone())
-    others = [f"{moment.astimezone(ZoneInfo(each.timezone)):%a %H:%M} {each.full_name} ({each.timezone})" for each in people]
+    others = [
+        f"{moment.astimezone(ZoneInfo(each.timezone)):%a %H:%M} {each.full_name} ({each.timezone})" for each in people
+    ]
     title = " · ".join([*others, f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"])
     stamp = moment.astimezone(UTC).isoformat()
-    day = f"{local:%a} {local.day} {local:%b}" if local.year == gate.now().astimezone(zone()).year else f"{local:%a} {local.day} {local:%b %Y}"
+    day = (
+        f"{local:%a} {local.day} {local:%b}"
+        if local.year == gate.now().astimezone(zone()).year
+        else f"{local:%a} {local.day} {local:%b %Y}"
+    )
     return Markup('<time datetime="{}" title="{}">{}</time>').format(stamp, title, f"{day}, {local:%H:%M %Z}")
+
+
+def stamp(moment: datetime | None) -> Markup:
+    """The short form, for columns that say when something was written down; its zone is named below the page."""
+    if moment is None:
+        return NOTHING
+    local = moment.astimezone(zone())
+    year = "" if local.year == gate.now().astimezone(zone()).year else f"{local: %Y}"
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S}", f"{local.day} {local:%b}{year}, {local:%H:%M}"
+    )
 
 
 def span(start: datetime, end: datetime, *people: User) -> Markup:
     """When it starts, and how long it takes."""
-    return Markup("{} · {}").format(when(start, *people), minutes(end - start))
+    return Markup('{} <span class="muted nowrap">{}</span>').format(when(start, *people), minutes(end - start))
 
 
 def minutes(length: timedelta) -> str:
@@ -68,7 +91,11 @@ def day(value: date | None) -> Any:
 
 
 def money(amount_minor: int | None, currency: str) -> Any:
-    return NOTHING if amount_minor is None else Markup('<span class="money">{}</span>').format(str(Money(amount_minor, currency)))
+    return (
+        NOTHING
+        if amount_minor is None
+        else Markup('<span class="money">{}</span>').format(str(Money(amount_minor, currency)))
+    )
 
 
 def word(value: object) -> str:

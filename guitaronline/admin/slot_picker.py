@@ -14,7 +14,7 @@ from guitaronline import policy
 from guitaronline.actor import Role
 from guitaronline.admin import gate, show
 from guitaronline.admin.filters import Days, people_matching
-from guitaronline.admin.people_picker import id_of
+from guitaronline.admin.people_picker import id_of, picked
 from guitaronline.booking import queries
 from guitaronline.db import session
 from guitaronline.identity.models import User
@@ -22,7 +22,7 @@ from guitaronline.scheduling.models import Slot
 
 OFFERED = 30
 TEACHERS = 5
-__all__ = ["chosen", "fill", "id_of"]
+__all__ = ["chosen", "fill", "id_of", "picked"]
 
 
 def chosen(label: str, *, required: bool = True) -> RadioField:
@@ -50,7 +50,13 @@ def _offered(teacher: str | None, days: str | None) -> list[Slot]:
     found: list[UUID] = []
     for teacher_id in _teachers(teacher):
         offered = queries.offered_slots(
-            session(), now=gate.now(), settings=policy.current(), teacher_id=teacher_id, start_from=start, start_to=end, limit=OFFERED
+            session(),
+            now=gate.now(),
+            settings=policy.current(),
+            teacher_id=teacher_id,
+            start_from=start,
+            start_to=end,
+            limit=OFFERED,
         )
         found += [each.id for each in offered]
     query = select(Slot).where(Slot.id.in_(found)).order_by(Slot.start_at, Slot.id).limit(OFFERED)
@@ -60,7 +66,12 @@ def _offered(teacher: str | None, days: str | None) -> list[Slot]:
 def _teachers(words: str | None) -> Sequence[UUID | None]:
     if not words:
         return [None]
-    query = select(User.id).where(User.role == Role.TEACHER, User.id.in_(people_matching(words))).order_by(User.full_name).limit(TEACHERS)
+    query = (
+        select(User.id)
+        .where(User.role == Role.TEACHER, User.id.in_(people_matching(words)))
+        .order_by(User.full_name)
+        .limit(TEACHERS)
+    )
     return list(session().scalars(query))
 
 

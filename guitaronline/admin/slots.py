@@ -53,7 +53,10 @@ def slot_state(slot: Slot, occupant: Booking | None) -> Any:
 
 def _clause(state: str) -> ColumnElement[bool]:
     taken = exists().where(Booking.slot_id == Slot.id, booking_facts.live(gate.now()))
-    by_booking = {"held": taken.where(Booking.status == BookingStatus.HOLD), "booked": taken.where(Booking.status == BookingStatus.CONFIRMED)}
+    by_booking = {
+        "held": taken.where(Booking.status == BookingStatus.HOLD),
+        "booked": taken.where(Booking.status == BookingStatus.CONFIRMED),
+    }
     return by_booking.get(state, (Slot.status == state) & ~taken)
 
 
@@ -67,7 +70,9 @@ class SlotsDesk(Desk):
     search_words = "SLT-… or teacher"
     columns = (
         Column("reference", "Slot", show.link),
-        Column("start_at", "Starts", lambda slot: show.span(slot.start_at, slot.end_at, slot.teacher), sort=Slot.start_at),
+        Column(
+            "start_at", "Starts", lambda slot: show.span(slot.start_at, slot.end_at, slot.teacher), sort=Slot.start_at
+        ),
         Column("teacher", "Teacher", lambda slot: show.link(slot.teacher)),
         Column("status", "State", lambda slot: slot_state(slot, flask.g.occupants.get(slot.id))),
         Column("booking", "Booking", lambda slot: show.link(flask.g.occupants.get(slot.id))),
@@ -95,7 +100,11 @@ class SlotsDesk(Desk):
 
         query = select(Booking).where(Booking.slot_id == slot.id).order_by(Booking.id.desc()).limit(10)
         found = session().scalars(query.options(selectinload(Booking.student)))
-        section = Section("Bookings of this slot", ("Booking", "Student", "State"), rows(found, show.link, lambda b: show.link(b.student), booking_state))
+        section = Section(
+            "Bookings of this slot",
+            ("Booking", "Student", "State"),
+            rows(found, show.link, lambda b: show.link(b.student), booking_state),
+        )
         lines = facts(
             ("Teacher", show.link(slot.teacher)),
             ("Starts", show.when(slot.start_at, slot.teacher)),
@@ -103,7 +112,15 @@ class SlotsDesk(Desk):
             ("Length", show.minutes(slot.end_at - slot.start_at)),
             ("Made", show.when(slot.created_at)),
         )
-        return whole(slot, Page(lines, state=slot_state(slot, occupants([slot.id]).get(slot.id)), sections=[section], also=[button_of(commands.named(NewBooking), slot_id=slot.id)]))
+        return whole(
+            slot,
+            Page(
+                lines,
+                state=slot_state(slot, occupants([slot.id]).get(slot.id)),
+                sections=[section],
+                also=[button_of(commands.named(NewBooking), slot_id=slot.id)],
+            ),
+        )
 
 
 class TeacherForm(forms.CommandForm):
@@ -129,11 +146,11 @@ class SlotForm(TeacherForm):
     minutes = forms.number("Minutes", least=SLOT_MINUTES_MIN, most=SLOT_MINUTES_MAX, default=60)
     clock = forms.choice("These times are on", [("teacher", "the teacher's clock"), ("mine", "my clock")])
 
-    def zone(self) -> ZoneInfo:
+    def zone(self: Any) -> ZoneInfo:
         person = session().get(User, people_picker.id_of(self.teacher_id)) if self.clock.data == "teacher" else None
         return ZoneInfo(person.timezone if person else gate.viewer().timezone)
 
-    def start_at(self) -> datetime:
+    def start_at(self: Any) -> datetime:
         """Of a time that happens twice, the first."""
         return datetime.combine(self.day.data, self.start.data, self.zone())
 
@@ -153,7 +170,7 @@ class CreateSlot(CommandPage):
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         start = form.start_at()
         end = start.astimezone(ZoneInfo("UTC")) + timedelta(minutes=form.minutes.data)
-        return service.create_slot(actor, teacher_id=people_picker.id_of(form.teacher_id), start_at=start, end_at=end)
+        return service.create_slot(actor, teacher_id=people_picker.picked(form.teacher_id), start_at=start, end_at=end)
 
     def done(self, result: Any) -> Done:
         return Done(f"Slot {result.reference} is made.", show.record_url("availability_slots", result.id) or "")
@@ -163,10 +180,21 @@ class SlotsForm(TeacherForm):
     first_day = forms.DateField("First day", validators=[InputRequired("A day is needed.")])
     last_day = forms.DateField("Last day", validators=[InputRequired("A day is needed.")])
     weekdays = SelectMultipleField(
-        "Weekdays", choices=list(enumerate(WEEKDAYS)), coerce=int, option_widget=CheckboxInput(), widget=ListWidget(), validators=[InputRequired("Choose at least one.")]
+        "Weekdays",
+        choices=list(enumerate(WEEKDAYS)),
+        coerce=int,
+        option_widget=CheckboxInput(),
+        widget=ListWidget(),
+        validators=[InputRequired("Choose at least one.")],
     )
-    start_local = forms.TimeField("From", validators=[InputRequired("A time is needed.")], description="On the teacher's clock.")
-    end_local = forms.TimeField("Until", validators=[InputRequired("A time is needed.")], description="00:00 is midnight; an earlier time means the next day.")
+    start_local = forms.TimeField(
+        "From", validators=[InputRequired("A time is needed.")], description="On the teacher's clock."
+    )
+    end_local = forms.TimeField(
+        "Until",
+        validators=[InputRequired("A time is needed.")],
+        description="00:00 is midnight; an earlier time means the next day.",
+    )
     lesson_minutes = forms.number("Minutes a lesson", least=SLOT_MINUTES_MIN, most=SLOT_MINUTES_MAX, default=60)
     buffer_minutes = forms.number("Pause between, minutes", least=0, most=240, default=0)
 
@@ -187,7 +215,7 @@ class CreateSlots(CommandPage):
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         names = ("first_day", "last_day", "start_local", "end_local", "lesson_minutes", "buffer_minutes")
         typed = {name: form[name].data for name in names}
-        teacher_id = people_picker.id_of(form.teacher_id)
+        teacher_id = people_picker.picked(form.teacher_id)
         return teacher_id, service.create_slots(actor, teacher_id=teacher_id, weekdays=form.weekdays.data, **typed)
 
     def done(self, result: Any) -> Done:
@@ -195,7 +223,9 @@ class CreateSlots(CommandPage):
         words = f"{len(made.made)} slots are made."
         if made.skipped:
             some = "; ".join(f"{each.local:%a %d %b %H:%M}: {each.detail}" for each in made.skipped[:SHOWN_SKIPPED])
-            words += f" {len(made.skipped)} places were left out: {some}{' …' if len(made.skipped) > SHOWN_SKIPPED else ''}"
+            words += (
+                f" {len(made.skipped)} places were left out: {some}{' …' if len(made.skipped) > SHOWN_SKIPPED else ''}"
+            )
         return Done(words, flask.url_for("desk_slots.index_view", teacher=teacher_id))
 
 
@@ -204,7 +234,10 @@ class SlotCommand(CommandPage):
     permission = Permission.MANAGE_SLOTS
 
     def done(self, result: Any) -> Done:
-        return Done(f"Slot {result.reference} is {show.word(result.status)}.", show.record_url("availability_slots", result.id) or "")
+        return Done(
+            f"Slot {result.reference} is {show.word(result.status)}.",
+            show.record_url("availability_slots", result.id) or "",
+        )
 
     def refused_because(self, record: Any) -> str | None:
         return super().refused_because(record) or occupied(record)

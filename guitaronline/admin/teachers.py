@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, show
+from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
 from guitaronline.admin.filters import State, contains, people_matching
 from guitaronline.admin.people import MaybeReasonForm, ReasonForm
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.booking.models import Booking, BookingStatus
-from guitaronline.admin import gate
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.teachers import service
 from guitaronline.teachers.models import TeacherProfile, TeacherStatus
-from sqlalchemy import func
 
 FIELDS = ("display_name", "bio", "experience_years", "meeting_url")
 
@@ -41,7 +39,7 @@ class TeachersDesk(Desk):
         Column("tags", "Tags", lambda profile: show.text(", ".join(profile.tags))),
         Column("meeting_url", "Meeting room", lambda profile: "yes" if profile.meeting_url else show.NOTHING),
         Column("status", "State", show.state),
-        Column("id", "Since", lambda profile: show.when(profile.created_at), sort=TeacherProfile.id),
+        Column("id", "Since", lambda profile: show.stamp(profile.created_at), sort=TeacherProfile.id),
     )
     filters = (State(TeacherProfile.status, TeacherStatus),)
     default_order = (TeacherProfile.id, True)
@@ -65,7 +63,7 @@ class TeachersDesk(Desk):
 
 
 def _link(endpoint: str, profile: TeacherProfile, words: str) -> Any:
-    return show.Markup('<a href="{}">{}</a>').format(flask.url_for(f"{endpoint}.index_view", teacher=profile.user_id), words)
+    return show.html('<a href="{}">{}</a>', flask.url_for(f"{endpoint}.index_view", teacher=profile.user_id), words)
 
 
 class ProfileForm(forms.CommandForm):
@@ -73,7 +71,9 @@ class ProfileForm(forms.CommandForm):
     bio = forms.paragraph("About")
     experience_years = forms.number("Years of experience", least=0, most=80)
     tags = forms.line("Tags", most=500, help="Separated by commas, such as: blues, fingerstyle.")
-    meeting_url = forms.line("Meeting room", most=500, help="The link that students get for lessons without one of their own.")
+    meeting_url = forms.line(
+        "Meeting room", most=500, help="The link that students get for lessons without one of their own."
+    )
     reason = forms.reason(required=False)
 
 
@@ -82,7 +82,10 @@ class TeacherCommand(CommandPage):
     permission = Permission.EDIT_PEOPLE
 
     def done(self, result: Any) -> Done:
-        return Done(f"{result.display_name} is {show.word(result.status)}.", show.record_url("teacher_profiles", result.id) or "")
+        return Done(
+            f"{result.display_name} is {show.word(result.status)}.",
+            show.record_url("teacher_profiles", result.id) or "",
+        )
 
 
 class EditProfile(TeacherCommand):
@@ -96,7 +99,10 @@ class EditProfile(TeacherCommand):
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         changes = {name: form[name].data for name in FIELDS}
-        changes |= {"bio": form.bio.data or "", "tags": [tag.strip() for tag in (form.tags.data or "").split(",") if tag.strip()]}
+        changes |= {
+            "bio": form.bio.data or "",
+            "tags": [tag.strip() for tag in (form.tags.data or "").split(",") if tag.strip()],
+        }
         return service.edit_profile(actor, record.id, changes=changes, reason=form.reason.data)
 
     def done(self, result: Any) -> Done:
@@ -113,7 +119,9 @@ class DisableTeacher(TeacherCommand):
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         ahead = session().scalar(
             select(func.count()).where(
-                Booking.teacher_id == record.user_id, Booking.status == BookingStatus.CONFIRMED, Booking.start_at > gate.now()
+                Booking.teacher_id == record.user_id,
+                Booking.status == BookingStatus.CONFIRMED,
+                Booking.start_at > gate.now(),
             )
         )
         return Consequences(

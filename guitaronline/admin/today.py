@@ -9,6 +9,7 @@ from typing import Any
 
 import flask
 from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
 
 from guitaronline.admin import gate, show
 from guitaronline.admin.base import ConsolePage
@@ -16,15 +17,14 @@ from guitaronline.admin.bookings import booking_state
 from guitaronline.admin.command_page import button_of, commands
 from guitaronline.admin.lessons import is_waiting
 from guitaronline.admin.new_booking import NewBooking
-from guitaronline.billing.models import Approval, ApprovalStatus, Package, Payment, PaymentStatus, Refund, RefundStatus
 from guitaronline.billing import rules
+from guitaronline.billing.models import Approval, ApprovalStatus, Package, Payment, PaymentStatus, Refund, RefundStatus
 from guitaronline.booking import facts, queries
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task, TaskStatus
 from guitaronline.lessons.models import Lesson
-from sqlalchemy.orm import selectinload
 
 COUNT_UP_TO = 1000
 LESSONS_SHOWN = 50
@@ -43,7 +43,12 @@ class Queue:
 
 def count(*conditions: Any, model: Any) -> int:
     """Up to COUNT_UP_TO; more is as bad."""
-    return session().scalar(select(func.count()).select_from(select(model.id).where(*conditions).limit(COUNT_UP_TO).subquery())) or 0
+    return (
+        session().scalar(
+            select(func.count()).select_from(select(model.id).where(*conditions).limit(COUNT_UP_TO).subquery())
+        )
+        or 0
+    )
 
 
 def _url(endpoint: str, **query: Any) -> Callable[[], str]:
@@ -104,7 +109,11 @@ QUEUES = (
         "Packages that expire within 7 days",
         Permission.READ_PACKAGES,
         lambda: count(
-            Package.status.in_(rules.LIVING), Package.frozen_at.is_(None), Package.expires_at > gate.now(), Package.expires_at < gate.now() + timedelta(days=7), model=Package
+            Package.status.in_(rules.LIVING),
+            Package.frozen_at.is_(None),
+            Package.expires_at > gate.now(),
+            Package.expires_at < gate.now() + timedelta(days=7),
+            model=Package,
         ),
         _url("packages", expires="next 7 days"),
         "Tell the student, or extend.",
@@ -119,7 +128,9 @@ class Today(ConsolePage):
 
     def page(self) -> Any:
         queues = [(queue, queue.number(), queue.url()) for queue in QUEUES if gate.may(queue.permission)]
-        return self.render("admin/today.html", queues=queues, lessons=_lessons_today(), buttons=[button_of(commands.named(NewBooking))])
+        return self.render(
+            "admin/today.html", queues=queues, lessons=_lessons_today(), buttons=[button_of(commands.named(NewBooking))]
+        )
 
 
 def _lessons_today() -> list[list[Any]]:
@@ -133,7 +144,16 @@ def _lessons_today() -> list[list[Any]]:
         .options(selectinload(Booking.student), selectinload(Booking.teacher))
     )
     found = session().scalars(query)
-    return [[show.when(each.start_at, each.student, each.teacher), show.link(each), show.link(each.student), show.link(each.teacher), booking_state(each)] for each in found]
+    return [
+        [
+            show.when(each.start_at, each.student, each.teacher),
+            show.link(each),
+            show.link(each.student),
+            show.link(each.teacher),
+            booking_state(each),
+        ]
+        for each in found
+    ]
 
 
 class Decisions(ConsolePage):
@@ -145,5 +165,14 @@ class Decisions(ConsolePage):
 
     def page(self) -> Any:
         found = queries.needs_decision(session(), gate.now())
-        table = [[show.when(each.start_at, each.student), show.link(each), show.link(each.student), show.link(each.teacher), booking_state(each)] for each in found]
+        table = [
+            [
+                show.when(each.start_at, each.student),
+                show.link(each),
+                show.link(each.student),
+                show.link(each.teacher),
+                booking_state(each),
+            ]
+            for each in found
+        ]
         return self.render("admin/decisions.html", rows=table)

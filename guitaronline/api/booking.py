@@ -84,6 +84,7 @@ def confirm(actor: Actor, booking_id: UUID) -> Booking:
     body=Cancel,
     tagged=True,
     edits="booking_id",
+    sees=queries.visible_booking,
     keyed=True,
     refuses=MOVE_REFUSALS,
 )
@@ -112,6 +113,7 @@ def preview_cancel(actor: Actor, booking_id: UUID, query: dict[str, Any]) -> que
     body=Reschedule,
     tagged=True,
     edits="booking_id",
+    sees=queries.visible_booking,
     keyed=True,
     refuses=(
         *MOVE_REFUSALS,

@@ -14,8 +14,9 @@ from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
 from marshmallow.fields import Field
+from sqlalchemy.orm import Session
 
-from guitaronline import unit_of_work
+from guitaronline import db, unit_of_work
 from guitaronline.actor import ANONYMOUS, Actor, Role
 from guitaronline.api import auth, etag, json, limits, openapi, pagination
 from guitaronline.api.errors import InvalidRequest, UnsupportedMediaType
@@ -80,6 +81,7 @@ class Endpoint:
     order: pagination.Order | None = None  # of a list
     refuses: tuple[type[DomainError], ...] = ()
     edits: str | None = None  # the path parameter (or "me") whose record If-Match is about
+    sees: Callable[[Session, Actor, UUID], Any] | None = None  # raises NotFound when that record is not the caller's
     tagged: bool = False  # its answer carries an ETag
     keyed: bool = False  # it takes an Idempotency-Key
     limit: str | None = None  # counted against a limit of its own, besides
@@ -92,9 +94,11 @@ class Endpoint:
             given["page"] = pagination.page_of(query, self.order)
         if self.asks:
             given["query"] = query
-        body = read_body(self.body) if self.body is not None else {}
-        if self.body is not None and self.body.fields:
-            given["body"] = self.loaded(body)
+        body: Any = {}
+        if self.body is not None:
+            body = read_body(self.body)
+            loaded = _loaded(self.body, body)
+            given |= {"body": loaded} if self.body.fields else {}
         try:
             with _asked(
                 replace(unit_of_work.request.get(), claim=self.claim(actor, body), expected=self.expected(actor, path))
@@ -117,16 +121,16 @@ class Endpoint:
             raise NotAllowed()
         return actor
 
-    def loaded(self, body: Any) -> dict[str, Any]:
-        assert self.body is not None
-        return _loaded(self.body, body)
-
     def claim(self, actor: Actor, body: Any) -> unit_of_work.Claim | None:
         return claim_of(actor, body, self.render) if self.keyed else None
 
     def expected(self, actor: Actor, path: dict[str, Any]) -> tuple[UUID, int] | None:
+        """What If-Match demands. A record that the caller may not see is refused first: its version is nobody's business."""
         record_id: UUID | None = path.get(self.edits or "", actor.id)
-        return etag.expected(record_id) if self.edits and record_id else None
+        found = etag.expected(record_id) if self.edits and record_id else None
+        if found is not None and self.sees is not None:
+            self.sees(db.session(), actor, found[0])
+        return found
 
     def render(self, result: Any) -> tuple[int, str]:
         found = next(each for each in self.answers if isinstance(result, each.of))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from flask import request
 
 from guitaronline.actor import Actor
-from guitaronline.api.json import dumps
 from guitaronline.errors import Invalid
 from guitaronline.unit_of_work import Claim
 
@@ -28,5 +28,5 @@ def claim_of(actor: Actor, body: Any, render: Callable[[Any], tuple[int, str]]) 
         return None
     if not KEY.fullmatch(key):
         raise InvalidIdempotencyKey()
-    asked = dumps([body, sorted(request.args.items(multi=True))]).encode("utf-8")
+    asked = json.dumps([body, sorted(request.args.items(multi=True))], sort_keys=True).encode()
     return Claim(actor.id, request.method, request.path, key, hashlib.sha256(asked).digest(), render)

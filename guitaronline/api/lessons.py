@@ -45,6 +45,7 @@ def lesson(actor: Actor, lesson_id: UUID) -> Lesson:
     body=ReportEdit,
     tagged=True,
     edits="lesson_id",
+    sees=queries.visible_lesson,
     refuses=(service.ReportInvalid, service.LessonCanceled),
 )
 def edit(actor: Actor, lesson_id: UUID, body: dict[str, Any]) -> Lesson:
@@ -59,6 +60,7 @@ def edit(actor: Actor, lesson_id: UUID, body: dict[str, Any]) -> Lesson:
     who=OUTCOME,
     tagged=True,
     edits="lesson_id",
+    sees=queries.visible_lesson,
     keyed=True,
     refuses=(service.LessonNotStarted, service.LessonCanceled, service.OutcomeAlreadyRecorded),
 )
@@ -75,6 +77,7 @@ def complete(actor: Actor, lesson_id: UUID) -> Lesson:
     body=NoShow,
     tagged=True,
     edits="lesson_id",
+    sees=queries.visible_lesson,
     keyed=True,
     refuses=(service.LessonNotStarted, service.LessonCanceled, service.OutcomeAlreadyRecorded),
 )

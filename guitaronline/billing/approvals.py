@@ -26,7 +26,7 @@ from guitaronline.billing.refusals import (
     ApprovalDecided,
     ApprovalOutdated,
     ApproverIsRequester,
-    ReasonRequired,
+    require_reason,
 )
 from guitaronline.errors import NotAllowed
 from guitaronline.identity import access
@@ -79,8 +79,8 @@ def decide_approval(work: Work, approval_id: UUID, *, approve: bool, reason: str
     access.require(work.actor, Permission.APPROVE)
     if work.actor.id is None:
         raise NotAllowed("An approval is given by a person.")
-    if not approve and rules.said(reason) is None:
-        raise ReasonRequired()
+    if not approve:
+        require_reason(reason)
     payment, package = settling.lock_payment(work, work.find(Approval, approval_id).payment_id)
     approval = work.lock(Approval, approval_id)
     decision = ApprovalStatus.APPROVED if approve else ApprovalStatus.REJECTED

@@ -74,7 +74,10 @@ class Package(Timestamps, Versioned, Base):
     __tablename__ = "packages"
     __table_args__ = (
         CheckConstraint("lessons_total = available + reserved + consumed + expired + revoked", name="buckets_add_up"),
-        CheckConstraint("available >= 0 AND reserved >= 0 AND consumed >= 0 AND expired >= 0 AND revoked >= 0", name="buckets_not_negative"),
+        CheckConstraint(
+            "available >= 0 AND reserved >= 0 AND consumed >= 0 AND expired >= 0 AND revoked >= 0",
+            name="buckets_not_negative",
+        ),
         CheckConstraint("lessons_total BETWEEN 0 AND 1000", name="lessons_plausible"),
         CheckConstraint("lessons_ordered BETWEEN 1 AND 1000", name="order_plausible"),
         CheckConstraint("(status = 'pending') <= (lessons_ordered IS NOT NULL)", name="pending_is_ordered"),
@@ -84,7 +87,11 @@ class Package(Timestamps, Versioned, Base):
         CheckConstraint("isfinite(expires_at) AND expires_at < '9999-01-01'", name="expiry_finite"),
         UniqueConstraint("id", "student_id", name="uq_packages_owner"),
         Index("ix_packages_student", "student_id", "expires_at", "id"),
-        Index("ix_packages_due", "expires_at", postgresql_where=text("status IN ('active', 'depleted') AND frozen_at IS NULL")),
+        Index(
+            "ix_packages_due",
+            "expires_at",
+            postgresql_where=text("status IN ('active', 'depleted') AND frozen_at IS NULL"),
+        ),
     )
     states: ClassVar[StateTable] = StateTable(
         "packages",
@@ -111,7 +118,9 @@ class Package(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('PKG'::text, 'package_reference'::text)"), unique=True)
+    reference: Mapped[str] = mapped_column(
+        server_default=text("make_reference('PKG'::text, 'package_reference'::text)"), unique=True
+    )
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     plan_id: Mapped[UUID | None] = mapped_column(ForeignKey("plans.id"))
     plan_price_id: Mapped[UUID | None] = mapped_column(ForeignKey("plan_prices.id"))
@@ -163,7 +172,8 @@ class CreditEntry(Base):
     __tablename__ = "credit_entries"
     __table_args__ = (
         CheckConstraint(
-            "kind IN ('grant', 'opening') OR d_available + d_reserved + d_consumed + d_expired + d_revoked = 0", name="moves_only"
+            "kind IN ('grant', 'opening') OR d_available + d_reserved + d_consumed + d_expired + d_revoked = 0",
+            name="moves_only",
         ),
         CheckConstraint("kind <> 'adjust' OR reason IS NOT NULL", name="adjustment_has_reason"),
         Index("ix_credit_entries_package", "package_id", "sequence", unique=True),
@@ -232,7 +242,9 @@ class Payment(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('PAY'::text, 'payment_reference'::text)"), unique=True)
+    reference: Mapped[str] = mapped_column(
+        server_default=text("make_reference('PAY'::text, 'payment_reference'::text)"), unique=True
+    )
     package_id: Mapped[UUID] = mapped_column(ForeignKey("packages.id"))
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     amount_minor: Mapped[Minor]
@@ -300,7 +312,9 @@ class Refund(Timestamps, Versioned, Base):
     )
 
     id: Mapped[Id]
-    reference: Mapped[str] = mapped_column(server_default=text("make_reference('RFD'::text, 'refund_reference'::text)"), unique=True)
+    reference: Mapped[str] = mapped_column(
+        server_default=text("make_reference('RFD'::text, 'refund_reference'::text)"), unique=True
+    )
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payments.id"))
     amount_minor: Mapped[Minor]
     currency: Mapped[Currency]

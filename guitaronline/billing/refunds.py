@@ -12,7 +12,7 @@ from guitaronline import policy
 from guitaronline.billing import approvals, queries, rules, settling
 from guitaronline.billing.models import Approval, ApprovalKind, Package, Payment, Refund, RefundStatus
 from guitaronline.billing.queries import LiveBooking
-from guitaronline.billing.refusals import ReasonRequired
+from guitaronline.billing.refusals import require_reason
 from guitaronline.billing.rules import RefundFigures
 from guitaronline.errors import NotFound
 from guitaronline.identity import access
@@ -62,9 +62,7 @@ def refund_payment(
     Locks the payment, then its package. Raises ReasonRequired, PaymentNotSucceeded, NothingToRefund,
     RefundExceedsPayment, ApprovalAlreadyPending."""
     access.require(work.actor, Permission.EDIT_PAYMENTS)
-    said = rules.said(reason)
-    if said is None:
-        raise ReasonRequired()
+    said = require_reason(reason)
     payment, package = settling.lock_payment(work, payment_id)
     figures = settling.figures_of(work.session, payment, package)
     amount = settling.refund_amount(payment, figures, amount_minor)
@@ -90,9 +88,7 @@ def cancel_refund(work: Work, refund_id: UUID, *, reason: str | None) -> Refund:
 
 
 def _close(work: Work, refund_id: UUID, target: RefundStatus, reason: str | None) -> Refund:
-    said = rules.said(reason)
-    if target is not RefundStatus.SUCCEEDED and said is None:
-        raise ReasonRequired()
+    said = rules.said(reason) if target is RefundStatus.SUCCEEDED else require_reason(reason)
     payment, package = settling.lock_payment(work, work.find(Refund, refund_id).payment_id)
     refund = work.lock(Refund, refund_id)
     if refund.status is not target:

@@ -140,3 +140,11 @@ constraint_errors.update(
         "ck_approvals_four_eyes": ApproverIsRequester,
     }
 )
+
+
+def require_reason(reason: str | None) -> str:
+    """The reason, trimmed. Raises ReasonRequired when there is none."""
+    said = (reason or "").strip()
+    if not said:
+        raise ReasonRequired()
+    return said

@@ -1,16 +1,14 @@
 """Billing's commands and refusals under one roof, for the doors."""
 
 from guitaronline.billing.approvals import decide_approval
+from guitaronline.billing.granting import grant_package, grant_step, sell_plan
 from guitaronline.billing.packages import (
     adjust_lessons,
     expire_packages,
     extend_package,
     freeze_package,
-    grant_package,
-    grant_step,
     reinstate_package,
     revoke_package,
-    sell_plan,
     unfreeze_package,
 )
 from guitaronline.billing.payments import record_payment, set_payment_status

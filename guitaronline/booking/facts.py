@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, or_, select, union, union_all
+from sqlalchemy import BindParameter, ColumnElement, Interval, Select, and_, bindparam, func, literal, or_, select, union, union_all
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
@@ -233,17 +233,16 @@ def read_wallet(
 
 def teacher_day_count(teacher_id: Any, start_at: Any, zone: Any, now: Any) -> Select[int]:
     """Live bookings of the teacher on the calendar day (in `zone`) of `start_at`; arguments are values or columns."""
-    longest_day = timedelta(
-        hours=26
-    )  # the night the clocks go back; lets ix_bookings_teacher_start find where to begin
+    start = literal(start_at, UtcDateTime()) if isinstance(start_at, datetime) else start_at
+    longest_day = literal(timedelta(hours=26), Interval())  # the night the clocks go back; ix_bookings_teacher_start
     return (
         select(func.count())
         .select_from(Booking)
         .where(
             Booking.teacher_id == teacher_id,
-            Booking.start_at > start_at - longest_day,
-            Booking.start_at < start_at + longest_day,
-            func.date(func.timezone(zone, Booking.start_at)) == func.date(func.timezone(zone, start_at)),
+            Booking.start_at > start - longest_day,
+            Booking.start_at < start + longest_day,
+            func.date(func.timezone(zone, Booking.start_at)) == func.date(func.timezone(zone, start)),
             live(now),
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.billing.service import create_plan, set_price
@@ -59,7 +60,6 @@ def _offer_plans(school: School) -> None:
             is_trial=part.is_trial,
         )
         school.plans[part.name] = plan.id
-        school.prices[part.name] = (part.amount_minor, part.currency)
     school.on(school.ago(20), lambda _: _raise_price(school))
 
 
@@ -68,7 +68,6 @@ def _raise_price(school: School) -> None:
     set_price(
         school.finance, school.plans[part.name], amount_minor=amount_minor, currency=part.currency, reason="new season"
     )
-    school.prices[part.name] = (amount_minor, part.currency)
 
 
 def _teach(school: School, number: int) -> None:
@@ -132,7 +131,7 @@ def _enroll(school: School, number: int) -> None:
             plan=_plan_for(index, is_child=is_child, zone=teacher.part.zone),
         )
         school.students.append(student)
-        school.on(student.joins_at, lambda _, student=student: _join(school, student))  # type: ignore[misc]
+        school.on(student.joins_at, partial(_join, school, student))
 
 
 def _joins_at(school: School, index: int) -> datetime:
@@ -145,7 +144,7 @@ def _plan_for(index: int, *, is_child: bool, zone: str) -> cast.PlanPart:
         return cast.KIDS
     if index % 11 == 6:
         return cast.TWENTY
-    if index % 3 == 1:
+    if index % 6 == 1:
         return cast.FOUR
     return cast.TEN_EUR if zone.startswith("Europe/") else cast.TEN
 
@@ -166,7 +165,7 @@ def _weekly_places(school: School, fits: Callable[[TeacherPart], bool]) -> list[
     return [each[turn] for turn in range(rounds) for each in dealt if turn < len(each)]
 
 
-def _join(school: School, student: Student) -> None:
+def _join(school: School, student: Student, _: datetime) -> None:
     index = student.number
     person = create_person(
         school.support,

@@ -27,6 +27,7 @@ from guitaronline.billing.service import (
 from guitaronline.demo import cast, money
 from guitaronline.demo.stage import School, Student
 from guitaronline.identity.service import deactivate_person
+from guitaronline.money import Money
 
 Incident = Callable[[School, Student], None]
 
@@ -40,14 +41,16 @@ def befall(school: School) -> None:
 
 def ill_and_frozen(school: School, student: Student) -> None:
     student.until = school.ago(8)
+    package_id = _have_many(school, student)
     frozen = "broken wrist, doctor's note until next month"
-    school.on(school.ago(7), lambda _: freeze_package(school.support, student.packages[-1], reason=frozen))
+    school.on(school.ago(7), lambda _: freeze_package(school.support, package_id(), reason=frozen))
 
 
 def frozen_and_back(school: School, student: Student) -> None:
     student.pauses.append((school.ago(20), school.ago(11)))
-    school.on(school.ago(19), lambda _: freeze_package(school.support, student.packages[-1], reason="disputed invoice"))
-    school.on(school.ago(12), lambda _: unfreeze_package(school.support, student.packages[-1], reason="settled"))
+    package_id = _have_many(school, student)
+    school.on(school.ago(19), lambda _: freeze_package(school.support, package_id(), reason="disputed invoice"))
+    school.on(school.ago(12), lambda _: unfreeze_package(school.support, package_id(), reason="settled"))
 
 
 def gift_expired(school: School, student: Student) -> None:
@@ -122,18 +125,18 @@ def fully_refunded(school: School, student: Student) -> None:
 
 
 def payment_failed(school: School, student: Student) -> None:
-    school.on(school.ago(10), lambda now: _order(school, student, now, PaymentStatus.FAILED))
+    school.on(school.ago(10), lambda now: _order(school, student, now, fails=True))
 
 
 def payment_failed_then_came(school: School, student: Student) -> None:
     def failed(moment: datetime, payment_id: UUID) -> None:
         school.on(moment + timedelta(days=2), lambda now: money.succeed(school, now, payment_id))
 
-    school.on(school.ago(18), lambda now: _order(school, student, now, PaymentStatus.FAILED, failed))
+    school.on(school.ago(18), lambda now: _order(school, student, now, fails=True, then=failed))
 
 
 def payment_awaited(school: School, student: Student) -> None:
-    school.on(school.ago(hours=9), lambda now: _order(school, student, now, None))
+    school.on(school.ago(hours=9), lambda now: _order(school, student, now))
 
 
 def payment_awaits_approval(school: School, student: Student) -> None:
@@ -145,7 +148,7 @@ def payment_awaits_approval(school: School, student: Student) -> None:
             lambda _: set_payment_status(school.finance, payment_id, status=PaymentStatus.SUCCEEDED, evidence=evidence),
         )
 
-    school.on(school.ago(1), lambda now: _order(school, student, now, None, recorded, cast.TWENTY))
+    school.on(school.ago(1), lambda now: _order(school, student, now, plan=cast.TWENTY, then=recorded))
 
 
 def refund_awaits_approval(school: School, student: Student) -> None:
@@ -193,6 +196,13 @@ def left_the_school(school: School, student: Student) -> None:
     school.on(school.ago(9), lambda _: deactivate_person(school.support, student.known_id, reason="moved abroad"))
 
 
+def _have_many(school: School, student: Student) -> Callable[[], UUID]:
+    """Ten lessons, bought on the first day, so that there is something left to freeze or extend; asked for later."""
+    plan = cast.KIDS if student.is_child else cast.TEN
+    school.on(student.joins_at + timedelta(hours=2), lambda now: money.buy(school, student, now, plan))
+    return lambda: student.packages[0]
+
+
 def _whole_package(student: Student) -> cast.PlanPart:
     """A plan that the weekly life of this student does not touch: its lessons have another length."""
     return cast.TEN if student.is_child else cast.KIDS
@@ -202,15 +212,18 @@ def _order(
     school: School,
     student: Student,
     moment: datetime,
-    ends: PaymentStatus | None,
-    then: money.Then | None = None,
+    *,
+    fails: bool = False,
     plan: cast.PlanPart = cast.FOUR,
+    then: money.Then | None = None,
 ) -> None:
     """A plan is ordered and its payment recorded; the payment fails at once, or is left as it is."""
     package = sell_plan(school.finance, student_id=student.known_id, plan_id=school.plans[plan.name])
-    payment_id = money.record(school, moment, package.id, plan)
-    if ends is not None:
-        set_payment_status(school.finance, payment_id, status=ends, reason="the transfer was called back")
+    payment_id = money.record(school, moment, package.id, Money(package.price_minor, package.currency))
+    if fails:
+        set_payment_status(
+            school.finance, payment_id, status=PaymentStatus.FAILED, reason="the transfer was called back"
+        )
     if then is not None:
         then(moment, payment_id)
 

@@ -11,6 +11,7 @@ from guitaronline.billing.service import decide_approval, grant_package, record_
 from guitaronline.demo import cast
 from guitaronline.demo.cast import PlanPart
 from guitaronline.demo.stage import School, Student
+from guitaronline.money import Money
 
 Then = Callable[[datetime, UUID], None]  # the moment, and the payment
 
@@ -24,17 +25,17 @@ def buy(school: School, student: Student, moment: datetime, plan: PlanPart, then
     def paid(when: datetime, payment_id: UUID) -> None:
         school.on(when + school.minutes(5, 90), lambda now: succeed(school, now, payment_id, then))
 
-    school.on(moment + school.minutes(20, 300), lambda now: record(school, now, package.id, plan, paid))
+    price = Money(package.price_minor, package.currency)
+    school.on(moment + school.minutes(20, 300), lambda now: record(school, now, package.id, price, paid))
     return package.id
 
 
-def record(school: School, moment: datetime, package_id: UUID, plan: PlanPart, then: Then | None = None) -> UUID:
-    amount_minor, currency = school.prices[plan.name]
+def record(school: School, moment: datetime, package_id: UUID, price: Money, then: Then | None = None) -> UUID:
     payment = record_payment(
         school.finance,
         package_id=package_id,
-        amount_minor=amount_minor,
-        currency=currency,
+        amount_minor=price.amount_minor,
+        currency=price.currency,
         external_reference=school.transfer(),
     )
     if then:

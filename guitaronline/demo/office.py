@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from guitaronline.booking.desk import NewGrant, NewStudent, book_by_phone
 from guitaronline.booking.service import hold_slot
@@ -16,29 +17,31 @@ from guitaronline.teachers.queries import profile_of
 from guitaronline.teachers.service import disable_teacher
 
 CALLERS = ("Agnes Tidwell", "Boris Ekman", "Cora Delaney")
+HOLDS = (
+    (50, None),
+    (45, 1440),
+    (3, None),
+    (1, None),
+)  # minutes ago, and how long if not as usual: the first has lapsed
 
 
 def run(school: School) -> None:
     """Plan the office's days."""
     for student in school.students[::6]:
-        school.on(student.joins_at + school.days(1, 9), lambda _, student=student: _note(school, student))  # type: ignore[misc]
+        school.on(student.joins_at + school.days(1, 9), partial(_note, school, student))
     for number, student in enumerate(school.students[1::9]):
         when = max(student.joins_at + timedelta(hours=2), school.ago(12 - number % 12))
-        school.on(when, lambda now, student=student, number=number: _task(school, student, number, now))  # type: ignore[misc]
+        school.on(when, partial(_task, school, student, number))
     for teacher in school.teachers[:6]:
-        school.on(
-            school.ago(school.random.randint(5, 9)), lambda now, teacher=teacher: _keep_back(school, teacher, now)
-        )  # type: ignore[misc]
-    school.on(school.ago(2), lambda now: _teacher_leaves(school, school.teachers[7], now))
+        school.on(school.ago(school.random.randint(5, 9)), partial(_keep_back, school, teacher))
+    school.on(school.ago(2), partial(_teacher_leaves, school, school.teachers[7]))
     for number, name in enumerate(CALLERS):
-        school.on(school.ago(3 - number, hours=5), lambda now, name=name: _phone(school, name, now))  # type: ignore[misc]
-    school.on(school.ago(minutes=50), lambda now: _hold(school, _booked_out(school, 0), now))
-    school.on(school.ago(minutes=45), lambda now: _hold(school, _booked_out(school, 1), now, minutes=1440))
-    school.on(school.ago(minutes=3), lambda now: _hold(school, _booked_out(school, 2), now))
-    school.on(school.ago(minutes=1), lambda now: _hold(school, _booked_out(school, 3), now))
+        school.on(school.ago(3 - number, hours=5), partial(_phone, school, name))
+    for number, (minutes_ago, lasting) in enumerate(HOLDS):
+        school.on(school.ago(minutes=minutes_ago), partial(_hold, school, number, lasting))
 
 
-def _note(school: School, student: Student) -> None:
+def _note(school: School, student: Student, _: datetime) -> None:
     write_note(school.support, record_type="users", record_id=student.known_id, body=school.one_of(cast.NOTES))
 
 
@@ -63,7 +66,7 @@ def _task(school: School, student: Student, number: int, moment: datetime) -> No
 
 def _keep_back(school: School, teacher: Teacher, moment: datetime) -> None:
     """A dentist's appointment, a lesson time given up, and a day that was free after all."""
-    dentist, given_up, after_all = _free(school, teacher, moment + timedelta(days=12), 3)
+    dentist, given_up, after_all = _free(teacher, moment + timedelta(days=12), 3)
     for place in (dentist, given_up):
         place.free = False
     block_slot(teacher.actor, dentist.slot_id, reason="dentist")
@@ -83,7 +86,7 @@ def _teacher_leaves(school: School, teacher: Teacher, moment: datetime) -> None:
 def _phone(school: School, name: str, moment: datetime) -> None:
     """Somebody new calls: person, free trial, slot and booking in one."""
     teacher = school.teachers[len(name) % 4]
-    (place,) = _free(school, teacher, moment + timedelta(days=2), 1)
+    (place,) = _free(teacher, moment + timedelta(days=2), 1)
     place.free = False
     caller = NewStudent(
         full_name=name,
@@ -97,32 +100,25 @@ def _phone(school: School, name: str, moment: datetime) -> None:
     book_by_phone(school.admin, student=caller, package=trial, slot=place.slot_id, reason="called to try a lesson")
 
 
-def _hold(school: School, student: Student, moment: datetime, *, minutes: int | None = None) -> None:
+def _hold(school: School, number: int, lasting: int | None, moment: datetime) -> None:
     """A slot that somebody is thinking about at this moment, or for which the office waits for money."""
-    (place,) = _free(school, student.teacher, moment + timedelta(days=9), 1)
-    place.free = False
-    money.gift(school, student, 1, expires_at=moment + timedelta(days=60), reason="for a good review")
-    if minutes:
-        hold_slot(
-            school.support,
-            place.slot_id,
-            student_id=student.known_id,
-            hold_minutes=minutes,
-            reason="waits for the transfer",
-        )
-    else:
-        hold_slot(school.student_actor(student), place.slot_id)
+    thinking = _untroubled(school)[number : number + 1]
+    for student in thinking:
+        (place,) = _free(student.teacher, moment + timedelta(days=9), 1)
+        place.free = False
+        money.gift(school, student, 1, expires_at=moment + timedelta(days=60), reason="for a good review")
+        if lasting:
+            why = "waits for the transfer"
+            hold_slot(school.support, place.slot_id, student_id=student.known_id, hold_minutes=lasting, reason=why)
+        else:
+            hold_slot(school.student_actor(student), place.slot_id)
 
 
-def _booked_out(school: School, number: int) -> Student:
-    """A grown student of a teacher who is there, from the end of the list, where no incident befell anybody."""
-    fit = [
-        each
-        for each in reversed(school.students)
-        if each.id and not each.is_child and not each.teacher.gone_from and not each.until
-    ]
-    return fit[number]
+def _untroubled(school: School) -> list[Student]:
+    """Grown students of teachers who are there, from the end of the list, where no incident befell anybody."""
+    there = [each for each in reversed(school.students) if each.id and not each.is_child and not each.until]
+    return [each for each in there if not each.teacher.gone_from]
 
 
-def _free(school: School, teacher: Teacher, earliest: datetime, number: int) -> list[Place]:
+def _free(teacher: Teacher, earliest: datetime, number: int) -> list[Place]:
     return [place for place in teacher.places if place.free and place.start >= earliest][:number]

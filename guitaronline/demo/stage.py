@@ -96,7 +96,6 @@ class School:
         self.students: list[Student] = []
         self.plans: dict[str, UUID] = {}
         self.guardians: dict[int, UUID] = {}  # by the number of the child
-        self.prices: dict[str, tuple[int, str]] = {}
         self.refused: Counter[str] = Counter()  # what life would have refused too: a slot that has just gone
         self._agenda: list[tuple[datetime, int, Happening]] = []
         self._order = count()

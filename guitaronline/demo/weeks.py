@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -38,26 +40,53 @@ FATES = (
     "hold forgotten",
     "hold released",
 )
+ABSENT = {
+    "student did not come": NoShowSide.STUDENT,
+    "no-show corrected": NoShowSide.STUDENT,
+    "teacher did not come": NoShowSide.TEACHER,
+    "line was down": NoShowSide.TECHNICAL,
+}
+CORRECTIONS: dict[str, dict[str, Any]] = {
+    "outcome corrected": {
+        "status": "no_show",
+        "side": "technical",
+        "reason": "the recording shows that nobody could hear",
+    },
+    "no-show corrected": {"status": "completed", "reason": "the student had joined by another link"},
+}
+
+
+@dataclass(frozen=True)
+class Booked:
+    """A booking on its way: whose, where, made by whom, and what will become of it."""
+
+    student: Student
+    place: Place
+    booking_id: UUID
+    by: Actor
+    fate: str
 
 
 def plan_weeks(school: School, student: Student) -> None:
-    """The student's places from joining on, each to be booked two to ten days before; some weeks nobody has time."""
-    for place in student.series:
+    """The student's places from joining on, each to be booked two to ten days before.
+
+    Every fourth student comes every other week, and some weeks nobody has time."""
+    for place in student.series[:: 2 if student.number % 4 == 3 else 1]:
         booked_at = max(place.start - school.days(2, 10), student.joins_at + school.hours(6, 20))
         too_late = place.start - booked_at < timedelta(hours=30)
-        is_holiday = school.random.random() < 0.14
+        is_holiday = school.random.random() < 0.18
         too_far = place.start - school.now > timedelta(days=AHEAD)
         if not (too_late or is_holiday or too_far or student.is_away(booked_at, place.start)):
-            school.on(booked_at, lambda moment, place=place: _book(school, student, place, moment))  # type: ignore[misc]
+            school.on(booked_at, partial(_book, school, student, place))
 
 
 def sweep_daily(school: School) -> None:
     """What the jobs of the school do every night."""
     for day in range(DAYS_BACK):
-        school.on(school.ago(day, hours=3), lambda _: _sweep())
+        school.on(school.ago(day, hours=3), _sweep)
 
 
-def _sweep() -> None:
+def _sweep(_: datetime) -> None:
     expire_holds(SYSTEM)
     expire_packages(SYSTEM)
 
@@ -78,14 +107,13 @@ def _book(school: School, student: Student, place: Place, moment: datetime) -> N
         school.refused[refusal.code] += 1
         return
     place.free = False
+    booked = Booked(student, place, booking_id, actor, fate)
     if fate == "hold forgotten":
-        school.on(moment + timedelta(minutes=15), lambda _: _forget(place))
+        school.on(moment + timedelta(minutes=15), partial(_forget, place))
     elif fate == "hold released":
-        school.on(moment + school.minutes(2, 8), lambda _: _release(place, actor, booking_id))
+        school.on(moment + school.minutes(2, 8), partial(_release, booked))
     else:
-        school.on(
-            moment + school.minutes(1, 8), lambda now: _confirm(school, student, place, actor, booking_id, fate, now)
-        )
+        school.on(moment + school.minutes(1, 8), partial(_confirm, school, booked))
 
 
 def _has_lessons(student: Student, place: Place, moment: datetime) -> bool:
@@ -106,99 +134,88 @@ def _buy_first(school: School, student: Student, place: Place, moment: datetime)
     def paid(when: datetime, _: UUID) -> None:
         student.is_buying = False
         if place.start - when > timedelta(hours=30):
-            school.on(when + school.minutes(10, 60), lambda now: _book(school, student, place, now))
+            school.on(when + school.minutes(10, 60), partial(_book, school, student, place))
 
     money.buy(school, student, moment, student.plan, paid)
 
 
-def _forget(place: Place) -> None:
+def _forget(place: Place, _: datetime) -> None:
     place.free = True
 
 
-def _release(place: Place, actor: Actor, booking_id: UUID) -> None:
-    cancel_booking(actor, booking_id, reason="chose another day")
-    place.free = True
+def _release(booked: Booked, _: datetime) -> None:
+    cancel_booking(booked.by, booked.booking_id, reason="chose another day")
+    booked.place.free = True
 
 
-def _confirm(
-    school: School, student: Student, place: Place, actor: Actor, booking_id: UUID, fate: str, moment: datetime
-) -> None:
-    confirm_booking(actor, booking_id)
-    late = max(place.start - school.hours(3, 20), moment + timedelta(minutes=10))
-    early = max(place.start - school.hours(26, 60), moment + timedelta(minutes=10))
-    teacher = student.teacher.actor
-    mine = school.support if student.is_child else school.student_actor(student)
-    reason = {"reason": school.one_of(["is ill", "exam at school", "on a journey", "works late"])}
-    as_student = {"cause": "student"} if mine.is_staff else {}
-    ends: dict[str, tuple[datetime, Actor, dict[str, Any]]] = {
-        "canceled early": (early, mine, {**reason, **as_student}),
-        "canceled late": (late, mine, {**reason, **as_student}),
-        "canceled by the teacher": (early, teacher, {"reason": "teacher is ill"}),
+def _confirm(school: School, booked: Booked, moment: datetime) -> None:
+    confirm_booking(booked.by, booked.booking_id)
+    soonest = moment + timedelta(minutes=10)
+    early = max(booked.place.start - school.hours(26, 60), soonest)
+    late = max(booked.place.start - school.hours(3, 20), soonest)
+    endings: dict[str, tuple[datetime, Actor, dict[str, Any]]] = {
+        "canceled early": (early, *_students_voice(school, booked.student)),
+        "canceled late": (late, *_students_voice(school, booked.student)),
+        "canceled by the teacher": (early, booked.student.teacher.actor, {"reason": "teacher is ill"}),
         "canceled by the school": (late, school.support, {"cause": "technical", "reason": "the lesson room is down"}),
         "waived": (late, school.support, {"cause": "student", "waive": True, "reason": "family emergency, first time"}),
     }
-    if fate in ends:
-        when, who, how = ends[fate]
-        school.on(when, lambda _: _call_off(place, who, booking_id, how))
-    elif fate == "moved":
-        school.on(early, lambda now: _move(school, student, place, mine, booking_id, now))
+    if booked.fate in endings:
+        when, who, how = endings[booked.fate]
+        school.on(when, partial(_call_off, booked, who, how))
+    elif booked.fate == "moved":
+        school.on(early, partial(_move, school, booked))
     else:
-        _end_lesson(school, student, place, booking_id, fate)
+        _await_end(school, booked)
 
 
-def _call_off(place: Place, who: Actor, booking_id: UUID, how: dict[str, Any]) -> None:
-    cancel_booking(who, booking_id, **how)
-    place.free = True
+def _students_voice(school: School, student: Student) -> tuple[Actor, dict[str, Any]]:
+    """Who calls off for the student, and what they say: for a child somebody at home calls the office."""
+    reason = school.one_of(["is ill", "exam at school", "on a journey", "works late"])
+    if student.is_child:
+        return school.support, {"reason": reason, "cause": "student"}
+    return school.student_actor(student), {"reason": reason}
 
 
-def _move(school: School, student: Student, place: Place, who: Actor, booking_id: UUID, moment: datetime) -> None:
+def _call_off(booked: Booked, who: Actor, how: dict[str, Any], _: datetime) -> None:
+    cancel_booking(who, booked.booking_id, **how)
+    booked.place.free = True
+
+
+def _move(school: School, booked: Booked, moment: datetime) -> None:
     """To the first free place of the same teacher from the next day on."""
-    earliest = max(moment + timedelta(hours=3), place.start + timedelta(hours=12))
-    free = next((each for each in student.teacher.places if each.free and each.start >= earliest), None)
-    if free is None or student.teacher.gone_from:
-        _end_lesson(school, student, place, booking_id, "given")
-        return
-    how = {"cause": "student"} if who.is_staff else {}
-    successor = reschedule_booking(who, booking_id, new_slot_id=free.slot_id, reason="another day suits better", **how)
-    place.free, free.free = True, False
-    _end_lesson(school, student, free, successor.id, "given")
+    teacher = booked.student.teacher
+    earliest = max(moment + timedelta(hours=3), booked.place.start + timedelta(hours=12))
+    free = next((each for each in teacher.places if each.free and each.start >= earliest), None)
+    moved = replace(booked, fate="given")
+    if free is not None and teacher.gone_from is None:
+        who, how = _students_voice(school, booked.student)
+        successor = reschedule_booking(who, booked.booking_id, new_slot_id=free.slot_id, **how)
+        booked.place.free, free.free = True, False
+        moved = replace(moved, place=free, booking_id=successor.id)
+    _await_end(school, moved)
 
 
-def _end_lesson(school: School, student: Student, place: Place, booking_id: UUID, fate: str) -> None:
+def _await_end(school: School, booked: Booked) -> None:
     """What is recorded after the lesson; nothing when somebody forgot."""
-    if fate != "outcome forgotten":
-        school.on(place.end + school.minutes(3, 120), lambda now: _record(school, student, booking_id, fate, now))
+    if booked.fate != "outcome forgotten":
+        school.on(booked.place.end + school.minutes(3, 120), partial(_record, school, booked))
 
 
-def _record(school: School, student: Student, booking_id: UUID, fate: str, moment: datetime) -> None:
-    lesson_id = session().scalars(select(Lesson.id).where(Lesson.booking_id == booking_id)).one()
-    teacher = student.teacher.actor
-    absent = {
-        "student did not come": NoShowSide.STUDENT,
-        "no-show corrected": NoShowSide.STUDENT,
-        "teacher did not come": NoShowSide.TEACHER,
-        "line was down": NoShowSide.TECHNICAL,
-    }
-    if fate in absent:
-        by = school.support if fate == "teacher did not come" else teacher
-        mark_no_show(by, lesson_id, side=absent[fate], reason=fate)
+def _record(school: School, booked: Booked, moment: datetime) -> None:
+    lesson_id = session().scalars(select(Lesson.id).where(Lesson.booking_id == booked.booking_id)).one()
+    teacher = booked.student.teacher.actor
+    if booked.fate in ABSENT:
+        by = school.support if booked.fate == "teacher did not come" else teacher
+        mark_no_show(by, lesson_id, side=ABSENT[booked.fate], reason=booked.fate)
     else:
         complete_lesson(teacher, lesson_id)
-    if fate == "given with report":
+    if booked.fate == "given with report":
         report = {"topic": school.one_of(cast.TOPICS), "homework": school.one_of(cast.HOMEWORK), "notes": "Well done."}
         edit_report(teacher, lesson_id, changes=report)
-    corrections: dict[str, dict[str, Any]] = {
-        "outcome corrected": {
-            "status": "no_show",
-            "side": "technical",
-            "reason": "the recording shows that nobody could hear",
-        },
-        "no-show corrected": {"status": "completed", "reason": "the student had joined by another link"},
-    }
-    if fate in corrections:
-        right = corrections[fate]
-        school.on(moment + school.hours(10, 30), lambda _: _correct(school, lesson_id, right))
+    if booked.fate in CORRECTIONS:
+        school.on(moment + school.hours(10, 30), partial(_correct, school, lesson_id, CORRECTIONS[booked.fate]))
 
 
-def _correct(school: School, lesson_id: UUID, right: dict[str, Any]) -> None:
+def _correct(school: School, lesson_id: UUID, right: dict[str, Any], _: datetime) -> None:
     correct_outcome(school.support, lesson_id, **right)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from guitaronline import clock, db, policy
+from guitaronline.actor import Actor
 from guitaronline.api import openapi
 from guitaronline.identity import credentials, tokens
 from guitaronline.identity.models import TokenFamily, User
@@ -54,20 +55,20 @@ class Api:
     documented: dict[str, Any]
     given: dict[Any, str] = field(default_factory=dict)
 
-    def get(self, path: str, who: User | None = None, **more: Any) -> Answer:
+    def get(self, path: str, who: User | Actor | None = None, **more: Any) -> Answer:
         return self.call("GET", path, who, **more)
 
-    def post(self, path: str, body: Any = None, who: User | None = None, **more: Any) -> Answer:
+    def post(self, path: str, body: Any = None, who: User | Actor | None = None, **more: Any) -> Answer:
         return self.call("POST", path, who, body=body, **more)
 
-    def patch(self, path: str, body: Any = None, who: User | None = None, **more: Any) -> Answer:
+    def patch(self, path: str, body: Any = None, who: User | Actor | None = None, **more: Any) -> Answer:
         return self.call("PATCH", path, who, body=body, **more)
 
     def call(
         self,
         method: str,
         path: str,
-        who: User | None = None,
+        who: User | Actor | None = None,
         *,
         body: Any = None,
         raw: bytes | None = None,
@@ -87,14 +88,14 @@ class Api:
         check(self, method, ROOT + path, answer, documented=documented)
         return answer
 
-    def token(self, who: User) -> str:
+    def token(self, who: User | Actor) -> str:
         """An access token of theirs; one for each moment the clock was shifted to."""
         slot = (who.id, clock.seam())
         if slot not in self.given:
             self.given[slot] = contextvars.Context().run(self._token, who)
         return self.given[slot]
 
-    def _token(self, who: User) -> str:
+    def _token(self, who: User | Actor) -> str:
         with self.app.app_context(), credentials.short_transaction() as session:
             now = clock.read(session)
             ends = now + timedelta(days=policy.current().REFRESH_TOKEN_MAX_DAYS)

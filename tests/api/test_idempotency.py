@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from guitaronline import unit_of_work
+from guitaronline.api import endpoint
 from guitaronline.audit.models import IdempotencyKey
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from tests.api.conftest import Api
 from tests.concurrency import at_once
-from tests.world import World
+from tests.world import World, as_actor
 
 HOLD = "/booking/hold"
 
@@ -89,10 +89,10 @@ def test_an_unfit_key_is_refused(api: Api, booked: World, key: str) -> None:
 def test_two_at_once_hold_once(api: Api, booked: World) -> None:
     """Without the key the second would be refused as `slot_taken`; with it, it waits its turn or gets the answer."""
     asked = {"slot_id": str(booked.slot().id)}
-    api.token(booked.ann)
-    without = at_once(api.app, *[lambda: api.post(HOLD, asked, booked.ann)] * 2)
+    ann = as_actor(booked.ann)
+    without = at_once(api.app, *[lambda: api.post(HOLD, asked, ann)] * 2)
     slot = {"slot_id": str(booked.slot(hours=70).id)}
-    answers = at_once(api.app, *[lambda: api.post(HOLD, slot, booked.ann, key="k-1")] * 4)
+    answers = at_once(api.app, *[lambda: api.post(HOLD, slot, ann, key="k-1")] * 4)
 
     assert sorted(each.status for each in without) == [200, 409]
     assert {each.code for each in answers} <= {"", "still_running"}
@@ -102,7 +102,7 @@ def test_two_at_once_hold_once(api: Api, booked: World) -> None:
 
 def test_a_second_call_while_the_first_runs_is_told_to_wait(api: Api, booked: World) -> None:
     asked = {"slot_id": str(booked.slot().id)}
-    api.token(booked.ann)
+    ann = as_actor(booked.ann)
     inside, answered = threading.Event(), threading.Event()
 
     def dawdle(topics: Any) -> None:  # the lock of the key is held until the transaction ends
@@ -111,11 +111,11 @@ def test_a_second_call_while_the_first_runs_is_told_to_wait(api: Api, booked: Wo
 
     def first() -> Any:
         with _before_commit(dawdle):
-            return api.post(HOLD, asked, booked.ann, key="k-1")
+            return api.post(HOLD, asked, ann, key="k-1")
 
     def second() -> Any:
         assert inside.wait(20)
-        found = api.post(HOLD, asked, booked.ann, key="k-1")
+        found = api.post(HOLD, asked, ann, key="k-1")
         answered.set()
         return found
 
@@ -144,10 +144,7 @@ class _before_commit:  # noqa: N801  # reads as a phrase
         self.happens = happens
 
     def __enter__(self) -> None:
-        self.original = unit_of_work.Claim.__dataclass_fields__  # the claim renders its answer just before the commit
         happens = self.happens
-        from guitaronline.api import endpoint
-
         self.claim_of = endpoint.claim_of
 
         def claim_of(actor: Any, body: Any, render: Any) -> Any:
@@ -160,9 +157,7 @@ class _before_commit:  # noqa: N801  # reads as a phrase
             return self.claim_of(actor, body, rendered)
 
         self.thread = threading.get_ident()
-        endpoint.claim_of = claim_of
+        endpoint.claim_of = claim_of  # the claim renders its answer just before the commit
 
     def __exit__(self, *_: object) -> None:
-        from guitaronline.api import endpoint
-
-        endpoint.claim_of = self.claim_of
+        endpoint.claim_of = self.claim_of  # type: ignore[assignment]

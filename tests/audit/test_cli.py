@@ -43,7 +43,9 @@ def test_verify_fails_and_names_what_is_broken(world: World, db: Session, app: F
 
 
 @pytest.mark.breaks_invariants
-def test_verify_uses_a_kept_checkpoint(world: World, db: Session, app: Flask, owner: Connection, tmp_path: Path) -> None:
+def test_verify_uses_a_kept_checkpoint(
+    world: World, db: Session, app: Flask, owner: Connection, tmp_path: Path
+) -> None:
     world.ann  # noqa: B018  # made on first use
     integrity.seal()
     checkpoint = integrity.newest_checkpoint(db)

@@ -44,7 +44,9 @@ def broken(db: Session, kept: list[integrity.Checkpoint] | None = None) -> list[
 def test_everything_committed_is_sealed_with_all_its_changes(sealed: World, db: Session) -> None:
     verdict = integrity.verify(db)
 
-    actions, changes = db.execute(text("SELECT (SELECT count(*) FROM audit_actions), (SELECT count(*) FROM audit_changes)")).one()
+    actions, changes = db.execute(
+        text("SELECT (SELECT count(*) FROM audit_actions), (SELECT count(*) FROM audit_changes)")
+    ).one()
     assert (verdict.sealed, verdict.changes, verdict.unsealed, verdict.broken) == (actions, changes, 0, [])
     assert actions > 5
 
@@ -155,7 +157,9 @@ def test_a_forged_old_action_is_still_found_after_it_was_sealed(sealed: World, d
 
 
 @pytest.mark.breaks_invariants
-def test_a_chain_that_was_made_anew_is_found_by_a_checkpoint_kept_elsewhere(sealed: World, db: Session, owner: Connection) -> None:
+def test_a_chain_that_was_made_anew_is_found_by_a_checkpoint_kept_elsewhere(
+    sealed: World, db: Session, owner: Connection
+) -> None:
     # given somebody who owns the database, and knows how sealing works
     kept = integrity.newest_checkpoint(db)
     assert kept is not None
@@ -197,7 +201,10 @@ def test_erased_personal_values_break_nothing(sealed: World, db: Session, owner:
 
 @pytest.mark.breaks_invariants
 def test_forged_personal_values_are_found(sealed: World, db: Session, owner: Connection) -> None:
-    tamper(owner, """UPDATE audit_personal SET after = jsonb_set(after, '{full_name}', '"Eve"') WHERE after ? 'full_name'""")
+    tamper(
+        owner,
+        """UPDATE audit_personal SET after = jsonb_set(after, '{full_name}', '"Eve"') WHERE after ? 'full_name'""",
+    )
 
     assert "clear values" in broken(db)[0]
 
@@ -205,7 +212,10 @@ def test_forged_personal_values_are_found(sealed: World, db: Session, owner: Con
 def test_after_a_restore_sealing_goes_on(sealed: World, db: Session, owner: Connection) -> None:
     """Transaction ids begin anew in a restored cluster; those that are stored may lie in its future."""
     rename(SYSTEM, sealed.ann.id, level="unsealed when it was dumped")
-    tamper(owner, "UPDATE audit_actions SET xid = '9000000000000000' WHERE NOT EXISTS (SELECT FROM audit_seals s WHERE s.action_id = id)")
+    tamper(
+        owner,
+        "UPDATE audit_actions SET xid = '9000000000000000' WHERE NOT EXISTS (SELECT FROM audit_seals s WHERE s.action_id = id)",
+    )
 
     assert integrity.seal() == 1
     assert broken(db) == []
@@ -259,6 +269,8 @@ def test_a_checkpoint_is_what_its_line_says(sealed: World, db: Session, tmp_path
 
     kept = integrity.read_checkpoints(file.read_text().splitlines())
 
-    assert [(each.sequence, each.changes, each.head) for each in kept] == [(checkpoint.sequence, checkpoint.changes, checkpoint.head)] * 2
+    assert [(each.sequence, each.changes, each.head) for each in kept] == [
+        (checkpoint.sequence, checkpoint.changes, checkpoint.head)
+    ] * 2
     with pytest.raises(ValueError, match="not a checkpoint"):
         integrity.read_checkpoints(["2026-01-01T00:00:00+00:00 1 2 abc"])

@@ -31,7 +31,12 @@ def test_history_tells_newest_first_who_did_what_and_why(world: World, db: Sessi
 
     newest, first = history_of(db, "users", world.ann.id)
 
-    assert (newest.name, newest.actor_id, newest.actor_kind, newest.reason) == ("test.rename", world.ada.id, "admin", "she married")
+    assert (newest.name, newest.actor_id, newest.actor_kind, newest.reason) == (
+        "test.rename",
+        world.ada.id,
+        "admin",
+        "she married",
+    )
     [change] = newest.changes
     assert (change.table_name, change.row_id) == ("users", world.ann.id)
     assert {"full_name", "updated_at", "version"} == {name for name, _, _ in change.columns}
@@ -107,6 +112,11 @@ def test_actions_are_found_by_actor_record_name_and_time(world: World, db: Sessi
         }.items()
     }
 
-    assert found == {"actor": ["she_married"], "name": ["she_married"], "since": ["she_married"], "wildcards are letters": []}
+    assert found == {
+        "actor": ["she_married"],
+        "name": ["she_married"],
+        "since": ["she_married"],
+        "wildcards are letters": [],
+    }
     assert len(actions_page(db, Filters(record_type="users", record_id=world.ann.id)).entries) == 2
     assert moment not in [entry.at for entry in actions_page(db, Filters(until=moment)).entries]

@@ -1,18 +1,15 @@
-"""What the database refuses by itself, each rule by its name, and the history that nobody can rewrite."""
+"""What the database refuses by itself, each rule by its name."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
-from psycopg2.extensions import connection as Connection
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from guitaronline.billing.models import Approval, Package, Payment
+from guitaronline.billing.models import Approval, Package
 from guitaronline.billing.service import create_plan, refund_payment, set_payment_status
 from guitaronline.db import new_id
 from tests.billing.books import is_refund, paid, payment
@@ -287,36 +284,6 @@ def test_a_price_that_cannot_be_is_refused(world: World, db: Session, values: st
 def test_history_belongs_to_something(db: Session, statement: str, constraint: str) -> None:
     with refused_by(constraint):
         by_hand(db, statement)
-
-
-HISTORY = ["credit_entries", "payment_transitions", "plan_prices"]
-REWRITES = ["UPDATE {} SET id = id", "UPDATE {} SET id = id WHERE false", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
-
-
-@pytest.mark.parametrize("table", HISTORY)
-@pytest.mark.parametrize("statement", REWRITES)
-def test_the_application_cannot_rewrite_history(world: World, db: Session, table: str, statement: str) -> None:
-    write_history(world)
-
-    with pytest.raises(DBAPIError, match="permission denied"):
-        by_hand(db, statement.format(table))
-
-
-@pytest.mark.parametrize("table", HISTORY)
-@pytest.mark.parametrize("statement", REWRITES)
-def test_the_owner_cannot_rewrite_history_either(world: World, owner: Connection, table: str, statement: str) -> None:
-    write_history(world)
-
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="what happened stays written"):
-        owner.cursor().execute(statement.format(table))
-    with owner.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) > 0 FROM {table}")
-        assert cursor.fetchone() == (True,)
-
-
-def write_history(world: World) -> Payment:
-    create_plan(as_actor(world.finn), name="One", lessons_total=1, amount_minor=1)
-    return payment(world, world.package())
 
 
 TABLES = [

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from guitaronline import clock
 from guitaronline.actor import SYSTEM
-from guitaronline.billing import approvals, ledger, packages, queries, settling
+from guitaronline.billing import approvals, granting, ledger, packages, queries, settling
 from guitaronline.billing.models import Approval, PackageStatus, Payment, PaymentStatus
 from guitaronline.billing.refusals import NoLessonsLeft
 from guitaronline.billing.service import (
@@ -111,19 +111,6 @@ def test_one_lesson_without_the_lock_is_reserved_twice(
 
     assert len(done(results)) == 2
     assert not ledger_holds(db)
-
-
-@pytest.mark.breaks_invariants  # the lesson reserved here belongs to no booking
-def test_one_lesson_without_the_lock_is_still_saved_by_the_ledgers_order(
-    app: Flask, world: World, db: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    unlocked(monkeypatch)
-    meet_at(monkeypatch, ledger, "_next_sequence")
-
-    _, results = two_reservations(app, world)
-
-    assert (len(done(results)), refused(results)) == (1, ["busy"])
-    assert ledger_holds(db)
 
 
 @pytest.mark.breaks_invariants  # the lesson reserved here belongs to no booking
@@ -262,13 +249,13 @@ def test_two_first_trials_without_the_students_lock_are_two(
     app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unlocked(monkeypatch)
-    meet_at(monkeypatch, packages, "_require_first_trial")
+    meet_at(monkeypatch, granting, "_require_first_trial")
 
     assert refused(two_trials(app, world)) == []
 
 
 def test_two_first_trials_at_once_are_one(app: Flask, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    meet_at(monkeypatch, packages, "_require_first_trial")
+    meet_at(monkeypatch, granting, "_require_first_trial")
 
     assert refused(two_trials(app, world)) == ["trial_used"]
 

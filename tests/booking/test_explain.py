@@ -100,7 +100,7 @@ def test_a_lapsed_hold_is_offered_again_before_any_sweep(db: Session, world: Wor
     world.hold(slot)
 
     assert offered_ids(db, world.now) == []
-    with clock.moved_by(timedelta(minutes=10)):
+    with clock.moved_by(timedelta(minutes=11)):
         assert offered_ids(db, world.now) == [slot.id]
 
 

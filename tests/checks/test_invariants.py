@@ -130,5 +130,3 @@ def test_a_run_is_kept_with_what_it_found(world: World, db: Session) -> None:
 def test_every_check_has_a_name_of_its_own_and_a_sentence() -> None:
     assert len({check.name for check in checks.CHECKS}) == len(checks.CHECKS)
     assert all(check.sentence.endswith(".") for check in checks.CHECKS)
-
-

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from guitaronline.local.ports import free_port
 
@@ -131,7 +132,7 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until, "did not come about in time"
-        time.sleep(0.02)
+        Event().wait(0.02)
 
 
 def all_processes() -> list[int]:

@@ -1,0 +1,188 @@
+"""The demo school: every state is there, every invariant holds, and it is never loaded where it does not belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from psycopg2.extensions import connection as Connection
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from guitaronline import checks, clock, policy
+from guitaronline.audit.models import AuditAction
+from guitaronline.billing.models import Approval, CreditEntry, EntryKind, Package, Payment, PaymentStatus, Refund
+from guitaronline.booking.models import Booking, BookingStatus, CancelCause
+from guitaronline.booking.queries import needs_decision
+from guitaronline.db import database, session
+from guitaronline.demo.load import Loaded, NotEmpty, NotForProduction, load_school
+from guitaronline.identity.models import Guardian, Note, Task, User
+from guitaronline.identity.passwords import fits
+from guitaronline.lessons.models import Lesson, LessonStatus, NoShowSide
+from guitaronline.scheduling.models import Slot, SlotStatus
+from guitaronline.teachers.models import TeacherProfile, TeacherStatus
+from tests.conftest import empty
+
+NOW = datetime(2027, 4, 12, 10, 30, tzinfo=UTC)  # Europe's clocks went forward within the six weeks
+STUDENTS = 28  # the fewest with whom every incident happens
+
+
+@pytest.fixture(scope="module")
+def loaded(app: Flask, owner: Connection) -> Iterator[Loaded]:
+    """The school as it is at NOW, once for all tests that only look at it."""
+    with app.app_context(), clock.standing_at(NOW):
+        try:
+            yield load_school(STUDENTS)
+        finally:
+            database.session.remove()
+            empty(owner)
+
+
+def states(column: object) -> set[object]:
+    return set(session().scalars(select(column).distinct()))  # type: ignore[call-overload]
+
+
+def number_of(model: type, *conditions: object) -> int:
+    return session().scalar(select(func.count()).select_from(model).where(*conditions)) or 0  # type: ignore[arg-type]
+
+
+def test_no_invariant_is_broken(loaded: Loaded) -> None:
+    assert checks.run_all(session()) == []
+    assert sum(loaded.refused.values()) <= 5
+
+
+def test_bookings_are_in_every_state(loaded: Loaded) -> None:
+    assert states(Booking.status) == set(BookingStatus)
+    assert states(Booking.cancel_cause) >= {CancelCause.STUDENT, CancelCause.TEACHER, CancelCause.TECHNICAL}
+    assert states(Booking.decision["outcome"].astext) >= {"returned", "forfeited", "released"}
+    assert number_of(Booking, Booking.rescheduled_from_booking_id.is_not(None)) >= 1
+    assert number_of(Booking, Booking.decision["waived"].astext == "true") >= 1
+
+
+def test_some_holds_live_and_one_has_lapsed(loaded: Loaded) -> None:
+    held = Booking.status == BookingStatus.HOLD
+
+    assert number_of(Booking, held, Booking.hold_expires_at > NOW) == 3
+    assert number_of(Booking, held, Booking.hold_expires_at <= NOW) == 1
+
+
+def test_lessons_are_in_every_state(loaded: Loaded) -> None:
+    assert states(Lesson.status) == set(LessonStatus)
+    assert states(Lesson.no_show_side) - {None} == set(NoShowSide)
+    forgotten = Lesson.scheduled_end_at < NOW - timedelta(hours=12)
+    assert number_of(Lesson, Lesson.status == LessonStatus.SCHEDULED, forgotten) >= 1
+    assert number_of(AuditAction, AuditAction.name == "lesson.correct_outcome") >= 2
+    assert number_of(Lesson, Lesson.scheduled_start_at > NOW, Lesson.status == LessonStatus.SCHEDULED) >= 10
+
+
+def test_money_is_in_every_state(loaded: Loaded) -> None:
+    assert states(Payment.status) == set(PaymentStatus)
+    assert states(Payment.currency) == {"USD", "EUR"}
+    assert states(Refund.status) == {"pending", "succeeded", "failed", "canceled"}
+    assert {(each.kind, each.status) for each in session().scalars(select(Approval))} == {
+        ("payment_succeeded", "pending"),
+        ("payment_succeeded", "approved"),
+        ("refund", "pending"),
+        ("refund", "rejected"),
+    }
+
+
+def test_packages_are_in_every_state_and_every_fact_stands_in_the_ledger(loaded: Loaded) -> None:
+    assert states(Package.status) == {"pending", "active", "depleted", "expired", "revoked"}
+    assert states(Package.origin) == {"purchase", "granted", "on_account"}
+    assert number_of(Package, Package.frozen_at.is_not(None), Package.available > 0) == 1
+    assert states(CreditEntry.kind) == set(EntryKind) - {EntryKind.OPENING}
+
+
+def test_teachers_slots_and_people_are_as_in_a_school(loaded: Loaded) -> None:
+    first, last = session().execute(select(func.min(Slot.start_at), func.max(Slot.start_at))).one()
+
+    assert states(Slot.status) == set(SlotStatus)
+    assert (NOW - first >= timedelta(days=41), last - NOW >= timedelta(days=27)) == (True, True)
+    assert number_of(TeacherProfile) == 12
+    assert number_of(TeacherProfile, TeacherProfile.status == TeacherStatus.DISABLED) == 1
+    assert number_of(User, User.is_active.is_(False)) == 1
+    assert len(needs_decision(session(), NOW)) >= 1
+    assert states(Task.status) == {"open", "done", "canceled"}
+    assert number_of(Note) >= 3
+
+
+def test_two_children_share_one_parent_and_have_no_address(loaded: Loaded) -> None:
+    shared = select(Guardian.guardian_id).group_by(Guardian.guardian_id).having(func.count() == 2)
+    children = session().scalars(
+        select(User.email).join(Guardian, Guardian.student_id == User.id).where(Guardian.guardian_id.in_(shared))
+    )
+
+    assert list(children)[:2] == [None, None]
+
+
+def test_everything_was_done_by_somebody_through_a_command(loaded: Loaded) -> None:
+    assert states(AuditAction.actor_kind) == {"system", "admin", "support", "finance", "teacher", "student"}
+    assert number_of(AuditAction, AuditAction.at > NOW) == 0
+    assert session().scalar(select(func.min(AuditAction.at))) == NOW - timedelta(days=44)
+
+
+def test_every_login_works(loaded: Loaded) -> None:
+    roles = [login.role.value for login in loaded.logins]
+    hashes = dict(session().execute(select(User.email, User.password_hash)).tuples().all())
+
+    assert roles == ["admin", "support", "finance", "finance", "auditor", "teacher", "student"]
+    assert all(fits(hashes[login.email], login.password) and len(login.password) >= 15 for login in loaded.logins)
+
+
+def lives() -> list[tuple[object, ...]]:
+    """Who took which lessons how, without ids."""
+    query = (
+        select(User.full_name, Booking.start_at, Booking.status, Booking.created_at, Booking.decision["outcome"].astext)
+        .join(User, User.id == Booking.student_id)
+        .order_by(User.full_name, Booking.created_at)
+    )
+    return [tuple(row) for row in session().execute(query)]
+
+
+def test_the_same_seed_at_the_same_moment_gives_the_same_school(db: Session, owner: Connection) -> None:
+    with clock.standing_at(NOW):
+        load_school(6)
+        first = lives()
+        db.rollback()
+        empty(owner)
+        load_school(6)
+
+    assert lives() == first
+    assert len(first) > 20
+
+
+def test_it_is_loaded_into_an_empty_database_only(world: object, db: Session) -> None:
+    _ = world.ann  # type: ignore[attr-defined]
+
+    with pytest.raises(NotEmpty):
+        load_school(1)
+
+
+def test_it_is_never_loaded_in_production(db: Session) -> None:
+    with policy.changed(ENVIRONMENT="production"), pytest.raises(NotForProduction):
+        load_school(1)
+
+
+def test_the_command_writes_the_logins_and_a_second_time_refuses(app: Flask, db: Session, tmp_path: Path) -> None:
+    run = app.test_cli_runner()
+    with policy.changed(VAR_DIR=str(tmp_path)):
+        first = run.invoke(args=["demo", "load", "--students", "1"])
+        second = run.invoke(args=["demo", "load", "--students", "1"])
+
+    assert first.exit_code == 0, first.output
+    assert "admin@school.example" in (tmp_path / "demo-logins.txt").read_text()
+    assert (second.exit_code, "already" in second.output) == (1, True)
+
+
+def test_it_does_not_ring_and_leaves_the_bells_as_they_were(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    from guitaronline import unit_of_work
+
+    rung: list[set[str]] = []
+    monkeypatch.setattr(unit_of_work, "doorbell", [rung.append])
+    load_school(1)
+
+    assert (rung, unit_of_work.doorbell) == ([], [rung.append])
