@@ -48,7 +48,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     from flask import Flask
 
     from guitaronline import clock, policy
-    from guitaronline.db import database, database_url
+    from guitaronline.db import ask_idle_connections, database, database_url
 
     settings = settings or config.load()
     app = Flask("guitaronline", root_path=None, template_folder="../templates")
@@ -61,13 +61,15 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     if settings.is_production:
         clock.forbid_shifting()
     database.init_app(app)
+    with app.app_context():
+        ask_idle_connections(database.engine)
     from guitaronline import models  # noqa: F401  # every table is known before anything uses the metadata
 
     return app
 
 
 def _pool_options(settings: config.Settings) -> dict[str, Any]:
-    return {"pool_size": settings.DATABASE_POOL_SIZE, "max_overflow": 0, "pool_pre_ping": True}
+    return {"pool_size": settings.DATABASE_POOL_SIZE, "max_overflow": 0}
 
 
 def _connection_options(settings: config.Settings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,9 +12,10 @@ from uuid import UUID
 
 import uuid_utils.compat
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, CursorResult, DateTime, Enum, MetaData, String, Text, TypeDecorator, text
+from sqlalchemy import BigInteger, CursorResult, DateTime, Engine, Enum, MetaData, String, Text, TypeDecorator, event, text
 from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
 
 NAMES = {
@@ -88,6 +90,34 @@ database = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": Fal
 def session() -> Session:
     """The session of the present request, job or command line."""
     return database.session()
+
+
+def alone(current: Session) -> Session:
+    """What the session runs until its next commit or rollback are transactions of their own, one a statement: no BEGIN and
+    no COMMIT to wait for. Only where it has not begun one."""
+    if not current.in_transaction():
+        current.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    return current
+
+
+IDLE_SECONDS = 2.0  # a connection that rested longer is asked whether it still lives; asking each time cost a tenth of a hold
+
+
+def ask_idle_connections(engine: Engine) -> None:
+    """Wire the pool: connections that a restart of the server broke are replaced before anybody uses them."""
+
+    @event.listens_for(engine, "checkin")
+    def rests(connection: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def wakes(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("rests_since", time.monotonic()) < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as broken:
+            raise DisconnectionError() from broken
 
 
 class Prepared:

@@ -197,7 +197,8 @@ def command(
     `on`: table of the record whose id is the first argument; `creates`: table of the record it makes with the id
     `work.record_id`; a keyword argument `reason` is recorded. `quiet`: a falsy result means that nothing was to be
     done, and leaves no action (sweeps). `shortcut(work, …)` may do the plain case in one statement that begins the
-    action itself (see `begin_arguments`), or answer None: then nothing has happened and the body does it.
+    action itself (see `begin_arguments`); where it answers None or the database says no, nothing has happened and
+    the body does it.
     """
 
     def decorate(body: Callable[Concatenate[Work, P], R]) -> Callable[Concatenate[Actor, P], R]:
@@ -233,6 +234,8 @@ class _StartAgain(Exception):
 def _try_shortcut(work: Work, shortcut: Callable[[], Any]) -> Any:
     """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened."""
     session = _own_session(work)
+    if request.get().claim is None:
+        db.alone(session)  # begins and commits with its one statement
     try:
         result = shortcut()
         if result is None:

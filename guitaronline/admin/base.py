@@ -161,7 +161,7 @@ class Desk(_Plain, ModelView):
         self.endpoint_name = f"desk_{self.path}"
         super().__init__(
             self.model_of,
-            database.session,
+            database,
             name=self.title,
             endpoint=self.endpoint_name,
             url=f"{gate.PREFIX}/{self.path}",

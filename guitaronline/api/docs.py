@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, current_app, render_template
 
 from guitaronline.api import json, openapi
+from guitaronline.api.errors import FRAMEWORK
 
 METHODS = ("get", "post", "put", "patch", "delete")
 LIMITS = ("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "pattern", "enum", "default")
@@ -38,7 +39,7 @@ def groups(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def codes(document: dict[str, Any]) -> dict[str, list[str]]:
     """Every code a problem may carry, with the numbers it comes with."""
-    found: dict[str, set[str]] = {}
+    found = {code: {str(status)} for status, (code, _) in FRAMEWORK.items()}
     for item in document["paths"].values():
         for method in METHODS:
             for status, response in item.get(method, {}).get("responses", {}).items():

@@ -101,7 +101,7 @@ def order_problems(
     now: datetime,
 ) -> list[Reason]:
     """Every reason why no package can be made like this."""
-    last = now.replace(year=9998)
+    last = now.replace(year=9998, month=1, day=1)
     found = [
         (not 1 <= lessons_total <= LESSONS_MOST, "lessons_total", f"A package has 1 to {LESSONS_MOST} lessons."),
         (

@@ -29,6 +29,8 @@ from guitaronline.demo.stage import School, Student
 from guitaronline.identity.service import deactivate_person
 from guitaronline.money import Money
 
+VOUCHER = "birthday voucher for lessons of 45 minutes"  # which nobody offers: it stays unused
+
 Incident = Callable[[School, Student], None]
 
 
@@ -55,13 +57,13 @@ def frozen_and_back(school: School, student: Student) -> None:
 
 def gift_expired(school: School, student: Student) -> None:
     school.on(
-        school.ago(35), lambda _: money.gift(school, student, 8, expires_at=school.ago(10), reason="birthday voucher")
+        school.ago(35), lambda _: money.gift(school, student, 8, expires_at=school.ago(10), reason=VOUCHER, minutes=45)
     )
 
 
 def gift_reinstated(school: School, student: Student) -> None:
     def give(_: datetime) -> None:
-        package_id = money.gift(school, student, 8, expires_at=school.ago(14), reason="birthday voucher")
+        package_id = money.gift(school, student, 8, expires_at=school.ago(14), reason=VOUCHER, minutes=45)
         again = "was in hospital when it expired"
         school.on(school.ago(9), lambda _: reinstate_package(school.finance, package_id, reason=again))
 

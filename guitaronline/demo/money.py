@@ -85,12 +85,21 @@ def on_account(school: School, student: Student) -> UUID:
     return package.id
 
 
-def gift(school: School, student: Student, lessons: int, *, expires_at: datetime | None, reason: str) -> UUID:
+def gift(
+    school: School,
+    student: Student,
+    lessons: int,
+    *,
+    expires_at: datetime | None,
+    reason: str,
+    minutes: int | None = None,
+) -> UUID:
+    """Free lessons, as long as the student's are unless it says otherwise."""
     package = grant_package(
         school.finance,
         student_id=student.known_id,
         lessons_total=lessons,
-        lesson_minutes=student.teacher.part.minutes,
+        lesson_minutes=minutes or student.teacher.part.minutes,
         expires_at=expires_at,
         reason=reason,
     )

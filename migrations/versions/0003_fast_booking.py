@@ -9,8 +9,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# Both do the plain case only, and only when every rule says yes; in any other case they return no row, the caller rolls
-# back, and the Python command decides, explains and refuses. So a rule that is missing here would be a bug that
+# Both do the plain case only, and only when every rule says yes; in any other case they raise GL001, which undoes
+# everything, and the Python command decides, explains and refuses. So a rule that is missing here would be a bug that
 # tests/booking/test_fast.py finds, but never a reason that is missing in a refusal.
 
 HOLD = """
@@ -28,40 +28,40 @@ DECLARE
 BEGIN
   SELECT * INTO v_begun FROM begin_action(p_action, p_student, 'student', 'booking.hold', NULL, 'bookings', p_booking, p_request_id,
     p_address, p_at, p_shift, p_key_user, p_key_method, p_key_path, p_key, p_key_hash);
-  IF v_begun.claim <> 'new' THEN RETURN; END IF;
+  IF v_begun.claim <> 'new' THEN RAISE SQLSTATE 'GL001'; END IF;
   v_now := v_begun.now_at;
 
   PERFORM 1 FROM users WHERE id = p_student AND is_active AND role = 'student' FOR NO KEY UPDATE;
-  IF NOT FOUND THEN RETURN; END IF;
+  IF NOT FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
   SELECT * INTO v_slot FROM availability_slots WHERE id = p_slot;
-  IF NOT FOUND THEN RETURN; END IF;
+  IF NOT FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
   IF p_package IS NULL THEN
     SELECT * INTO v_package FROM packages
      WHERE student_id = p_student AND status = 'active' AND frozen_at IS NULL AND available > 0
        AND (expires_at IS NULL OR expires_at >= v_slot.start_at)
        AND (lesson_minutes IS NULL OR lesson_minutes * interval '1 minute' = v_slot.end_at - v_slot.start_at)
      ORDER BY expires_at NULLS LAST, id LIMIT 1;
-    IF NOT FOUND THEN RETURN; END IF;
+    IF NOT FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
     p_package := v_package.id;
   END IF;
   SELECT * INTO v_package FROM packages WHERE id = p_package AND student_id = p_student FOR NO KEY UPDATE;
   IF NOT FOUND OR v_package.status <> 'active' OR v_package.frozen_at IS NOT NULL OR v_package.available < 1
      OR v_package.expires_at < v_slot.start_at
-     OR v_package.lesson_minutes * interval '1 minute' <> v_slot.end_at - v_slot.start_at THEN RETURN; END IF;
+     OR v_package.lesson_minutes * interval '1 minute' <> v_slot.end_at - v_slot.start_at THEN RAISE SQLSTATE 'GL001'; END IF;
   SELECT * INTO v_slot FROM availability_slots WHERE id = p_slot FOR NO KEY UPDATE;
   IF v_slot.status <> 'open' OR v_slot.start_at <= v_now + p_notice OR v_slot.start_at > v_now + p_horizon
-     OR v_slot.teacher_id = p_student THEN RETURN; END IF;
+     OR v_slot.teacher_id = p_student THEN RAISE SQLSTATE 'GL001'; END IF;
   PERFORM 1 FROM teacher_profiles t JOIN users u ON u.id = t.user_id
     WHERE t.user_id = v_slot.teacher_id AND t.status = 'active' AND u.is_active AND u.role = 'teacher';
-  IF NOT FOUND THEN RETURN; END IF;
+  IF NOT FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
   PERFORM 1 FROM bookings WHERE slot_id = p_slot AND status IN ('hold', 'confirmed');
-  IF FOUND THEN RETURN; END IF;
+  IF FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
   PERFORM 1 FROM bookings
     WHERE student_id = p_student AND status IN ('hold', 'confirmed') AND tstzrange(start_at, end_at) && tstzrange(v_slot.start_at, v_slot.end_at);
-  IF FOUND THEN RETURN; END IF;
+  IF FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
   PERFORM 1 FROM bookings WHERE student_id = p_student AND status = 'hold'
     HAVING count(*) >= p_max_holds OR bool_or(hold_expires_at <= v_now);
-  IF FOUND THEN RETURN; END IF;
+  IF FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
 
   UPDATE packages SET available = available - 1, reserved = reserved + 1, version = version + 1, updated_at = v_now
    WHERE id = p_package RETURNING * INTO v_package;
@@ -95,14 +95,14 @@ DECLARE
 BEGIN
   SELECT * INTO v_begun FROM begin_action(p_action, p_student, 'student', 'booking.confirm', NULL, 'bookings', p_booking, p_request_id,
     p_address, p_at, p_shift, p_key_user, p_key_method, p_key_path, p_key, p_key_hash);
-  IF v_begun.claim <> 'new' THEN RETURN; END IF;
+  IF v_begun.claim <> 'new' THEN RAISE SQLSTATE 'GL001'; END IF;
   v_now := v_begun.now_at;
 
   SELECT p.* INTO v_package FROM packages p
    WHERE p.id = (SELECT b.package_id FROM bookings b WHERE b.id = p_booking AND b.student_id = p_student) FOR NO KEY UPDATE;
-  IF NOT FOUND OR v_package.status <> 'active' OR v_package.available + v_package.reserved < 2 THEN RETURN; END IF;
+  IF NOT FOUND OR v_package.status <> 'active' OR v_package.available + v_package.reserved < 2 THEN RAISE SQLSTATE 'GL001'; END IF;
   SELECT * INTO v_booking FROM bookings WHERE id = p_booking FOR NO KEY UPDATE;
-  IF v_booking.status <> 'hold' OR v_booking.hold_expires_at <= v_now THEN RETURN; END IF;
+  IF v_booking.status <> 'hold' OR v_booking.hold_expires_at <= v_now THEN RAISE SQLSTATE 'GL001'; END IF;
 
   UPDATE packages SET reserved = reserved - 1, consumed = consumed + 1, version = version + 1, updated_at = v_now
    WHERE id = v_package.id RETURNING * INTO v_package;

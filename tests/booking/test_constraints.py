@@ -15,19 +15,15 @@ from sqlalchemy.orm import Session
 from guitaronline.booking.models import Booking
 from guitaronline.db import new_id
 from guitaronline.lessons.models import Lesson
+from tests.by_hand import BEGIN, by_hand
 from tests.world import World
-
-BEGIN = "SELECT begin_action(gen_random_uuid(), NULL, 'system', 'test.sql', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"
 
 
 def refused_by(db: Session, statement: str, **values: Any) -> str:
     """The name of the constraint that refuses the statement within an opened action."""
     db.rollback()
-    db.execute(text(BEGIN))
     with pytest.raises(IntegrityError) as refusal:
-        db.execute(text(statement), values)
-        db.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-    db.rollback()
+        by_hand(db, statement, **values)
     return str(refusal.value.orig.diag.constraint_name)  # type: ignore[union-attr]
 
 
@@ -64,7 +60,7 @@ def test_two_overlapping_bookings_of_one_student(db: Session, world: World, stat
 def test_adjacent_bookings_and_ended_ones_are_no_conflict(db: Session, world: World) -> None:
     world.package()
     booking = world.booking()
-    db.execute(text(BEGIN))
+    db.execute(BEGIN)
     db.execute(text(COPY), copied(booking, status="expired"))
     db.rollback()
     after = world.booking(world.slot(world.tina, start_at=booking.end_at))

@@ -49,7 +49,7 @@ def test_a_tick_says_how_the_job_went(db: Session) -> None:
 
 
 def test_a_failure_stands_on_the_tick_and_tells_no_values(db: Session) -> None:
-    with pytest.raises(JobFailed, match="^not_now$") as failure:
+    with pytest.raises(JobFailed, match=r"^not_now$") as failure:
         refused(tick(db))
 
     assert failure.value.__suppress_context__

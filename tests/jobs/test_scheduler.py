@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ import config
 from jobs import bell
 from jobs.schedule import BY_FUNCTION, DAY, TIMETABLE, Job
 from jobs.scheduler import LONGEST_BACK_OFF_SECONDS, ROUND_SECONDS, Scheduler
+from tests.concurrency import at_once
 
 SEAL = (Job("audit.seal", DAY, "for this test"),)
 
@@ -36,6 +38,18 @@ def test_a_due_tick_is_written_down_and_rung_once(scheduler: Scheduler, db: Sess
     [tick] = db.execute(text("SELECT id, job, tick_at, started_at FROM job_ticks")).all()
     assert (tick.job, tick.tick_at.hour, tick.started_at) == ("audit.seal", 0, None)
     assert queued(redis) == [f"tick-{tick.id}"]
+
+
+def test_two_schedulers_at_once_tick_once(db: Session, app: Flask, settings: config.Settings, redis: Redis) -> None:
+    both = [Scheduler(settings), Scheduler(settings)]
+
+    at_once(app, *(scheduler.round for scheduler in both))
+
+    ticks = db.execute(text("SELECT id, job FROM job_ticks")).all()
+    assert sorted(job for _, job in ticks) == sorted(job.name for job in TIMETABLE)
+    assert sorted(queued(redis)) == sorted(f"tick-{tick_id}" for tick_id, _ in ticks)
+    for scheduler in both:
+        scheduler.hang_up()
 
 
 def test_what_was_begun_is_not_rung_again(scheduler: Scheduler, db: Session, redis: Redis) -> None:
