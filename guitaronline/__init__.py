@@ -48,7 +48,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     from flask import Flask
 
     from guitaronline import clock, policy
-    from guitaronline.db import ask_idle_connections, database, database_url
+    from guitaronline.db import watch_connections, database, database_url
 
     settings = settings or config.load()
     app = Flask("guitaronline", root_path=None, template_folder="../templates")
@@ -62,7 +62,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
         clock.forbid_shifting()
     database.init_app(app)
     with app.app_context():
-        ask_idle_connections(database.engine)
+        watch_connections(database.engine)
     from guitaronline import models  # noqa: F401  # every table is known before anything uses the metadata
 
     return app

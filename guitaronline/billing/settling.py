@@ -78,7 +78,7 @@ def move_payment(
     work.move(payment, target)
     write_transition(work, payment, source, target, cause=cause, reason=reason, evidence=evidence)
     if target is PaymentStatus.SUCCEEDED:
-        payment.paid_at = payment.paid_at or work.now
+        payment.paid_at = work.now  # only once: no move leads back from here
         if package.status is PackageStatus.PENDING:
             _activate(work, package)
 

@@ -47,7 +47,7 @@ class Answer:
         return [(each["pointer"], each["code"]) for each in self.json.get("errors", [])]
 
 
-@dataclass
+@dataclass(repr=False)
 class Api:
     """Calls as somebody: `api.get("/booking/my", who=world.ann)`; `who` None is a stranger."""
 

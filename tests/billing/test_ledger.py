@@ -14,7 +14,7 @@ from guitaronline.audit.models import OutboxEvent
 from guitaronline.billing import ledger, queries
 from guitaronline.billing.models import CreditEntry, Package, PackageStatus
 from guitaronline.billing.refusals import AlreadyCounted, NoLessonsLeft, PackageExpired, PackageFrozen, PackageNotActive
-from guitaronline.billing.service import extend_package, freeze_package, revoke_package
+from guitaronline.billing.service import adjust_lessons, extend_package, freeze_package, revoke_package
 from guitaronline.db import new_id
 from tests.billing.books import book, buckets, ledger_holds, post
 from tests.world import World, as_actor
@@ -275,3 +275,18 @@ def test_extending_gives_time_and_no_lesson(world: World) -> None:
     extend_package(as_actor(world.sue), package.id, expires_at=world.now + 9 * DAY, reason="holiday")
 
     assert of(world, package) == ({"available": 2}, PackageStatus.ACTIVE)
+
+
+def test_an_adjustment_takes_from_the_revoked_before_the_expired(world: World) -> None:
+    soon, ada = world.now + DAY, as_actor(world.ada)
+    package, booking = world.package(lessons=4, expires_at=soon), new_id()
+    book(package, booking)
+    adjust_lessons(ada, package.id, lessons=-1, reason="counted wrong")
+
+    with clock.standing_at(soon):
+        post(package, ledger.expire)
+        post(package, ledger.give_back, booking, 1, students_fault=False)
+        assert of(world, package)[0] == {"available": 1, "expired": 2, "revoked": 1}
+        adjust_lessons(ada, package.id, lessons=2, reason="goodwill")
+
+    assert of(world, package)[0] == {"available": 3, "expired": 1}

@@ -153,16 +153,6 @@ def test_more_than_the_package_has_is_no_adjustment(world: World, lessons: int, 
     assert refusal.value.facts["most"] == most
 
 
-def test_an_adjustment_takes_from_the_revoked_before_the_expired(world: World) -> None:
-    soon = world.now + DAY
-    package = world.package(lessons=4, expires_at=soon)
-    adjust_lessons(as_actor(world.ada), package.id, lessons=-1, reason="counted wrong")
-    with clock.standing_at(soon):
-        expire_packages(as_actor(world.ada))
-        with pytest.raises(PackageExpired):
-            adjust_lessons(as_actor(world.ada), package.id, lessons=1, reason="goodwill")
-
-
 def test_the_reason_of_an_adjustment_stands_in_entry_and_audit(world: World, db: Session) -> None:
     adjust_lessons(as_actor(world.sue), world.package().id, lessons=-1, reason="counted wrong")
 

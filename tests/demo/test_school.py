@@ -1,24 +1,22 @@
-"""The demo school: every state is there, every invariant holds, and it is never loaded where it does not belong."""
+"""The demo school: every state is there, and every invariant holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from psycopg2.extensions import connection as Connection
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
-from guitaronline import checks, clock, policy
+from guitaronline import checks, clock
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing.models import Approval, CreditEntry, EntryKind, Package, Payment, PaymentStatus, Refund
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.queries import needs_decision
 from guitaronline.db import database, session
-from guitaronline.demo.load import Loaded, NotEmpty, NotForProduction, load_school
+from guitaronline.demo.load import Loaded, load_school
 from guitaronline.identity.models import Guardian, Note, Task, User
 from guitaronline.identity.passwords import fits
 from guitaronline.lessons.models import Lesson, LessonStatus, NoShowSide
@@ -127,62 +125,7 @@ def test_everything_was_done_by_somebody_through_a_command(loaded: Loaded) -> No
 
 def test_every_login_works(loaded: Loaded) -> None:
     roles = [login.role.value for login in loaded.logins]
-    hashes = dict(session().execute(select(User.email, User.password_hash)).tuples().all())
+    hashes = {email: stored for email, stored in session().execute(select(User.email, User.password_hash))}
 
     assert roles == ["admin", "support", "finance", "finance", "auditor", "teacher", "student"]
     assert all(fits(hashes[login.email], login.password) and len(login.password) >= 15 for login in loaded.logins)
-
-
-def lives() -> list[tuple[object, ...]]:
-    """Who took which lessons how, without ids."""
-    query = (
-        select(User.full_name, Booking.start_at, Booking.status, Booking.created_at, Booking.decision["outcome"].astext)
-        .join(User, User.id == Booking.student_id)
-        .order_by(User.full_name, Booking.created_at)
-    )
-    return [tuple(row) for row in session().execute(query)]
-
-
-def test_the_same_seed_at_the_same_moment_gives_the_same_school(db: Session, owner: Connection) -> None:
-    with clock.standing_at(NOW):
-        load_school(6)
-        first = lives()
-        db.rollback()
-        empty(owner)
-        load_school(6)
-
-    assert lives() == first
-    assert len(first) > 20
-
-
-def test_it_is_loaded_into_an_empty_database_only(world: object, db: Session) -> None:
-    _ = world.ann  # type: ignore[attr-defined]
-
-    with pytest.raises(NotEmpty):
-        load_school(1)
-
-
-def test_it_is_never_loaded_in_production(db: Session) -> None:
-    with policy.changed(ENVIRONMENT="production"), pytest.raises(NotForProduction):
-        load_school(1)
-
-
-def test_the_command_writes_the_logins_and_a_second_time_refuses(app: Flask, db: Session, tmp_path: Path) -> None:
-    run = app.test_cli_runner()
-    with policy.changed(VAR_DIR=str(tmp_path)):
-        first = run.invoke(args=["demo", "load", "--students", "1"])
-        second = run.invoke(args=["demo", "load", "--students", "1"])
-
-    assert first.exit_code == 0, first.output
-    assert "admin@school.example" in (tmp_path / "demo-logins.txt").read_text()
-    assert (second.exit_code, "already" in second.output) == (1, True)
-
-
-def test_it_does_not_ring_and_leaves_the_bells_as_they_were(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    from guitaronline import unit_of_work
-
-    rung: list[set[str]] = []
-    monkeypatch.setattr(unit_of_work, "doorbell", [rung.append])
-    load_school(1)
-
-    assert (rung, unit_of_work.doorbell) == ([], [rung.append])

@@ -1,0 +1,145 @@
+"""Every command page does its one command, writes it into the audit, and says what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from guitaronline.admin.command_page import commands
+from guitaronline.identity.models import User
+from tests.admin.browser import Browser, signed_in, words
+from tests.admin.conftest import School, actions
+from tests.world import PASSWORD
+
+WHY = {"reason": "because people asked"}
+Typed = Callable[[School], dict[str, Any]]
+PERSON = {"full_name": "Eve", "email": "eve@people.example", "timezone": "Europe/Berlin"}
+
+
+def _today(school: School, days: int) -> str:
+    return (school.world.now + timedelta(days=days)).date().isoformat()
+
+
+# page, the record it is opened on, the action it leaves, what is typed
+CASES: dict[str, tuple[str, str, Typed]] = {
+    "CreatePerson": ("", "person.create", lambda s: {**PERSON, "role": "student"}),
+    "EditPerson": ("child", "person.edit", lambda s: {**PERSON, "email": "", "full_name": "Mia B"}),
+    "InvitePerson": ("ann", "person.invite", lambda s: {}),
+    "SetRole": ("ann", "person.set_role", lambda s: {"role": "support", **WHY}),
+    "SetUpTotp": ("sue", "person.set_up_totp", lambda s: {}),
+    "DeactivatePerson": ("ann", "person.deactivate", lambda s: WHY),
+    "ReactivatePerson": ("asleep", "person.reactivate", lambda s: {}),
+    "AddGuardian": ("child", "person.add_guardian", lambda s: {"guardian_id": str(s.world.ann.id), "relation": "aunt"}),
+    "RemoveGuardian": ("guardian", "person.remove_guardian", lambda s: WHY),
+    "ChangePassword": ("", "person.change_password", lambda s: {"old": PASSWORD, "new": "seven wooden drums hum"}),
+    "WriteNote": ("", "note.write", lambda s: {"record_type": "users", "record_id": str(s.world.ann.id), "body": "Nice"}),
+    "CreateTask": ("", "task.create", lambda s: {"record_type": "users", "record_id": str(s.world.ann.id), "title": "Call", "owner_id": str(s.world.sue.id)}),
+    "FinishTask": ("open_task", "task.finish", lambda s: {}),
+    "CancelTask": ("open_task", "task.cancel", lambda s: {}),
+    "ReopenTask": ("done_task", "task.reopen", lambda s: {}),
+    "EditProfile": ("profile", "teacher.edit_profile", lambda s: {"display_name": "Tom O", "experience_years": "7", "tags": "blues, jazz"}),
+    "DisableTeacher": ("profile", "teacher.disable", lambda s: WHY),
+    "EnableTeacher": ("disabled_profile", "teacher.enable", lambda s: WHY),
+    "CreateSlot": ("", "slot.create", lambda s: {"teacher_id": str(s.world.tina.id), "day": _today(s, 4), "start": "12:00", "minutes": "45", "clock": "teacher"}),
+    "CreateSlots": ("", "slot.create_many", lambda s: {"teacher_id": str(s.world.tina.id), "first_day": _today(s, 2), "last_day": _today(s, 12), "weekdays": ["0", "3"], "start_local": "10:00", "end_local": "12:00", "lesson_minutes": "60", "buffer_minutes": "0"}),
+    "BlockSlot": ("open_slot", "slot.block", lambda s: WHY),
+    "UnblockSlot": ("blocked", "slot.unblock", lambda s: {}),
+    "WithdrawSlot": ("open_slot", "slot.withdraw", lambda s: WHY),
+    "HoldSlot": ("open_slot", "booking.hold", lambda s: {"student_id": str(s.world.ann.id)}),
+    "NewBooking": ("", "booking.by_phone", lambda s: {"student_id": "new", "full_name": "Zoe", "timezone": "UTC", "package_id": "new", "lessons_total": "1", "currency": "USD", "slot_id": str(s["open_slot"].id), "clock": "mine", "confirm": "yes", **WHY}),
+    "ConfirmBooking": ("held", "booking.confirm", lambda s: {}),
+    "CancelBooking": ("booked", "booking.cancel", lambda s: {"cause": "teacher", **WHY}),
+    "RescheduleBooking": ("booked", "booking.reschedule", lambda s: {"new_slot_id": str(s["open_slot"].id), "cause": "student", **WHY}),
+    "CompleteLesson": ("waiting", "lesson.complete", lambda s: {}),
+    "MarkNoShow": ("waiting", "lesson.no_show", lambda s: {"side": "teacher"}),
+    "CorrectOutcome": ("given", "lesson.correct_outcome", lambda s: {"outcome": "no_show/teacher", **WHY}),
+    "EditReport": ("given", "lesson.edit_report", lambda s: {"topic": "Chords", "links": "https://tabs.example/1"}),
+    "SetJoinUrl": ("waiting", "lesson.set_join_url", lambda s: {"join_url": "https://meet.example/tom"}),
+    "CreatePlan": ("", "plan.create", lambda s: {"name": "Five", "lessons_total": "5", "amount": "49.00", "currency": "EUR"}),
+    "EditPlan": ("plan", "plan.edit", lambda s: {"name": "Ten lessons", "lessons_total": "10", "is_active": "y"}),
+    "SetPrice": ("plan", "plan.set_price", lambda s: {"amount": "120", "currency": "USD"}),
+    "GrantPackage": ("", "package.grant", lambda s: {"student_id": str(s.world.ann.id), "lessons_total": "4", "currency": "USD", **WHY}),
+    "ExtendPackage": ("package", "package.extend", lambda s: {"expires_on": _today(s, 200), **WHY}),
+    "FreezePackage": ("package", "package.freeze", lambda s: WHY),
+    "UnfreezePackage": ("frozen", "package.unfreeze", lambda s: {}),
+    "ReinstatePackage": ("expired", "package.reinstate", lambda s: WHY),
+    "AdjustPackage": ("package", "package.adjust", lambda s: {"lessons": "-1", **WHY}),
+    "RevokePackage": ("frozen", "package.revoke", lambda s: WHY),
+    "RecordPayment": ("package", "payment.record", lambda s: {"amount": "12.50", "currency": "USD"}),
+    "ReceivePayment": ("awaited", "payment.set_status", lambda s: WHY),
+    "FailPayment": ("awaited", "payment.set_status", lambda s: WHY),
+    "ReopenPayment": ("failed", "payment.set_status", lambda s: {"evidence": "statement, line 4"}),
+    "RefundPayment": ("paid", "refund.ask", lambda s: {"amount": "5", **WHY}),
+    "SettleRefund": ("refund", "refund.settle", lambda s: {}),
+    "FailRefund": ("refund", "refund.settle", lambda s: WHY),
+    "CancelRefund": ("refund", "refund.cancel", lambda s: WHY),
+    "Approve": ("approval", "approval.decide", lambda s: {}),
+    "Reject": ("approval", "approval.decide", lambda s: WHY),
+    "ExpireHolds": ("", "booking.expire_holds", lambda s: {}),
+    "ExpirePackages": ("", "package.expire", lambda s: {}),
+}  # fmt: skip
+QUIET = {"ExpireHolds", "ExpirePackages"}  # nothing was due: no action, and a sentence that says 0
+SHOWN_ONCE = {"InvitePerson", "SetUpTotp"}
+
+
+def test_every_command_page_is_tried_here() -> None:
+    assert set(CASES) == {page.name for page in commands.pages}
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in QUIET])
+def test_a_command_page_does_its_command_and_leaves_an_action(app: Flask, school: School, name: str) -> None:
+    on, action, typed = CASES[name]
+    ada = signed_in(app, school.world.ada)
+    url = _url(school, name, on)
+    before = actions(action)
+
+    answer = ada.post(url, typed(school))
+
+    assert answer.status_code == (200 if name in SHOWN_ONCE else 303), words(answer.text)[:600]
+    assert actions(action) == before + 1
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in QUIET | SHOWN_ONCE | {"ChangePassword"}])
+def test_a_second_click_changes_nothing_and_leads_to_the_same_place(app: Flask, school: School, name: str) -> None:
+    on, _, typed = CASES[name]
+    ada = signed_in(app, school.world.ada)
+    url = _url(school, name, on)
+    opened, body = ada.get(url).text, typed(school)
+    first = ada.post(url, body, opened=opened)
+    before = actions()
+
+    second = ada.post(url, body, opened=opened)
+
+    assert (second.status_code, second.headers.get("Location")) == (303, first.headers["Location"])
+    assert actions() == before
+
+
+@pytest.mark.parametrize("name", sorted(QUIET))
+def test_a_sweep_that_finds_nothing_says_so(app: Flask, school: School, name: str) -> None:
+    ada = signed_in(app, school.world.ada)
+
+    answer = ada.post(_url(school, name, ""), {})
+
+    assert answer.status_code == 303
+    assert "0 " in words(ada.get(answer.headers["Location"]).text)
+
+
+def _url(school: School, name: str, on: str) -> str:
+    page = next(page for page in commands.pages if page.name == name)
+    return "/admin/" + page.path.replace("<uuid:id>", str(_record(school, on).id) if on else "")
+
+
+def _record(school: School, name: str) -> Any:
+    if name == "disabled_profile":
+        from guitaronline.teachers.service import disable_teacher
+        from tests.world import as_actor
+
+        return disable_teacher(as_actor(school.world.ada), school["profile"].id, reason="ill")
+    return school.records.get(name) or getattr(school.world, name)
+
+
+_ = Browser, User

@@ -1,0 +1,98 @@
+"""Every route of the console names a permission, and every role gets what the permission table says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask, url_for
+
+from guitaronline.actor import Actor, Role
+from guitaronline.admin import DESKS, gate
+from guitaronline.admin.command_page import CommandPage, commands
+from guitaronline.identity import access
+from guitaronline.identity.access import Permission
+from tests.admin.browser import signed_in
+from tests.admin.conftest import School, actions
+
+STAFF = {Role.SUPPORT: "sue", Role.FINANCE: "finn", Role.AUDITOR: "audrey", Role.ADMIN: "ada"}
+RECORDS = {  # a record of each table that has command pages
+    "users": "child", "guardians": "guardian", "teacher_profiles": "profile", "availability_slots": "open_slot",
+    "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
+    "approvals": "approval", "plans": "plan", "tasks": "open_task",
+}  # fmt: skip
+
+
+def test_every_console_route_names_a_permission(app: Flask) -> None:
+    nameless = [each for each in gate.console_endpoints(app) if gate.permission_of(app, each) is None]
+
+    assert gate.console_endpoints(app)
+    assert nameless == []
+
+
+def test_start_up_fails_for_a_console_route_without_a_permission(app: Flask) -> None:
+    bare = Flask("bare")
+    bare.add_url_rule("/admin/back-door", "back_door", lambda: "come in")
+
+    with pytest.raises(RuntimeError, match="back_door"):
+        gate.guard(bare)
+
+
+@pytest.mark.parametrize("role", STAFF)
+def test_every_get_answers_each_role_as_the_table_says(app: Flask, school: School, role: Role) -> None:
+    browser = signed_in(app, getattr(school.world, STAFF[role]))
+    pages = _gets(app, school)
+
+    answered = {name: browser.get(url).status_code for name, (url, _) in pages.items()}
+
+    assert answered == {name: 200 if _may(role, permission) else 403 for name, (_, permission) in pages.items()}
+
+
+@pytest.mark.parametrize("role", STAFF)
+def test_no_post_gets_past_the_table(app: Flask, school: School, role: Role) -> None:
+    browser = signed_in(app, getattr(school.world, STAFF[role]))
+    token = browser.get("/admin/account/password").text
+    closed = {page.name: _url(app, page, school) for page in commands.pages if not _may(role, page.permission)}
+    before = actions()
+
+    answered = {name: browser.post(url, {}, opened=token).status_code for name, url in closed.items()}
+
+    assert answered == dict.fromkeys(closed, 403)
+    assert actions() == before
+
+
+def test_a_stranger_is_asked_to_sign_in_everywhere(app: Flask, school: School) -> None:
+    from tests.admin.browser import Browser
+
+    stranger = Browser(app)
+
+    asked = {name: stranger.get(url).headers.get("Location", "")[:9] for name, (url, _) in _gets(app, school).items()}
+
+    assert set(asked.values()) == {"/sign-in?"}
+
+
+@pytest.mark.parametrize("path", ["new/", "edit/?id=1", "delete/", "action/", "export/csv/", "ajax/lookup/?name=x", "ajax/update/"])
+@pytest.mark.parametrize("desk", DESKS)
+def test_flask_admins_own_ways_of_writing_do_not_exist(ada: Any, desk: Any, path: str) -> None:
+    token = ada.get("/admin/account/password").text
+
+    answers = {ada.get(f"/admin/{desk.path}/{path}").status_code, ada.post(f"/admin/{desk.path}/{path}", {}, opened=token).status_code}
+
+    assert answers <= {404, 405}
+
+
+def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
+    pages = {page.name: (_url(app, page, school), page.permission) for page in commands.pages}
+    lists = {desk.__name__: (f"/admin/{desk.path}/", desk.permission) for desk in DESKS}
+    return {**pages, **lists, "Today": ("/admin/", Permission.READ_BOOKINGS), "Decisions": ("/admin/decisions/", Permission.READ_BOOKINGS)}
+
+
+def _url(app: Flask, page: CommandPage, school: School) -> str:
+    about = {"record_type": "users", "record_id": school["child"].id} if page.name in ("WriteNote", "CreateTask") else {}
+    record = {"id": school[RECORDS[page.record.__tablename__]].id} if page.record is not None else {}
+    with app.test_request_context():
+        return url_for(page.endpoint, **record, **about)
+
+
+def _may(role: Role, permission: Permission) -> bool:
+    return access.may(Actor(None, role), permission, own=permission is Permission.OWN_PROFILE)

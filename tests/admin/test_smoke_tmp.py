@@ -1,2 +1,0 @@
-def test_x(ada, school):
-    assert ada.get("/admin/").status_code == 200
