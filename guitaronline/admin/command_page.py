@@ -17,11 +17,13 @@ from uuid import UUID
 import flask
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
 from guitaronline import db, unit_of_work
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.changes import changes_since
+from guitaronline.audit.models import IdempotencyKey
 from guitaronline.db import Base
 from guitaronline.errors import DomainError, NotFound, Reason
 from guitaronline.identity.access import Permission
@@ -78,12 +80,16 @@ class CommandPage:
     # What derived pages say
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        """Call the command."""
+        """Call the command and return what it returns."""
         raise NotImplementedError
 
     def done(self, result: Any) -> Done:
-        """What to say, and where to go: the record that came out of it."""
+        """What to say, and where to go: the record that came out of it. Also asked inside the command's transaction."""
         raise NotImplementedError
+
+    def done_with(self, result: Any, form: Any) -> Done:
+        """The same, where the command's result alone does not tell where to go."""
+        return self.done(result)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         return Consequences()
@@ -103,6 +109,8 @@ class CommandPage:
 
     def __call__(self, id: UUID | None = None) -> ResponseReturnValue:  # noqa: A002  # the route's word
         record = self.find(id)
+        if record is None and self.record is not None:
+            return self._gone()
         form = self.form(data={**self.initial(record), **self._fresh(record), **self._asked()})
         self.prepare(form, record)
         if flask.request.method == "GET" or "look" in flask.request.form:
@@ -115,7 +123,7 @@ class CommandPage:
         actor = gate.viewer().actor
         try:
             with self._asked_of_unit(record, form):
-                done = self.done(self.act(actor, record, form))
+                done = self.done_with(self.act(actor, record, form), form)
         except AlreadyAnswered as before:
             flask.flash(DONE_BEFORE, "info")
             return flask.redirect(before.answer, 303)
@@ -150,10 +158,21 @@ class CommandPage:
     def find(self, record_id: UUID | None) -> Any:
         if self.record is None:
             return None
-        found = db.session().get(self.record, record_id)
-        if found is None:
+        return db.session().get(self.record, record_id)
+
+    def _gone(self) -> ResponseReturnValue:
+        """The record does not exist; where this very form removed it, a second click leads where the first one led."""
+        query = select(IdempotencyKey.answer).where(
+            IdempotencyKey.user_id == gate.viewer().id,
+            IdempotencyKey.method == "POST",
+            IdempotencyKey.path == flask.request.path,
+            IdempotencyKey.key == flask.request.form.get("key", ""),
+        )
+        answer = db.session().scalar(query)
+        if answer is None:
             raise NotFound("There is no such record.")
-        return found
+        flask.flash(DONE_BEFORE, "info")
+        return flask.redirect(answer, 303)
 
     def back(self, record: Any) -> tuple[str, str]:
         """Where "Cancel" and the breadcrumb lead."""
@@ -212,7 +231,7 @@ class CommandPage:
             flask.request.path,
             form.key.data,
             digest,
-            lambda result: (303, self.done(result).url),
+            lambda result: (303, self.done_with(result, form).url),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -20,6 +20,7 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from guitaronline import money
@@ -98,8 +99,13 @@ def number(label: str, *, least: int, most: int, required: bool = True, help: st
     return IntegerField(label, validators=checks, description=help, **more)
 
 
+def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """What a select or radio field offers: value and words."""
+    return [SelectChoice(value, words) for value, words in pairs]
+
+
 def choice(label: str, options: Sequence[tuple[str, str]], *, help: str = "", **more: Any) -> SelectField:  # noqa: A002
-    return SelectField(label, choices=list(options), description=help, **more)
+    return SelectField(label, choices=choices(options), description=help, **more)
 
 
 def is_id(form: Any, field: Field) -> None:
@@ -132,7 +138,7 @@ class AmountField(StringField):
 
 
 def currency(default: str = "USD") -> SelectField:
-    return SelectField("Currency", choices=[(code, code) for code in sorted(money.CURRENCIES)], default=default)
+    return SelectField("Currency", choices=choices((code, code) for code in sorted(money.CURRENCIES)), default=default)
 
 
 def amount_fits(form: Any, field: AmountField) -> None:

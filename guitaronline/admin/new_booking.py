@@ -144,11 +144,11 @@ class NewBooking(CommandPage):
 
     def prepare(self, form: Any, record: Any) -> None:
         people_picker.fill(form.student_id, form.find.data, role=Role.STUDENT)
-        form.student_id.choices += [(NEW, "Somebody new: fill in the name below")]
-        form.package_id.choices = packages_for(people_picker.id_of(form.student_id))
+        form.student_id.choices += forms.choices([(NEW, "Somebody new: fill in the name below")])
+        form.package_id.choices = forms.choices(packages_for(people_picker.id_of(form.student_id)))
         form.package_id.data = form.package_id.data or ANY
         slot_picker.fill(form.slot_id, teacher=form.teacher_find.data, days=form.day.data)
-        form.slot_id.choices += [(NEW, "Another time: make a slot below")]
+        form.slot_id.choices += forms.choices([(NEW, "Another time: make a slot below")])
         people_picker.fill(form.teacher_id, form.teacher_find.data, role=Role.TEACHER)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:

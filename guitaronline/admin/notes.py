@@ -146,7 +146,7 @@ class CreateTask(AboutCommand):
 
     def prepare(self, form: Any, record: Any) -> None:
         super().prepare(form, record)
-        form.owner_id.choices = staff()
+        form.owner_id.choices = forms.choices(staff())
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.create_task(

@@ -214,7 +214,7 @@ class CreatePerson(CommandPage):
 
     def prepare(self, form: Any, record: Any) -> None:
         if not gate.may(Permission.ADMINISTER):
-            form.role.choices = [("student", "student")]
+            form.role.choices = forms.choices([("student", "student")])
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         typed = {name: form[name].data for name in FIELDS}
@@ -456,16 +456,17 @@ class RemoveGuardian(CommandPage):
             ]
         )
 
+    def prepare(self, form: Any, record: Any) -> None:
+        form.student_id = record.student_id  # the link will be gone
+
     def back(self, record: Any) -> tuple[str, str]:
         return record.student.full_name, show.record_url("users", record.student_id) or ""
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        student_id = record.student_id
         service.remove_guardian(actor, record.id, reason=form.reason.data)
-        return student_id
 
-    def done(self, result: Any) -> Done:
-        return Done("The two are not linked any more.", show.record_url("users", result) or "")
+    def done_with(self, result: Any, form: Any) -> Done:
+        return Done("The two are not linked any more.", show.record_url("users", form.student_id) or "")
 
 
 class PasswordForm(forms.CommandForm):

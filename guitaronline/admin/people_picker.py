@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired, Length, Optional
 from guitaronline.actor import Role
 from guitaronline.admin import show
 from guitaronline.admin.filters import people_matching, reference_is
-from guitaronline.admin.forms import tidy, typeable
+from guitaronline.admin.forms import choices, tidy, typeable
 from guitaronline.db import session
 from guitaronline.errors import Invalid
 from guitaronline.identity.models import User
@@ -42,7 +42,7 @@ def fill(field: Any, words: str | None, *, role: Role | None = None, without: UU
     if already and already not in {each.id for each in people}:
         person = session().get(User, already)
         people = [person, *people] if person else people
-    field.choices = [(str(each.id), described(each)) for each in people]
+    field.choices = choices((str(each.id), described(each)) for each in people)
     if len(people) == 1 and not field.data:
         field.data = str(people[0].id)
 

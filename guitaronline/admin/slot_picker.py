@@ -14,6 +14,7 @@ from guitaronline import policy
 from guitaronline.actor import Role
 from guitaronline.admin import gate, show
 from guitaronline.admin.filters import Days, people_matching
+from guitaronline.admin.forms import choices
 from guitaronline.admin.people_picker import id_of, picked
 from guitaronline.booking import queries
 from guitaronline.db import session
@@ -37,7 +38,7 @@ def fill(field: Any, *, teacher: str | None, days: str | None, without: UUID | N
     if already and already not in {slot.id for slot in slots}:
         slot = session().get(Slot, already)
         slots = [slot, *slots] if slot else slots
-    field.choices = [(str(slot.id), described(slot)) for slot in slots]
+    field.choices = choices((str(slot.id), described(slot)) for slot in slots)
 
 
 def described(slot: Slot) -> str:

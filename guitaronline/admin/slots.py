@@ -181,7 +181,7 @@ class SlotsForm(TeacherForm):
     last_day = forms.DateField("Last day", validators=[InputRequired("A day is needed.")])
     weekdays = SelectMultipleField(
         "Weekdays",
-        choices=list(enumerate(WEEKDAYS)),
+        choices=forms.choices((str(number), day) for number, day in enumerate(WEEKDAYS)),
         coerce=int,
         option_widget=CheckboxInput(),
         widget=ListWidget(),
@@ -216,17 +216,14 @@ class CreateSlots(CommandPage):
         names = ("first_day", "last_day", "start_local", "end_local", "lesson_minutes", "buffer_minutes")
         typed = {name: form[name].data for name in names}
         teacher_id = people_picker.picked(form.teacher_id)
-        return teacher_id, service.create_slots(actor, teacher_id=teacher_id, weekdays=form.weekdays.data, **typed)
+        return service.create_slots(actor, teacher_id=teacher_id, weekdays=form.weekdays.data, **typed)
 
-    def done(self, result: Any) -> Done:
-        teacher_id, made = result
-        words = f"{len(made.made)} slots are made."
-        if made.skipped:
-            some = "; ".join(f"{each.local:%a %d %b %H:%M}: {each.detail}" for each in made.skipped[:SHOWN_SKIPPED])
-            words += (
-                f" {len(made.skipped)} places were left out: {some}{' …' if len(made.skipped) > SHOWN_SKIPPED else ''}"
-            )
-        return Done(words, flask.url_for("desk_slots.index_view", teacher=teacher_id))
+    def done_with(self, result: Any, form: Any) -> Done:
+        words = f"{len(result.made)} slots are made."
+        if result.skipped:
+            some = "; ".join(f"{each.local:%a %d %b %H:%M}: {each.detail}" for each in result.skipped[:SHOWN_SKIPPED])
+            words += f" {len(result.skipped)} places were left out: {some}{' …' if len(result.skipped) > SHOWN_SKIPPED else ''}"
+        return Done(words, flask.url_for("desk_slots.index_view", teacher=people_picker.picked(form.teacher_id)))
 
 
 class SlotCommand(CommandPage):

@@ -7,11 +7,12 @@ from flask import Flask
 
 def init_api(app: Flask) -> None:
     """The app answers below /api/v1 and at /docs."""
-    from guitaronline.api import docs, errors, json, limits, openapi
+    from guitaronline.api import auth, docs, errors, json, limits, openapi
     from guitaronline.api.resources import RESOURCES
     from guitaronline.extensions import csrf
 
     app.json = json.StrictProvider(app)
+    app.session_interface = auth.SessionOutsideApi()
     errors.init_errors(app)
     limits.init_limits(app)
     api = openapi.init_openapi(app)

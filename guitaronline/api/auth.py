@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-from flask import g, request
+from flask import Flask, Request, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from guitaronline.actor import ANONYMOUS, Actor
 from guitaronline.errors import NotSignedIn
 from guitaronline.identity import tokens
 
+PREFIX = "/api/"
 BEARER = re.compile(r"bearer +([A-Za-z0-9_-]{1,200})", re.ASCII | re.IGNORECASE)
 
 
@@ -19,6 +21,13 @@ class InvalidToken(NotSignedIn):
 
 class SignInRequired(NotSignedIn):
     detail = "Send an access token: Authorization: Bearer …"
+
+
+class SessionOutsideApi(SecureCookieSessionInterface):
+    """Below /api/ no cookie is read or written."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if request.path.startswith(PREFIX) else super().open_session(app, request)
 
 
 def signed_in() -> tokens.Signed:

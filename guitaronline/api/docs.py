@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app, render_template
+from markupsafe import Markup, escape
 
 from guitaronline.api import json, openapi
 from guitaronline.api.errors import FRAMEWORK
 
+STYLE = "api/docs.css"
 METHODS = ("get", "post", "put", "patch", "delete")
-LIMITS = ("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "pattern", "enum", "default")
 
 
 def init_docs(app: Flask) -> None:
     app.add_url_rule("/docs", "api_docs", page)
+    app.jinja_env.filters["code_marks"] = code_marks
 
 
 def page() -> str:
@@ -22,8 +26,18 @@ def page() -> str:
     made: dict[str, Any] = current_app.extensions.setdefault("api_docs", {})
     if not made:
         document = openapi.document()
-        made.update(document=document, groups=groups(document), codes=codes(document))
+        style = zlib.crc32((Path(current_app.static_folder or "") / STYLE).read_bytes())  # browsers keep it for long
+        made.update(document=document, groups=groups(document), codes=codes(document), style=f"{style:08x}")
     return render_template("api/docs.html", **made)
+
+
+def code_marks(text: str) -> Markup:
+    """Words between backticks as code."""
+    words, *rest = text.split("`")
+    marked = escape(words)
+    for number, part in enumerate(rest):
+        marked += Markup("<code>{}</code>").format(part) if number % 2 == 0 else escape(part)
+    return marked
 
 
 def groups(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -94,8 +108,23 @@ def _row(name: str, schema: dict[str, Any], required: bool, words: str, place: s
         "required": required,
         "place": place,
         "words": words or schema.get("description", ""),
-        "limits": ", ".join(f"{name} {schema[name]}" for name in LIMITS if name in schema),
+        "limits": _limits(schema),
     }
+
+
+def _limits(schema: dict[str, Any]) -> str:
+    ranges = [
+        f"{schema.get(least, 0)} to {schema[most]}{what}"
+        for least, most, what in (
+            ("minLength", "maxLength", " characters"),
+            ("minimum", "maximum", ""),
+            ("minItems", "maxItems", " of them"),
+        )
+        if most in schema
+    ]
+    words = ["one of " + ", ".join(map(str, schema["enum"]))] if "enum" in schema else []
+    default = [f"default {schema['default']}"] if "default" in schema else []
+    return "; ".join(words + ranges + default)
 
 
 def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:

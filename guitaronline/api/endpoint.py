@@ -5,7 +5,7 @@ A resource file declares what an endpoint takes and gives; this file does it, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -88,25 +88,18 @@ class Endpoint:
 
     def __call__(self, **path: Any) -> Response:
         actor = self.admitted()
-        given: dict[str, Any] = dict(path)
-        query = read_query(self.query)
-        if self.order is not None:
-            given["page"] = pagination.page_of(query, self.order)
-        if self.asks:
-            given["query"] = query
-        body: Any = {}
+        asked = self.searched()
+        body = read_body(self.body) if self.body is not None else {}
         if self.body is not None:
-            body = read_body(self.body)
             loaded = _loaded(self.body, body)
-            given |= {"body": loaded} if self.body.fields else {}
+            asked |= {"body": loaded} if self.body.fields else {}
+        claim, expected = self.claim(actor, body), self.expected(actor, path)
         try:
-            with _asked(
-                replace(unit_of_work.request.get(), claim=self.claim(actor, body), expected=self.expected(actor, path))
-            ):
-                result = self.view(actor, **given)
+            with _asked(replace(unit_of_work.request.get(), claim=claim, expected=expected)):
+                result = self.view(actor, **path, **asked)
         except unit_of_work.AlreadyAnswered as before:
             return Response(before.answer, before.status, {"Idempotency-Replayed": "true"}, content_type=JSON)
-        return self.answer(result, given.get("page"))
+        return self.answer(result, asked.get("page"))
 
     def admitted(self) -> Actor:
         """The caller, counted against the limits. Raises NotSignedIn, NotAllowed, TooManyRequests."""
@@ -120,6 +113,12 @@ class Endpoint:
         if not self.who.admits(actor):
             raise NotAllowed()
         return actor
+
+    def searched(self) -> dict[str, Any]:
+        """What the query string asks for: the page of a list, and the view's own parameters."""
+        query = read_query(self.query)
+        page = {"page": pagination.page_of(query, self.order)} if self.order is not None else {}
+        return {**page, "query": query} if self.asks else page
 
     def claim(self, actor: Actor, body: Any) -> unit_of_work.Claim | None:
         return claim_of(actor, body, self.render) if self.keyed else None
@@ -137,18 +136,20 @@ class Endpoint:
         return found.status, found.render(result)
 
     def answer(self, result: Any, page: pagination.Page | None) -> Response:
-        if page is not None and self.order is not None:
-            rows, following = pagination.cut(result, page, self.order)
-            to_json = self.answers[0].to_json
-            assert to_json is not None
-            return Response(
-                json.dumps({"items": [to_json(row) for row in rows], "next_cursor": following}), 200, content_type=JSON
-            )
-        status, text = self.render(result)
-        said = Response(text, status, content_type=JSON) if text else Response(status=status)
+        status, text = self.render(result) if page is None else (200, self.listed(result, page))
+        said = Response(text, status, content_type=JSON)
+        if not text:
+            said.headers.remove("Content-Type")
         if self.tagged:
             said.headers["ETag"] = etag.etag_of(result)
         return said
+
+    def listed(self, found: Any, page: pagination.Page) -> str:
+        to_json = self.answers[0].to_json
+        assert self.order is not None
+        assert to_json is not None
+        rows, following = pagination.cut(found, page, self.order)
+        return json.dumps({"items": [to_json(row) for row in rows], "next_cursor": following})
 
 
 class Resource(Blueprint):
@@ -247,8 +248,3 @@ class _asked:  # reads as a phrase: with _asked(…)
 
     def __exit__(self, *_: object) -> None:
         unit_of_work.request.reset(self.before)
-
-
-def rows_of(found: Sequence[Any], page: pagination.Page) -> Sequence[Any]:
-    """For queries that know no offset: what is left of `found` after the rows to skip."""
-    return found[page.offset :]

@@ -133,7 +133,7 @@ def init_openapi(app: Flask) -> PublishedApi:
 
 def document() -> dict[str, Any]:
     """The whole description."""
-    found: dict[str, Any] = current_app.extensions["published_api"].spec.to_dict()
+    found: dict[str, Any] = json.loads(json.dumps(current_app.extensions["published_api"].spec.to_dict()).encode())
     return found
 
 

@@ -33,6 +33,7 @@ LOOK_BACK = timedelta(
 READ_AT_ONCE = 2000
 TELL_AT_MOST = 50
 NOTHING = b""  # before the first link
+EVERYTHING = UUID(int=0)  # smaller than any id
 CHECKPOINT = re.compile(r"(\S+) (\d{1,18}) (\d{1,18}) ([0-9a-f]{64})", re.ASCII)
 
 _UTC = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
@@ -61,7 +62,11 @@ LONG = text("SET LOCAL statement_timeout = '30min'")  # for what reads the whole
 LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('guitaronline audit seal'))")
 HEAD = text("SELECT sequence, hash FROM audit_seals ORDER BY sequence DESC LIMIT 1")
 AT = text("SELECT hash FROM audit_seals WHERE sequence = :sequence")
-ADD_SEAL = text("INSERT INTO audit_seals (sequence, action_id, hash) VALUES (:sequence, :action_id, :hash)")
+ADD_SEALS = text("""
+INSERT INTO audit_seals (sequence, action_id, hash)
+SELECT :after + place, action_id, hash
+  FROM unnest(CAST(:actions AS uuid[]), CAST(:links AS bytea[])) WITH ORDINALITY AS made(action_id, hash, place)
+""")
 ADD_CHECKPOINT = text(
     "INSERT INTO audit_checkpoints (id, at, sequence, changes, head) VALUES (:id, clock_timestamp(), :sequence, :changes, :head)"
 )
@@ -126,33 +131,43 @@ def seal(*, everything: bool = False) -> int:
 
     Looks only at what is younger than the last checkpoint by LOOK_BACK, unless `everything`. Two at once do no harm: one
     of them does nothing. Raises ChainBroken."""
-    total = made = _seal_some(everything)
-    while made == AT_ONCE:
-        made = _seal_some(everything)
-        total += made
+    batch = _seal_some(EVERYTHING if everything else None)
+    total = batch.made
+    while batch.made == AT_ONCE:
+        batch = _seal_some(batch.last)
+        total += batch.made
     return total
 
 
-def _seal_some(everything: bool) -> int:
+@dataclass(frozen=True)
+class _Batch:
+    made: int = 0
+    last: UUID | None = None  # id of the last action sealed
+
+
+def _seal_some(first: UUID | None) -> _Batch:
+    """One batch of what has an id from `first` on; None: from a while before the last checkpoint."""
     with technical_transaction() as session:
         if not session.execute(LOCK).scalar_one():
-            return 0
-        if everything:
+            return _Batch()
+        if first is not None:
             session.execute(LONG)
         before = newest_checkpoint(session)
         _expect_unbroken(session, before)
-        since = UUID(int=0) if everything or before is None else _first_id(before.at - LOOK_BACK)
-        rows = session.execute(UNSEALED, {"first": since, "limit": AT_ONCE}).all()
+        first = first or (_first_id(before.at - LOOK_BACK) if before else EVERYTHING)
+        rows = session.execute(UNSEALED, {"first": first, "limit": AT_ONCE}).all()
+        if not rows:
+            return _Batch()
         sequence, link = session.execute(HEAD).one_or_none() or (0, NOTHING)
-        seals = []
+        links = []
         for row in rows:
-            sequence, link = sequence + 1, _next_link(link, row.digest)
-            seals.append({"sequence": sequence, "action_id": row.id, "hash": link})
-        if seals:
-            session.execute(ADD_SEAL, seals)
-            changes = (before.changes if before else 0) + sum(row.changes for row in rows)
-            session.execute(ADD_CHECKPOINT, {"id": new_id(), "sequence": sequence, "changes": changes, "head": link})
-        return len(seals)
+            link = _next_link(link, row.digest)
+            links.append(link)
+        changes = (before.changes if before else 0) + sum(row.changes for row in rows)
+        session.execute(ADD_SEALS, {"after": sequence, "actions": [row.id for row in rows], "links": links})
+        head = {"id": new_id(), "sequence": sequence + len(links), "changes": changes, "head": link}
+        session.execute(ADD_CHECKPOINT, head)
+        return _Batch(len(links), rows[-1].id)
 
 
 def _expect_unbroken(session: Session, checkpoint: Checkpoint | None) -> None:

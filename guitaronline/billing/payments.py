@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from guitaronline import policy
 from guitaronline.billing import approvals, queries, rules, settling
 from guitaronline.billing.models import (
     Approval,
@@ -116,10 +117,11 @@ def _refund_all(work: Work, payment: Payment, package: Package, reason: str) -> 
 
 
 def _require_evidence(payment: Payment, target: PaymentStatus, reason: str | None, evidence: str | None) -> None:
-    """A failed payment is reopened or succeeds on evidence only; a first success on evidence or a person's word."""
+    """A failed payment is reopened or succeeds on evidence only. Above the approval limit a success needs a person's word."""
     if payment.status is PaymentStatus.FAILED and evidence is None:
         raise EvidenceMissing("This payment failed: only evidence that the money came can change that.")
-    if target is PaymentStatus.SUCCEEDED and not (evidence or reason or payment.external_reference):
+    is_large = payment.amount_minor > policy.current().APPROVAL_ABOVE_MINOR
+    if target is PaymentStatus.SUCCEEDED and is_large and not (evidence or reason or payment.external_reference):
         raise EvidenceMissing()
 
 

@@ -59,6 +59,7 @@ def make_successor(
     work.create(booking, rescheduled_from=str(moved.id), **parties(booking))
     ledger.reserve(work, package, booking.id)
     ledger.consume(work, package, booking.id)
+    work.session.flush()  # the lesson's foreign key: a flush does not order tables that no relationship joins
     create_lesson(work, booking)
     return booking
 

@@ -72,9 +72,7 @@ def gift_reinstated(school: School, student: Student) -> None:
 
 def lessons_adjusted(school: School, student: Student) -> None:
     def give(_: datetime) -> None:
-        package_id = money.gift(
-            school, student, 10, expires_at=school.now + timedelta(days=400), reason="prize of the raffle"
-        )
+        package_id = money.gift(school, student, 10, expires_at=None, reason=VOUCHER, minutes=45)
         fewer, back = "two lessons were counted on paper", "one of them was given by mistake"
         school.on(school.ago(15), lambda _: adjust_lessons(school.support, package_id, lessons=-2, reason=fewer))
         school.on(school.ago(14), lambda _: adjust_lessons(school.finance, package_id, lessons=1, reason=back))
@@ -84,9 +82,7 @@ def lessons_adjusted(school: School, student: Student) -> None:
 
 def granted_by_mistake(school: School, student: Student) -> None:
     def give(moment: datetime) -> None:
-        package_id = money.gift(
-            school, student, 10, expires_at=school.now + timedelta(days=400), reason="prize of the raffle"
-        )
+        package_id = money.gift(school, student, 10, expires_at=None, reason=VOUCHER, minutes=45)
         wrong = "meant for somebody of the same name"
         school.on(moment + timedelta(hours=2), lambda _: revoke_package(school.finance, package_id, reason=wrong))
 
@@ -94,11 +90,10 @@ def granted_by_mistake(school: School, student: Student) -> None:
 
 
 def package_extended(school: School, student: Student) -> None:
+    package_id = _have_many(school, student)
     until = school.now + timedelta(days=300)
     why = "two weeks abroad"
-    school.on(
-        school.ago(6), lambda _: extend_package(school.support, student.packages[0], expires_at=until, reason=why)
-    )
+    school.on(school.ago(6), lambda _: extend_package(school.support, package_id(), expires_at=until, reason=why))
 
 
 def pays_by_invoice(school: School, student: Student) -> None:

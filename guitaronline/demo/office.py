@@ -34,7 +34,7 @@ def run(school: School) -> None:
         school.on(when, partial(_task, school, student, number))
     for teacher in school.teachers[:6]:
         school.on(school.ago(school.random.randint(5, 9)), partial(_keep_back, school, teacher))
-    school.on(school.ago(2), partial(_teacher_leaves, school, school.teachers[7]))
+    school.on(school.ago(2), partial(_teacher_leaves, school))
     for number, name in enumerate(CALLERS):
         school.on(school.ago(3 - number, hours=5), partial(_phone, school, name))
     for number, (minutes_ago, lasting) in enumerate(HOLDS):
@@ -75,8 +75,11 @@ def _keep_back(school: School, teacher: Teacher, moment: datetime) -> None:
     unblock_slot(school.support, after_all.slot_id, reason="rehearsal was moved")
 
 
-def _teacher_leaves(school: School, teacher: Teacher, moment: datetime) -> None:
-    """Bookings of the teacher stay, and wait for somebody to decide them."""
+def _teacher_leaves(school: School, moment: datetime) -> None:
+    """The one who has most to do, of those whose time nobody blocked: the bookings stay and wait for a decision."""
+    teacher = max(
+        school.teachers[6:], key=lambda each: sum(place.start > moment and not place.free for place in each.places)
+    )
     profile = profile_of(session(), teacher.id)
     assert profile is not None
     disable_teacher(school.support, profile.id, reason="ill for some weeks")

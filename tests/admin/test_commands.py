@@ -10,8 +10,7 @@ import pytest
 from flask import Flask
 
 from guitaronline.admin.command_page import commands
-from guitaronline.identity.models import User
-from tests.admin.browser import Browser, signed_in, words
+from tests.admin.browser import signed_in, words
 from tests.admin.conftest import School, actions
 from tests.world import PASSWORD
 
@@ -130,7 +129,8 @@ def test_a_sweep_that_finds_nothing_says_so(app: Flask, school: School, name: st
 
 def _url(school: School, name: str, on: str) -> str:
     page = next(page for page in commands.pages if page.name == name)
-    return "/admin/" + page.path.replace("<uuid:id>", str(_record(school, on).id) if on else "")
+    about = f"?record_type=users&record_id={school.world.ann.id}" if name in ("WriteNote", "CreateTask") else ""
+    return "/admin/" + page.path.replace("<uuid:id>", str(_record(school, on).id) if on else "") + about
 
 
 def _record(school: School, name: str) -> Any:
@@ -141,5 +141,3 @@ def _record(school: School, name: str) -> Any:
         return disable_teacher(as_actor(school.world.ada), school["profile"].id, reason="ill")
     return school.records.get(name) or getattr(school.world, name)
 
-
-_ = Browser, User

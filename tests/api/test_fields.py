@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 from marshmallow import ValidationError
 
@@ -95,6 +95,7 @@ def test_times_become_utc(value: str, moment: datetime) -> None:
     assert ONE_OF_EACH.load({"at": value}) == {"at": moment}
 
 
+@settings(max_examples=40, deadline=None)
 @given(some.datetimes(FIRST, LAST, timezones=some.timezones()))
 def test_every_time_written_by_a_program_is_understood(moment: datetime) -> None:
     offset = moment.utcoffset()

@@ -18,7 +18,7 @@ from tests.api.conftest import Api
 from tests.api.test_permissions import Scene
 from tests.world import World
 
-EXAMPLES = 4  # for each of the operations and ways; raise it to look longer
+EXAMPLES = 3  # for each of the operations and ways; raise it to look longer
 PATIENT = settings(
     max_examples=EXAMPLES,
     deadline=None,

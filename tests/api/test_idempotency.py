@@ -137,7 +137,7 @@ def test_a_crash_leaves_nothing_half_claimed(api: Api, booked: World) -> None:
     assert (done.status, kept(), bookings()) == (200, 1, 1)
 
 
-class _before_commit:  # noqa: N801  # reads as a phrase
+class _before_commit:  # reads as a phrase
     """Something happens when all of the command is done but nothing is committed."""
 
     def __init__(self, happens: Any) -> None:

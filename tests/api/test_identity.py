@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from guitaronline import clock, policy
 from guitaronline.identity.service import change_password, set_password
-from tests.api.conftest import Api, Answer
+from tests.api.conftest import Answer, Api
 from tests.world import PASSWORD, World, as_actor
 
 NEW = {

@@ -60,7 +60,7 @@ def test_every_list_is_the_union_of_its_pages(api: Api, booked: World) -> None:
     for path, who, least in lists:
         whole = in_full(api, path, who)
         assert len(whole) == len(set(whole)) >= least, path
-        assert all(walk(api, path, who, limit=limit) == whole for limit in (2, 7)), path
+        assert walk(api, path, who, limit=3) == whole, path
         mark = "&" if "?" in path else "?"
         skipped = [each["id"] for each in api.get(f"{path}{mark}limit=2&offset=1", who).json["items"]]
         assert skipped == whole[1:3], path

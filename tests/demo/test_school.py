@@ -125,7 +125,7 @@ def test_everything_was_done_by_somebody_through_a_command(loaded: Loaded) -> No
 
 def test_every_login_works(loaded: Loaded) -> None:
     roles = [login.role.value for login in loaded.logins]
-    hashes = {email: stored for email, stored in session().execute(select(User.email, User.password_hash))}
+    hashes = dict(session().execute(select(User.email, User.password_hash)).all())
 
     assert roles == ["admin", "support", "finance", "finance", "auditor", "teacher", "student"]
     assert all(fits(hashes[login.email], login.password) and len(login.password) >= 15 for login in loaded.logins)

@@ -25,6 +25,7 @@ CONSTRAINTS = {
     "uq_credit_entries_op_key": "credit_entries",
     "uq_lessons_booking_id": "lessons",
     "ck_packages_buckets_add_up": "packages",
+    "ck_bookings_canceled_at_some_time": "bookings",
 }
 INDEXES = ("bookings_one_active_per_slot", "bookings_one_successor", "ix_credit_entries_package")
 LOCK = " FOR NO KEY UPDATE"
