@@ -44,7 +44,9 @@ def running(port: int = 18100, **settings: str) -> Iterator[Instance]:
     """Up, seeded and swept; down again at the end."""
     VAR.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "VAR_DIR": str(VAR), "PORT": str(port), "DEMO": "0", "LIMITS": "off", **settings}
-    child = subprocess.Popen([sys.executable, "-m", "guitaronline.local"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "guitaronline.local"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+    )
     try:
         _wait(port, child)
         lines = (VAR / "run.env").read_text().splitlines()

@@ -59,7 +59,9 @@ class Connection:
         head, separator, body = self.received.partition(b"\r\n\r\n")
         if not separator:
             return None
-        length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        length = next(
+            int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        )
         if len(body) < length:
             return None
         whole, self.received = self.received, b""
@@ -83,7 +85,9 @@ def run(port: int, scripts: list[Iterator[Request]], *, seconds: float, host: st
                 continue
             figures.took.setdefault(connection.name, []).append(time.perf_counter() - connection.sent_at)
             if answer[9:10] != b"2" and len(figures.wrong) < 1000:
-                figures.wrong.append(f"{connection.name}: {answer[:12].decode()} {answer.partition(bytes([13, 10, 13, 10]))[2][:200].decode()}")
+                figures.wrong.append(
+                    f"{connection.name}: {answer[:12].decode()} {answer.partition(bytes([13, 10, 13, 10]))[2][:200].decode()}"
+                )
             if not connection.send_next(answer):
                 selector.unregister(connection.socket)
     figures.seconds = time.perf_counter() - began

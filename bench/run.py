@@ -33,12 +33,16 @@ def main() -> None:
         rates = [each.per_second() for each in rates_only(rounds)]
         rate = statistics.median(rates)
         p99 = statistics.median(each.percentile_ms(0.99) for each in rounds)
-        print(f"hold + confirm over HTTP, {CONNECTIONS} connections: {rate:.0f} requests/s, p99 {p99:.0f} ms (targets ≥ 600/s, < 150 ms)")
+        print(
+            f"hold + confirm over HTTP, {CONNECTIONS} connections: {rate:.0f} requests/s, p99 {p99:.0f} ms (targets ≥ 600/s, < 150 ms)"
+        )
         print(f"ratio to pgbench: {rate / yardstick:.2f} (target ≥ 0.40)")
         for name in ("hold", "confirm"):
             print(f"  {name}: p50 {statistics.median(e.percentile_ms(0.5, name) for e in rounds):.1f} ms")
         search = search_round(instance)
-        print(f"open slots over 8 weeks: p50 {search.percentile_ms(0.5):.1f} ms, p95 {search.percentile_ms(0.95):.1f} ms (target < 40)")
+        print(
+            f"open slots over 8 weeks: p50 {search.percentile_ms(0.5):.1f} ms, p95 {search.percentile_ms(0.95):.1f} ms (target < 40)"
+        )
 
 
 def rates_only(rounds: list[load.Figures]) -> list[load.Figures]:
@@ -49,7 +53,10 @@ def rates_only(rounds: list[load.Figures]) -> list[load.Figures]:
 
 
 def machine() -> str:
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), platform.processor())
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
     cores = subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout.strip()
     return f"{cores} × {cpu}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
 

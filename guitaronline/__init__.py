@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,30 +11,24 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-WIRING = (
-    ("guitaronline.teachers.service", "init_teachers"),
-    ("guitaronline.logs", "init_logs"),
-    ("guitaronline.web", "init_web"),
-    ("guitaronline.health", "init_health"),
-    ("guitaronline.api", "init_api"),
-    ("guitaronline.admin", "init_admin"),
-    ("guitaronline.cli", "init_cli"),
-)
-
-
 def create_app(settings: config.Settings | None = None) -> Flask:
     """All wiring, read top to bottom."""
     app = create_core(settings)
+    from guitaronline.admin import init_admin
+    from guitaronline.api import init_api
+    from guitaronline.cli import init_cli
     from guitaronline.db import database
     from guitaronline.extensions import migrate
+    from guitaronline.health import init_health
+    from guitaronline.logs import init_logs
+    from guitaronline.web import init_web
 
-    for module, function in WIRING:  # each part is wired when it is there
-        try:
-            part = importlib.import_module(module)
-            getattr(part, function, lambda app: None)(app)
-        except (ImportError, SyntaxError, NameError) as missing:
-            app.logger.debug("not wired: %s: %s", module, missing)
-            continue
+    init_logs(app)
+    init_web(app)
+    init_health(app)
+    init_api(app)
+    init_admin(app)
+    init_cli(app)
     migrate.init_app(app, database, directory=f"{app.root_path}/../migrations", compare_type=True)
     return app
 
@@ -54,7 +47,9 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     app = Flask("guitaronline", root_path=None, template_folder="../templates")
     app.config["SETTINGS"] = settings
     app.config["SECRET_KEY"] = settings.SECRET_KEY
-    app.config["SQLALCHEMY_DATABASE_URI"] = database_url(settings.DATABASE_URL or "postgresql://not-configured.invalid/none")
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_url(
+        settings.DATABASE_URL or "postgresql://not-configured.invalid/none"
+    )
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options or _pool_options(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] |= _connection_options(settings)
     policy.set_current(settings)
@@ -64,7 +59,9 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     with app.app_context():
         watch_connections(database.engine)
     from guitaronline import models  # noqa: F401  # every table is known before anything uses the metadata
+    from guitaronline.teachers.service import init_teachers
 
+    init_teachers()
     return app
 
 

@@ -12,7 +12,19 @@ from uuid import UUID
 
 import uuid_utils.compat
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, CursorResult, DateTime, Engine, Enum, MetaData, String, Text, TypeDecorator, event, text
+from sqlalchemy import (
+    BigInteger,
+    CursorResult,
+    DateTime,
+    Engine,
+    Enum,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    event,
+    text,
+)
 from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DisconnectionError
@@ -102,7 +114,9 @@ def alone(current: Session) -> Session:
     return current
 
 
-IDLE_SECONDS = 2.0  # a connection that rested longer is asked whether it still lives; asking each time cost a tenth of a hold
+IDLE_SECONDS = (
+    2.0  # a connection that rested longer is asked whether it still lives; asking each time cost a tenth of a hold
+)
 
 
 def watch_connections(engine: Engine) -> None:

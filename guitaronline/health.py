@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
     from prometheus_client.metrics_core import GaugeMetricFamily
 
-SWEEP_LATE_SECONDS = 90  # the worker drains the outbox every 5 s; its supervisor may take 30 s to start it again
+SWEEP = "outbox.drain"
+SWEEP_LATE_SECONDS = 90  # every 5 s it is asked for; its supervisor may take 30 s to start it again
 LONG_JOBS = ["checks.run", "audit.seal_rest", "cleaning.clean_up"]  # the only worker may be at one of these for minutes
 REDIS_ANSWERS_WITHIN_SECONDS = 1.0
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # seconds
@@ -97,7 +98,7 @@ def redis_problem() -> str | None:
 def worker_problem() -> str | None:
     """The worker finished a sweep lately. After a start it has as long again, for nobody swept before."""
     try:
-        age = session().execute(LAST_SWEEP, {"long": LONG_JOBS}).scalar_one()
+        age = session().execute(LAST_SWEEP, {"sweep": [SWEEP], "long": LONG_JOBS}).scalar_one()
     except DBAPIError:
         session().rollback()
         return None  # `database` says it
@@ -109,8 +110,9 @@ LOOKS = {"database": database_problem, "redis": redis_problem, "worker": worker_
 LAST_SWEEP = text("""
 SELECT extract(epoch FROM clock_timestamp() - max(
          CASE WHEN outcome LIKE 'done%' THEN finished_at
-              WHEN finished_at IS NULL AND job = ANY(:long) THEN least(started_at + interval '30 minutes', clock_timestamp()) END))::float8
-  FROM job_ticks WHERE tick_at > clock_timestamp() - interval '1 hour' OR started_at > clock_timestamp() - interval '1 hour'
+              WHEN finished_at IS NULL AND t.job = ANY(:long) THEN least(started_at + interval '30 minutes', clock_timestamp()) END))::float8
+  FROM unnest(CAST(:sweep || :long AS text[])) AS asked(job),
+       LATERAL (SELECT * FROM job_ticks WHERE job_ticks.job = asked.job ORDER BY tick_at DESC LIMIT 20) t
 """)
 
 

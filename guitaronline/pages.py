@@ -23,7 +23,10 @@ def all_pages() -> dict[Path, str]:
 
 
 def states_page() -> str:
-    parts = ["# States\n", "A record's `status` changes only along these lines; each move puts its event into the outbox.\n"]
+    parts = [
+        "# States\n",
+        "A record's `status` changes only along these lines; each move puts its event into the outbox.\n",
+    ]
     for record, table in sorted(StateTable.known.items()):
         parts.append(f"## {record}\n")
         parts.append("\n".join(f"- `{state}`: {meaning}" for state, meaning in table.meanings.items()) + "\n")
@@ -35,8 +38,16 @@ def states_page() -> str:
 def permissions_page() -> str:
     roles = [role for role in next(iter(TABLE.values()))]
     head = f"| | {' | '.join(roles)} |\n|---|{'---|' * len(roles)}"
-    rows = [f"| {permission.value} | {' | '.join(REACH[reach] for reach in row.values())} |" for permission, row in TABLE.items()]
-    return MADE + "# Who may do what\n\n`own`: one's own records; anybody else's look as if they did not exist.\n\n" + "\n".join([head, *rows]) + "\n"
+    rows = [
+        f"| {permission.value} | {' | '.join(REACH[reach] for reach in row.values())} |"
+        for permission, row in TABLE.items()
+    ]
+    return (
+        MADE
+        + "# Who may do what\n\n`own`: one's own records; anybody else's look as if they did not exist.\n\n"
+        + "\n".join([head, *rows])
+        + "\n"
+    )
 
 
 def settings_page() -> str:
@@ -45,4 +56,9 @@ def settings_page() -> str:
         default = "random" if each.default is dataclasses.MISSING else each.default
         facts = each.metadata
         rows.append(f"| `{each.name}` | {default!s} | {facts['unit']} | {facts['why']} |")
-    return MADE + "# Settings\n\nRead from environment variables of the same name.\n\n" + "\n".join(["| name | default | unit | why |", "|---|---|---|---|", *rows]) + "\n"
+    return (
+        MADE
+        + "# Settings\n\nRead from environment variables of the same name.\n\n"
+        + "\n".join(["| name | default | unit | why |", "|---|---|---|---|", *rows])
+        + "\n"
+    )

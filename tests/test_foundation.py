@@ -25,7 +25,9 @@ from tests.concurrency import at_once, refused
 
 @command("test.make_person", creates="users")
 def make_person(work: Work, name: str, *, reason: str | None = None) -> User:
-    user = User(id=work.record_id, email=f"{name}@x.example", email_key=f"{name}@x.example", full_name=name, role=Role.STUDENT)
+    user = User(
+        id=work.record_id, email=f"{name}@x.example", email_key=f"{name}@x.example", full_name=name, role=Role.STUDENT
+    )
     work.add(user)
     return user
 
@@ -62,7 +64,14 @@ def nest(work: Work) -> None:
 
 @command("test.make_task", creates="tasks")
 def make_task(work: Work, owner: User) -> Task:
-    task = Task(id=work.record_id, record_type="users", record_id=owner.id, title="call", owner_id=owner.id, status=TaskStatus.OPEN)
+    task = Task(
+        id=work.record_id,
+        record_type="users",
+        record_id=owner.id,
+        title="call",
+        owner_id=owner.id,
+        status=TaskStatus.OPEN,
+    )
     work.create(task)
     return task
 
@@ -134,7 +143,17 @@ def test_an_action_of_another_transaction_does_not_help(db: Session, owner: Conn
 
 
 @pytest.mark.parametrize(
-    "table", ["audit_actions", "audit_changes", "audit_seals", "audit_checkpoints", "credit_entries", "payment_transitions", "plan_prices", "notes"]
+    "table",
+    [
+        "audit_actions",
+        "audit_changes",
+        "audit_seals",
+        "audit_checkpoints",
+        "credit_entries",
+        "payment_transitions",
+        "plan_prices",
+        "notes",
+    ],
 )
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_history_cannot_be_changed_even_by_the_owner(owner: Connection, table: str, statement: str) -> None:
@@ -146,7 +165,11 @@ def test_history_cannot_be_changed_even_by_the_owner(owner: Connection, table: s
 
 def test_the_application_cannot_write_the_audit(db: Session) -> None:
     with pytest.raises(DBAPIError, match="permission denied"):
-        db.execute(text("INSERT INTO audit_changes (action_id, table_name, row_id) VALUES (gen_random_uuid(), 'users', gen_random_uuid())"))
+        db.execute(
+            text(
+                "INSERT INTO audit_changes (action_id, table_name, row_id) VALUES (gen_random_uuid(), 'users', gen_random_uuid())"
+            )
+        )
 
 
 def test_a_refusal_leaves_nothing(db: Session) -> None:
@@ -214,7 +237,9 @@ def test_the_clock_seam_moves_commands_but_not_the_audits_real_time(db: Session)
 
 
 def claimed(key: str, body: bytes, name: str) -> object:
-    claim = Claim(user_id=OWNER, method="POST", path="/people", key=key, body_hash=body, render=lambda user: (201, user.full_name))
+    claim = Claim(
+        user_id=OWNER, method="POST", path="/people", key=key, body_hash=body, render=lambda user: (201, user.full_name)
+    )
     token = request.set(Request(claim=claim))
     try:
         return make_person(SYSTEM, name)
@@ -260,19 +285,35 @@ def test_two_who_lock_crosswise_both_get_through(app: Flask, db: Session) -> Non
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency", "minor"), [("49.00", "USD", 4900), ("49", "USD", 4900), ("0.5", "EUR", 50), ("4900", "JPY", 4900), ("1.234", "KWD", 1234)]
+    ("amount", "currency", "minor"),
+    [("49.00", "USD", 4900), ("49", "USD", 4900), ("0.5", "EUR", 50), ("4900", "JPY", 4900), ("1.234", "KWD", 1234)],
 )
 def test_an_amount_is_read_to_the_minor_unit(amount: str, currency: str, minor: int) -> None:
     assert money.parse_minor(amount, currency) == minor
 
 
-@pytest.mark.parametrize(("amount", "currency"), [("NaN", "USD"), ("-1", "USD"), ("1e3", "USD"), ("1.005", "USD"), ("1.0", "JPY"), ("٣", "USD"), ("", "USD"), ("1,00", "EUR")])
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [
+        ("NaN", "USD"),
+        ("-1", "USD"),
+        ("1e3", "USD"),
+        ("1.005", "USD"),
+        ("1.0", "JPY"),
+        ("٣", "USD"),
+        ("", "USD"),
+        ("1,00", "EUR"),
+    ],
+)
 def test_an_amount_that_is_none_is_refused(amount: str, currency: str) -> None:
     with pytest.raises(ValueError, match="an amount in"):
         money.parse_minor(amount, currency)
 
 
-@pytest.mark.parametrize(("minor", "currency", "shown"), [(4900, "USD", "49.00"), (5, "USD", "0.05"), (-5, "USD", "-0.05"), (4900, "JPY", "4900"), (1, "KWD", "0.001")])
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [(4900, "USD", "49.00"), (5, "USD", "0.05"), (-5, "USD", "-0.05"), (4900, "JPY", "4900"), (1, "KWD", "0.001")],
+)
 def test_an_amount_is_written_with_its_places(minor: int, currency: str, shown: str) -> None:
     assert money.decimal_string(minor, currency) == shown
 
@@ -286,4 +327,6 @@ def test_a_bad_setting_stops_the_start_and_all_are_named() -> None:
 def test_production_refuses_what_is_fine_on_a_laptop() -> None:
     with pytest.raises(config.BadConfig) as bad:
         config.load({"ENVIRONMENT": "production", "LIMITS": "off"})
-    assert all(name in str(bad.value) for name in ("SECRET_KEY", "DATABASE_URL", "COOKIE_SECURE", "STAFF_TOTP", "LIMITS"))
+    assert all(
+        name in str(bad.value) for name in ("SECRET_KEY", "DATABASE_URL", "COOKIE_SECURE", "STAFF_TOTP", "LIMITS")
+    )

@@ -103,6 +103,21 @@ def test_ready_again_after_a_sweep_and_for_a_while_after_a_start(
     assert client.get("/ready").status_code == 200
 
 
+def test_a_worker_that_is_at_its_nightly_job_is_at_work(
+    client: FlaskClient, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "STARTED", health.STARTED - 600)
+    sweep(db, "5 minutes")
+    db.execute(
+        text(
+            "INSERT INTO job_ticks (id, job, tick_at, started_at) VALUES (gen_random_uuid(), 'checks.run', now() - interval '9 hours', now())"
+        )
+    )
+    db.commit()
+
+    assert client.get("/ready").status_code == 200
+
+
 def test_metrics_tell_what_the_database_knows(world: World, client: FlaskClient, db: Session) -> None:
     world.package()
     sweep(db, "5 seconds")

@@ -71,20 +71,27 @@ class World:
         session().rollback()
         return moment.replace(microsecond=0)
 
-    def slot(self, teacher: User | None = None, *, hours: float = 48, start_at: datetime | None = None, minutes: int = 60) -> Slot:
+    def slot(
+        self, teacher: User | None = None, *, hours: float = 48, start_at: datetime | None = None, minutes: int = 60
+    ) -> Slot:
         """A slot of the teacher (Tom), `hours` from now unless `start_at` says when."""
         from guitaronline.scheduling.service import create_slot
 
         start = start_at or self.now + timedelta(hours=hours)
         return create_slot(
-            as_actor(self.ada), teacher_id=(teacher or self.tom).id, start_at=start, end_at=start + timedelta(minutes=minutes)
+            as_actor(self.ada),
+            teacher_id=(teacher or self.tom).id,
+            start_at=start,
+            end_at=start + timedelta(minutes=minutes),
         )
 
     def package(self, student: User | None = None, *, lessons: int = 5, **more: Any) -> Package:
         """A package granted to the student (Ann)."""
         from guitaronline.billing.service import grant_package
 
-        return grant_package(as_actor(self.ada), student_id=(student or self.ann).id, lessons_total=lessons, reason="a gift", **more)
+        return grant_package(
+            as_actor(self.ada), student_id=(student or self.ann).id, lessons_total=lessons, reason="a gift", **more
+        )
 
     def hold(self, slot: Slot | None = None, student: User | None = None, **more: Any) -> Booking:
         """A hold by the student (Ann) on the slot (a new one); needs a package."""

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import config
 from sqlalchemy import TextClause, select, text
-from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from guitaronline import db, policy
 from guitaronline.actor import Role
@@ -75,13 +74,13 @@ def confirm(work: Work, booking_id: UUID) -> Booking | None:
 def _one(work: Work, statement: TextClause, values: dict[str, Any]) -> Booking:
     query = _as_booking(statement)
     facts = {**begin_arguments(work, Booking.__tablename__), **values}
-    booking = work.session.scalars(query, facts, execution_options={"populate_existing": True}).one()
+    booking: Booking = work.session.scalars(query, facts, execution_options={"populate_existing": True}).one()
     work.now = booking.updated_at
     return booking
 
 
 @cache
-def _as_booking(statement: TextClause) -> TypedReturnsRows[tuple[Booking]]:
+def _as_booking(statement: TextClause) -> Any:
     return select(Booking).from_statement(statement)
 
 

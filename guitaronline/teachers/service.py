@@ -38,8 +38,8 @@ class TeacherNotActive(Conflict):
 constraint_errors["uq_teacher_profiles_user_id"] = ProfileExists
 
 
-def init_teachers(app: object) -> None:
-    """Whoever gets the role teacher gets a profile, in the same transaction. Called by `create_app`."""
+def init_teachers() -> None:
+    """Whoever gets the role teacher gets a profile, in the same transaction. Called by `create_core`."""
     steps = on_role.setdefault(Role.TEACHER, [])
     if ensure_profile not in steps:
         steps.append(ensure_profile)

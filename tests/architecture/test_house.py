@@ -55,7 +55,10 @@ def test_no_status_is_set_by_hand() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Assign)
         for target in node.targets
-        if isinstance(target, ast.Attribute) and target.attr == "status" and isinstance(target.value, ast.Name) and target.value.id not in ("self", "response")
+        if isinstance(target, ast.Attribute)
+        and target.attr == "status"
+        and isinstance(target.value, ast.Name)
+        and target.value.id not in ("self", "response")
     ]
 
     assert found == []
@@ -66,7 +69,8 @@ def test_nobody_catches_everything() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in CODE
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ExceptHandler) and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "BaseException"))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "BaseException"))
         if path.name != "unit_of_work.py"
     ]
 
@@ -90,19 +94,31 @@ def test_what_looks_like_a_test_is_run() -> None:
     for path in TESTS:
         tree = ast.parse(path.read_text())
         for scope in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
-            names = [node.name for node in scope.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-            lost += [f"{path.relative_to(ROOT)}: {name} twice" for name in {each for each in names if names.count(each) > 1}]
+            names = [
+                node.name for node in scope.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+            ]
+            lost += [
+                f"{path.relative_to(ROOT)}: {name} twice" for name in {each for each in names if names.count(each) > 1}
+            ]
             if names and not path.name.startswith("test_"):
                 lost.append(f"{path.relative_to(ROOT)}: not collected")
         for outer in ast.walk(tree):
             if isinstance(outer, ast.FunctionDef):
-                inner = [n.name for n in ast.walk(outer) if isinstance(n, ast.FunctionDef) and n is not outer and n.name.startswith("test_")]
+                inner = [
+                    n.name
+                    for n in ast.walk(outer)
+                    if isinstance(n, ast.FunctionDef) and n is not outer and n.name.startswith("test_")
+                ]
                 lost += [f"{path.relative_to(ROOT)}: {name} inside {outer.name}" for name in inner]
 
     assert lost == []
 
 
 def test_modules_stay_readable() -> None:
-    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in CODE if len(path.read_text().splitlines()) > 400}
+    long = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in CODE
+        if len(path.read_text().splitlines()) > 400
+    }
 
     assert long == {}

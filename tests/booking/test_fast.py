@@ -51,7 +51,9 @@ def left_behind(db: Session, since: set[str]) -> dict[str, list[dict[str, Any]]]
     db.rollback()
     rows = {table: [row for (row,) in db.execute(text(query))] for table, query in LEFT_BEHIND.items()}
     return {
-        table: [{key: value for key, value in row.items() if key not in CHANCE} for row in found if row["id"] not in since]
+        table: [
+            {key: value for key, value in row.items() if key not in CHANCE} for row in found if row["id"] not in since
+        ]
         for table, found in rows.items()
     }
 
@@ -119,7 +121,9 @@ def test_a_lapsed_hold_is_left_to_the_command(db: Session, world: World, taken: 
     assert booking.status is BookingStatus.HOLD
 
 
-@pytest.mark.parametrize("why", ["student inactive", "package frozen", "slot gone", "too late", "too many holds", "busy", "no lesson"])
+@pytest.mark.parametrize(
+    "why", ["student inactive", "package frozen", "slot gone", "too late", "too many holds", "busy", "no lesson"]
+)
 def test_whatever_is_refused_is_refused_by_the_command(db: Session, world: World, taken: list[str], why: str) -> None:
     package = world.package(lessons=4)
     slot = world.slot()

@@ -91,7 +91,9 @@ class School:
     def student(self, name: str) -> Person:
         """Somebody who registers."""
         email = f"{name}@people.example"
-        made = Person(self).post("/identity/auth/register", {"email": email, "password": STUDENT_PASSWORD, "full_name": name.title()})
+        made = Person(self).post(
+            "/identity/auth/register", {"email": email, "password": STUDENT_PASSWORD, "full_name": name.title()}
+        )
         assert made.status == 201, made.json
         return self.signed_in(email, STUDENT_PASSWORD)
 

@@ -13,14 +13,21 @@ from tests.scenarios.conftest import Person, School, in_hours, rfc3339
 def staff(school: School) -> dict[str, Person]:
     return {
         name: school.staff(name, role)
-        for name, role in (("ada", "admin"), ("finn", "finance"), ("fay", "finance"), ("tom", "teacher"), ("sue", "support"))
+        for name, role in (
+            ("ada", "admin"),
+            ("finn", "finance"),
+            ("fay", "finance"),
+            ("tom", "teacher"),
+            ("sue", "support"),
+        )
     }
 
 
 def lessons(staff: dict[str, Person], student: Person, number: int = 3) -> dict[str, Any]:
     """Finance grants a package."""
     given = staff["finn"].post(
-        "/billing/packages", {"student_id": student.id, "lessons_total": number, "expires_at": rfc3339(in_hours(24 * 60))}
+        "/billing/packages",
+        {"student_id": student.id, "lessons_total": number, "expires_at": rfc3339(in_hours(24 * 60))},
     )
     assert given.status == 201, given.json
     return dict(given.json)
@@ -29,7 +36,9 @@ def lessons(staff: dict[str, Person], student: Person, number: int = 3) -> dict[
 def offer(staff: dict[str, Person], hours: float) -> str:
     start = in_hours(hours)
     end = in_hours(hours + 1)
-    made = staff["tom"].post("/scheduling/slots", {"teacher_id": staff["tom"].id, "start_at": rfc3339(start), "end_at": rfc3339(end)})
+    made = staff["tom"].post(
+        "/scheduling/slots", {"teacher_id": staff["tom"].id, "start_at": rfc3339(start), "end_at": rfc3339(end)}
+    )
     assert made.status == 201, made.json
     return str(made.json["id"])
 
@@ -54,7 +63,9 @@ def test_a_lesson_is_booked_given_and_found_in_the_history(school: School, staff
 
     (lesson,) = ann.get("/lessons/my").json["items"]
     assert staff["tom"].post(f"/lessons/{lesson['id']}/complete").status == 409
-    school.time_passes("UPDATE lessons SET scheduled_start_at = now() - interval '2 hours', scheduled_end_at = now() - interval '1 hour'")
+    school.time_passes(
+        "UPDATE lessons SET scheduled_start_at = now() - interval '2 hours', scheduled_end_at = now() - interval '1 hour'"
+    )
     given = staff["tom"].post(f"/lessons/{lesson['id']}/complete")
     assert (given.status, given.json["status"]) == (200, "completed")
 
@@ -107,7 +118,11 @@ def test_a_lesson_is_moved_and_a_repeat_changes_nothing(school: School, staff: d
 
     moved = dan.post(f"/booking/{booking}/reschedule", {"new_slot_id": new})
     again = dan.post(f"/booking/{booking}/reschedule", {"new_slot_id": new})
-    assert (moved.status, moved.json["status"], moved.json["rescheduled_from_booking_id"]) == (200, "confirmed", booking)
+    assert (moved.status, moved.json["status"], moved.json["rescheduled_from_booking_id"]) == (
+        200,
+        "confirmed",
+        booking,
+    )
     assert (again.json["id"], balance(dan)) == (moved.json["id"], (2, 0))
     assert dan.get(f"/booking/{booking}").json["status"] == "canceled"
     assert kim.post("/booking/hold", {"slot_id": old}).status == 200
@@ -118,19 +133,28 @@ def test_money_comes_and_goes_with_a_second_pair_of_eyes(school: School, staff: 
     finn, fay = staff["finn"], staff["fay"]
     gil = school.student("gil")
     package = lessons(staff, gil, 10)
-    made = finn.post("/billing/payments", {"package_id": package["id"], "amount": "900.00", "currency": "USD", "external_reference": "wire 77"})
+    made = finn.post(
+        "/billing/payments",
+        {"package_id": package["id"], "amount": "900.00", "currency": "USD", "external_reference": "wire 77"},
+    )
     assert (made.status, made.json["status"], made.json["amount_minor"]) == (201, "pending", 90_000)
     payment = made.json["id"]
 
     asked = finn.patch(f"/billing/payments/{payment}/status", {"status": "succeeded", "reason": "seen on the account"})
     assert (asked.status, asked.json["status"]) == (202, "awaiting_approval")
-    assert staff["sue"].patch(f"/billing/payments/{payment}/status", {"status": "succeeded", "reason": "x"}).status == 403
+    assert (
+        staff["sue"].patch(f"/billing/payments/{payment}/status", {"status": "succeeded", "reason": "x"}).status == 403
+    )
     assert gil.get(f"/billing/payments/students/{gil.id}").json["items"][0]["status"] == "pending"
 
     made = finn.post("/billing/payments", {"package_id": package["id"], "amount": "400.00", "currency": "USD"})
-    paid = finn.patch(f"/billing/payments/{made.json['id']}/status", {"status": "succeeded", "reason": "cash, receipt 12"})
+    paid = finn.patch(
+        f"/billing/payments/{made.json['id']}/status", {"status": "succeeded", "reason": "cash, receipt 12"}
+    )
     assert (paid.status, paid.json["status"], paid.json["paid_at"] is None) == (200, "succeeded", False)
-    again = finn.patch(f"/billing/payments/{made.json['id']}/status", {"status": "succeeded", "reason": "cash, receipt 12"})
+    again = finn.patch(
+        f"/billing/payments/{made.json['id']}/status", {"status": "succeeded", "reason": "cash, receipt 12"}
+    )
     assert (again.status, again.json["paid_at"]) == (200, paid.json["paid_at"])
 
     part = fay.post(f"/billing/payments/{made.json['id']}/refunds", {"amount_minor": 30_000, "reason": "moved away"})
