@@ -14,7 +14,6 @@ import uuid_utils.compat
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     BigInteger,
-    CursorResult,
     DateTime,
     Engine,
     Enum,
@@ -104,14 +103,38 @@ def session() -> Session:
     return database.session()
 
 
-def alone(current: Session) -> Session:
-    """What the session runs until its next commit or rollback are transactions of their own, one a statement: no BEGIN and
-    no COMMIT to wait for. Only where it has not begun one. (SQLAlchemy's own way there costs two round trips.)"""
-    if not current.in_transaction():
-        connection = current.connection().connection.dbapi_connection
-        assert connection is not None
-        connection.autocommit = True
-    return current
+class Quick:
+    """A connection without ORM and session, for the two or three hottest statements."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection, self.cursor = connection, connection.cursor()
+
+    def one(self, statement: Prepared, *values: Any) -> tuple[Any, ...] | None:
+        """The first row, as the driver gives it."""
+        if statement.name not in self.connection.info:  # of the connection to the server, not of this use of it
+            self.cursor.execute(statement.prepare)
+            self.connection.info[statement.name] = True
+        self.cursor.execute(statement.run, values)
+        row: tuple[Any, ...] | None = self.cursor.fetchone()
+        return row
+
+    def run(self, sql: str, values: tuple[Any, ...]) -> None:
+        self.cursor.execute(sql, values)
+
+
+@contextmanager
+def quick(*, alone: bool) -> Iterator[Quick]:
+    """`alone`: each statement is a transaction of its own, with no BEGIN and no COMMIT to wait for. Otherwise all are one,
+    committed at the end. Raises the driver's errors, and then nothing has happened."""
+    connection = database.engine.raw_connection()
+    try:
+        assert connection.dbapi_connection is not None
+        connection.dbapi_connection.autocommit = alone
+        yield Quick(connection)
+        if not alone:
+            connection.commit()
+    finally:
+        connection.close()  # the pool rolls back what was not committed
 
 
 IDLE_SECONDS = (
@@ -121,7 +144,7 @@ IDLE_SECONDS = (
 
 def watch_connections(engine: Engine) -> None:
     """Wire the pool: connections that a restart of the server broke are replaced before anybody uses them, and none keeps
-    what `alone` made of it."""
+    what `quick` made of it."""
 
     @event.listens_for(engine, "checkin")
     def rests(connection: Any, record: Any) -> None:
@@ -148,13 +171,6 @@ class Prepared:
         self.name = name
         self.prepare = f"PREPARE {name} ({types}) AS {sql}"
         self.run = f"EXECUTE {name} ({', '.join(['%s'] * len(types.split(',')))})"
-
-    def execute(self, session: Session, *values: Any) -> CursorResult[Any]:
-        connection = session.connection()
-        if self.name not in connection.info:  # of the connection to the server, not of this use of it
-            connection.exec_driver_sql(self.prepare)
-            connection.info[self.name] = True
-        return connection.exec_driver_sql(self.run, values)
 
 
 @contextmanager

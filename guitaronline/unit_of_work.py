@@ -14,10 +14,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 from uuid import UUID
 
+import psycopg2
 import sqlalchemy.event
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
@@ -41,9 +42,9 @@ BEGIN_ACTION = text(
     ":id, :actor_id, :actor_kind, :name, :reason, :record_type, :record_id, :request_id, :address, :at, :shift,"
     " :key_user, :key_method, :key_path, :key, :key_hash)"
 )
-KEEP_ANSWER = text(
+KEEP_ANSWER = (
     "INSERT INTO idempotency_keys (id, user_id, method, path, key, body_hash, http_status, answer, created_at)"
-    " VALUES (:id, :key_user, :key_method, :key_path, :key, :key_hash, :status, :answer, :at)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 
 
@@ -77,7 +78,7 @@ class Request:
     expected: tuple[UUID, int] | None = None  # record and version that the person saw (If-Match, command pages)
 
 
-request: ContextVar[Request] = ContextVar("request", default=Request())
+request: ContextVar[Request] = ContextVar("request", default=Request())  # noqa: B039  # frozen
 doorbell: list[Callable[[set[str]], None]] = []  # called after commit with the topics emitted; never raises
 constraint_errors: dict[str, type[DomainError]] = {}  # constraint name → refusal; each domain adds its own
 
@@ -105,13 +106,17 @@ class StaleVersion(Conflict):
 class Work:
     """One running unit: its actor, its moment, its session. Steps take it as their first parameter."""
 
-    def __init__(self, session: Session, actor: Actor, name: str, reason: str | None, record_id: UUID | None) -> None:
-        self.session, self.actor, self.name, self.reason = session, actor, name, reason
+    def __init__(self, actor: Actor, name: str, reason: str | None, record_id: UUID | None) -> None:
+        self.actor, self.name, self.reason = actor, name, reason
         self.action_id = db.new_id()
         self.record_id = record_id or db.new_id()  # the subject; a command that creates gives it to the new record
         self.now: datetime
         self.topics: set[str] = set()
         self.refusal: DomainError | None = None
+
+    @cached_property
+    def session(self) -> Session:
+        return db.session()
 
     def find(self, model: type[M], record_id: UUID) -> M:
         """The record, unlocked, with fresh values. Raises NotFound."""
@@ -196,7 +201,7 @@ def command(
 
     `on`: table of the record whose id is the first argument; `creates`: table of the record it makes with the id
     `work.record_id`; a keyword argument `reason` is recorded. `quiet`: a falsy result means that nothing was to be
-    done, and leaves no action (sweeps). `shortcut(work, …)` may do the plain case in one statement that begins the
+    done, and leaves no action (sweeps). `shortcut(work, connection, …)` may do the plain case in one statement that begins the
     action itself (see `begin_arguments`); where it answers None or the database says no, nothing has happened and
     the body does it.
     """
@@ -207,12 +212,12 @@ def command(
             subject = cast(UUID, args[0]) if on and args else None
             reason = cast("str | None", kwargs.get("reason"))
             if shortcut is not None and request.get().expected is None:
-                work = Work(db.session(), actor, name, reason, subject)
-                done = _try_shortcut(work, partial(shortcut, work, *args, **kwargs))
+                work = Work(actor, name, reason, subject)
+                done = _try_shortcut(work, lambda connection: shortcut(work, connection, *args, **kwargs))
                 if done is not None:
                     return cast(R, done)
             for attempt in range(RETRIES + 1):
-                work = Work(db.session(), actor, name, reason, subject)
+                work = Work(actor, name, reason, subject)
                 try:
                     return _run_once(work, on or creates, quiet, partial(body, work, *args, **kwargs))
                 except _StartAgain as again:
@@ -231,30 +236,26 @@ class _StartAgain(Exception):
     pass
 
 
-def _try_shortcut(work: Work, shortcut: Callable[[], Any]) -> Any:
+def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
     """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened."""
-    session = _own_session(work)
-    if request.get().claim is None:
-        db.alone(session)  # begins and commits with its one statement
+    _refuse_nesting(work)
     try:
-        result = shortcut()
-        if result is None:
-            session.rollback()
-            return None
-        _keep_answer(work, result)
-        session.commit()
-    except DBAPIError:
-        session.rollback()
+        with db.quick(alone=request.get().claim is None) as connection:
+            result = shortcut(connection)
+            if result is None:
+                return None
+            if answer := _answer(work, result):
+                connection.run(KEEP_ANSWER, answer)
+    except psycopg2.Error:
         return None
-    except BaseException:
-        session.rollback()
-        raise
     _ring(work)
     return result
 
 
 def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[], R]) -> R:
-    session = _own_session(work)
+    _refuse_nesting(work)
+    session = work.session
+    session.rollback()  # nothing read before may be acted on
     session.info["work"] = work
     try:
         _begin(work, record_type)
@@ -263,7 +264,8 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
         if quiet and not result:
             session.rollback()
             return result
-        _keep_answer(work, result)
+        if answer := _answer(work, result):
+            session.connection().exec_driver_sql(KEEP_ANSWER, answer)
         session.commit()
     except DomainError as refusal:
         if work.refusal is not refusal:
@@ -287,11 +289,9 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
     return result
 
 
-def _own_session(work: Work) -> Session:
+def _refuse_nesting(work: Work) -> None:
     if "work" in work.session.info:
         raise RuntimeError("units of work do not nest: call a step, not a command")
-    work.session.rollback()  # nothing read before may be acted on
-    return work.session
 
 
 def begin_arguments(work: Work, record_type: str | None) -> dict[str, Any]:
@@ -331,13 +331,14 @@ def _refuse_stale(record: Any) -> None:
         raise StaleVersion(seen=expected[1], now=record.version)
 
 
-def _keep_answer(work: Work, result: Any) -> None:
+def _answer(work: Work, result: Any) -> tuple[Any, ...] | None:
+    """The row for `idempotency_keys`, when the request carries a key."""
     claim = request.get().claim
     if claim is None:
-        return
+        return None
     status, answer = claim.render(result)
-    facts = {"id": db.new_id(), "status": status, "answer": answer, "at": work.now}
-    work.session.execute(KEEP_ANSWER, {**_scope(claim), **facts})
+    scope = (claim.user_id, claim.method, claim.path, claim.key, claim.body_hash)
+    return (db.new_id(), *scope, status, answer, work.now)
 
 
 def _scope(claim: Claim | None) -> dict[str, Any]:

@@ -34,14 +34,15 @@ POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}'; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"  # nothing there is a page
+HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
 STATUS_OF = {
     "NotSignedIn": HTTPStatus.UNAUTHORIZED,
     "NotFound": HTTPStatus.NOT_FOUND,
@@ -120,16 +121,21 @@ def csp_nonce() -> str:
 
 
 def finish_headers(answer: flask.Response) -> flask.Response:
-    settings: config.Settings = flask.current_app.config["SETTINGS"]
-    answer.headers["X-Request-ID"] = g.get("request_id", "")
-    answer.headers.setdefault("Content-Security-Policy", POLICY.format(nonce=csp_nonce()))
-    for name, value in HEADERS.items():
-        answer.headers.setdefault(name, value)
-    if settings.is_production:
-        answer.headers.setdefault("Strict-Transport-Security", f"max-age={A_YEAR}; includeSubDomains")
-    if flask.request.endpoint != "static":
-        answer.headers.setdefault("Cache-Control", "no-store")
+    """What every answer carries, unless its view said otherwise."""
+    given = {name.lower() for name, _ in answer.headers}
+    answer.headers.extend([(name, value) for name, value in _always() if name.lower() not in given])
     return answer
+
+
+def _always() -> list[tuple[str, str]]:
+    is_api = flask.request.path.startswith("/api/")
+    policy = API_POLICY if is_api else POLICY.format(nonce=csp_nonce())
+    headers = [("X-Request-ID", g.get("request_id", "")), ("Content-Security-Policy", policy), *HEADERS]
+    if flask.current_app.config["SETTINGS"].is_production:
+        headers.append(("Strict-Transport-Security", f"max-age={A_YEAR}; includeSubDomains"))
+    if flask.request.endpoint != "static":
+        headers.append(("Cache-Control", "no-store"))
+    return headers
 
 
 def answer_error(error: Exception) -> ResponseReturnValue:

@@ -20,8 +20,9 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.widgets import HiddenInput
 
 from guitaronline import money
 from guitaronline.errors import DomainError, Reason
@@ -44,6 +45,8 @@ def typeable(form: Any, field: Field) -> None:
 
 class Version(IntegerField):
     """The version that the person saw; empty for records without one."""
+
+    widget = HiddenInput()
 
     def process_formdata(self, valuelist: Sequence[str]) -> None:
         given = valuelist[0] if valuelist else ""

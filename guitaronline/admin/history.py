@@ -66,19 +66,23 @@ class TableChange:
 
 def history_of(record: Any) -> list[Told]:
     entries = queries.history_of(session(), record.__tablename__, record.id, limit=SHOWN)
-    return [told(entry, names_of(entries)) for entry in entries]
+    known = _names_of(entries)
+    return [told(entry, known) for entry in entries]
 
 
-def names_of(entries: Iterable[Entry]) -> dict[UUID, str]:
-    ids = {entry.actor_id for entry in entries if entry.actor_id}
-    return (
-        dict(session().execute(select(User.id, User.full_name).where(User.id.in_(ids))).tuples().all()) if ids else {}
-    )
+def names(ids: set[UUID]) -> dict[UUID, str]:
+    """Full names of these people."""
+    query = select(User.id, User.full_name).where(User.id.in_(ids))
+    return {row.id: row.full_name for row in session().execute(query)} if ids else {}
 
 
-def told(entry: Entry, names: dict[UUID, str]) -> Told:
+def _names_of(entries: Iterable[Entry]) -> dict[UUID, str]:
+    return names({entry.actor_id for entry in entries if entry.actor_id})
+
+
+def told(entry: Entry, known: dict[UUID, str]) -> Told:
     who = (
-        show.link_to("users", entry.actor_id, names.get(entry.actor_id) or entry.actor_kind)
+        show.link_to("users", entry.actor_id, known.get(entry.actor_id) or entry.actor_kind)
         if entry.actor_id
         else "the system"
     )
@@ -149,7 +153,7 @@ def whole_action(action: AuditAction) -> list[Told]:
         select(AuditChange).where(AuditChange.action_id == action.id).order_by(AuditChange.id).limit(CHANGES_SHOWN)
     )
     changes = [Change(each.id, each.table_name, each.row_id, each.before, each.after) for each in found]
-    names = (
+    kept = (
         "id",
         "at",
         "recorded_at",
@@ -162,5 +166,5 @@ def whole_action(action: AuditAction) -> list[Told]:
         "request_id",
         "address",
     )
-    entry = Entry(**{name: getattr(action, name) for name in names}, changes=changes)
-    return [told(entry, names_of([entry]))]
+    entry = Entry(**{name: getattr(action, name) for name in kept}, changes=changes)
+    return [told(entry, _names_of([entry]))]

@@ -15,6 +15,7 @@ from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
 from guitaronline.admin.filters import Days, State, Whose, record_or_people
+from guitaronline.admin.history import names
 from guitaronline.admin.people import MaybeReasonForm, ReasonForm
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing import queries, rules, service
@@ -90,12 +91,7 @@ def _facts(payment: Payment) -> list[show.Fact]:
 
 def _transitions(payment: Payment) -> Section:
     found = queries.transitions_of(session(), payment.id)
-    names = dict(
-        session()
-        .execute(select(User.id, User.full_name).where(User.id.in_({each.actor_id for each in found if each.actor_id})))
-        .tuples()
-        .all()
-    )
+    known = names({each.actor_id for each in found if each.actor_id})
     table = rows(
         reversed(found),
         lambda each: show.when(each.created_at),
@@ -104,7 +100,7 @@ def _transitions(payment: Payment) -> Section:
             if each.from_status
             else show.word(each.to_status)
         ),
-        lambda each: names.get(each.actor_id, "the system"),
+        lambda each: known.get(each.actor_id, "the system"),
         lambda each: show.text(each.reason),
         lambda each: show.text(each.evidence),
     )

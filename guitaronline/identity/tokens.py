@@ -84,7 +84,8 @@ def login(
 def actor_of_token(access_token: str) -> Signed | None:
     """Whose token it is, with their role of this moment; None when it is worth nothing. One statement."""
     at, shift = clock.seam()
-    found: Any = WHOSE.execute(db.alone(db.session()), _hash(access_token), at, shift).first()
+    with db.quick(alone=True) as connection:
+        found = connection.one(WHOSE, _hash(access_token), at, shift)
     return Signed(Actor(found[0], Role(found[1])), found[2]) if found else None
 
 

@@ -301,7 +301,6 @@ def _create_tables() -> None:
         sa.Column("row_id", sa.Uuid(), nullable=False),
         sa.Column("before", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("after", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-        sa.ForeignKeyConstraint(["action_id"], ["audit_actions.id"], name="fk_audit_changes_action_id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_changes")),
     )
     op.create_index("ix_audit_changes_action_id", "audit_changes", ["action_id"], unique=False)

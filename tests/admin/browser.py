@@ -29,7 +29,10 @@ class Browser:
 
     def send(self, method: str, url: str, **more: Any) -> TestResponse:
         """In a context of its own: inside the test's application context all requests would share `g`."""
-        return Context().run(self.client.open, url, method=method, **more)
+        answer: TestResponse = Context().run(self.client.open, url, method=method, **more)
+        answer.get_data()
+        answer.close()  # a static file is still open
+        return answer
 
     def post(self, url: str, typed: dict[str, Any], *, opened: str | None = None) -> TestResponse:
         """Open the page (or take `opened`, a page opened before), type, send."""

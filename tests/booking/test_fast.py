@@ -37,8 +37,8 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     seen: list[str] = []
     real = fast._one
 
-    def watched(work: Any, statement: Any, values: Any) -> Any:
-        booking = real(work, statement, values)
+    def watched(work: Any, *more: Any) -> Any:
+        booking = real(work, *more)
         if booking is not None:
             seen.append(work.name)
         return booking
