@@ -34,7 +34,9 @@ class Settings:
         "embedded", "production refuses every shortcut that is fine on a laptop"
     )
     SECRET_KEY: str = setting(
-        lambda: secrets.token_urlsafe(48), "signs CSRF tokens; a random one lasts until the process ends", unit="32+ characters"
+        lambda: secrets.token_urlsafe(48),
+        "signs CSRF tokens; a random one lasts until the process ends",
+        unit="32+ characters",
     )
     DATABASE_URL: str = setting("", "application role: may work, may not change the schema or the audit")
     DATABASE_OWNER_URL: str = setting("", "owner role: migrates; used by `flask db` only")
@@ -50,20 +52,31 @@ class Settings:
     DATABASE_POOL_SIZE: int = setting(8, "connections a web process", ge=1, le=100)
 
     # Booking
-    BOOKING_HOLD_MINUTES: int = setting(10, "a card payment with 3-D Secure takes up to 8", unit="minutes", ge=1, le=MINUTES_PER_DAY)
+    BOOKING_HOLD_MINUTES: int = setting(
+        10, "a card payment with 3-D Secure takes up to 8", unit="minutes", ge=1, le=MINUTES_PER_DAY
+    )
     BOOKING_STAFF_HOLD_MAX_MINUTES: int = setting(
         MINUTES_PER_DAY, "staff may wait for money a day", unit="minutes", ge=1, le=MINUTES_PER_DAY
     )
-    BOOKING_MIN_NOTICE_MINUTES: int = setting(60, "a teacher must be able to read the message", unit="minutes", ge=0, le=30 * MINUTES_PER_DAY)
+    BOOKING_MIN_NOTICE_MINUTES: int = setting(
+        60, "a teacher must be able to read the message", unit="minutes", ge=0, le=30 * MINUTES_PER_DAY
+    )
     BOOKING_HORIZON_DAYS: int = setting(56, "slots are offered 8 weeks ahead", unit="days", ge=1, le=366)
-    BOOKING_REFUND_WINDOW_HOURS: int = setting(24, "notice with which a canceled lesson goes back", unit="hours", ge=0, le=720)
+    BOOKING_REFUND_WINDOW_HOURS: int = setting(
+        24, "notice with which a canceled lesson goes back", unit="hours", ge=0, le=720
+    )
     BOOKING_MAX_LIVE_HOLDS: int = setting(3, "holds one student may have at a time", ge=1, le=100)
     BOOKING_MAX_ACTIVE_PER_STUDENT: int = setting(0, "active bookings in the future; 0 = no limit", ge=0, le=1000)
     BOOKING_MAX_PER_TEACHER_DAY: int = setting(0, "active bookings a teacher and local day; 0 = no limit", ge=0, le=96)
-    PACKAGE_REINSTATE_DAYS: int = setting(30, "life left to a package that gets a lesson back by the school's fault", unit="days", ge=1, le=366)
+    PACKAGE_REINSTATE_DAYS: int = setting(
+        30, "life left to a package that gets a lesson back by the school's fault", unit="days", ge=1, le=366
+    )
     UNPAID_CHECKOUT_HOURS: int = setting(24, "after this an unpaid package lapses", unit="hours", ge=1, le=720)
     APPROVAL_ABOVE_MINOR: int = setting(
-        50_000, "money by hand above this (exclusive, summed per payment) needs a second person", unit="minor units", ge=0
+        50_000,
+        "money by hand above this (exclusive, summed per payment) needs a second person",
+        unit="minor units",
+        ge=0,
     )
 
     # Sign-in
@@ -85,7 +98,9 @@ class Settings:
     LIMIT_API_WRITE: str = setting("240 per minute", "per person, else per address")
 
     # Housekeeping
-    IDEMPOTENCY_KEEP_DAYS: int = setting(7, "how long a repeated request gets its first answer", unit="days", ge=1, le=90)
+    IDEMPOTENCY_KEEP_DAYS: int = setting(
+        7, "how long a repeated request gets its first answer", unit="days", ge=1, le=90
+    )
     OUTBOX_KEEP_DAYS: int = setting(30, "closed events", unit="days", ge=1, le=365)
     LOCK_TIMEOUT_MS: int = setting(5_000, "waiting longer for a row answers `busy`", unit="ms", ge=10, le=60_000)
     STATEMENT_TIMEOUT_MS: int = setting(15_000, "one statement of a command or page", unit="ms", ge=100, le=600_000)
@@ -142,7 +157,9 @@ def _parse(raw: str, kind: Any, facts: Mapping[str, Any]) -> Any:
         number = int(raw)
         low, high = facts["ge"], facts["le"]
         if (low is not None and number < low) or (high is not None and number > high):
-            raise ValueError(f"must be {low if low is not None else '…'} to {high if high is not None else '…'} {facts['unit']}".strip())
+            raise ValueError(
+                f"must be {low if low is not None else '…'} to {high if high is not None else '…'} {facts['unit']}".strip()
+            )
         return number
     if "\x00" in raw:
         raise ValueError("must not contain NUL")
@@ -156,7 +173,10 @@ def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
             (not secret_given or len(settings.SECRET_KEY) < 32, "SECRET_KEY: set one of 32 or more random characters"),
             (not settings.DATABASE_URL, "DATABASE_URL: must be set"),
             (not settings.REDIS_URL, "REDIS_URL: must be set"),
-            (not settings.PUBLIC_BASE_URL.startswith("https://"), "PUBLIC_BASE_URL: must be the https address people use"),
+            (
+                not settings.PUBLIC_BASE_URL.startswith("https://"),
+                "PUBLIC_BASE_URL: must be the https address people use",
+            ),
             (not settings.COOKIE_SECURE, "COOKIE_SECURE: must be 1"),
             (settings.STAFF_TOTP != "required", "STAFF_TOTP: must be required"),
             (settings.LIMITS != "on", "LIMITS: must be on"),

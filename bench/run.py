@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import load, memory  # noqa: E402  # the tree is not installed
-from bench.instance import HERE, SIZE, Instance, running  # noqa: E402
+from bench import load, memory  # the tree is not installed
+from bench.instance import HERE, SIZE, Instance, running
 
 CONNECTIONS = 32
 SECONDS = 10
@@ -80,7 +80,7 @@ def hold_and_confirm(client: int) -> Iterator[load.Request]:
     """Client c books slots c, c+32, c+64 …, each by another student."""
     for n in range(client, SIZE["teachers"] * 12, CONNECTIONS):
         student = n % SIZE["students"] + 1
-        answer = yield "hold", post("/api/v1/booking/hold", student, '{"slot_id": "%s"}' % uuid(15, n + 1))
+        answer = yield "hold", post("/api/v1/booking/hold", student, f'{{"slot_id": "{uuid(15, n + 1)}"}}')
         found = re.search(rb'"id": ?"([0-9a-f-]{36})"', answer)
         if found:
             yield "confirm", post(f"/api/v1/booking/{found[1].decode()}/confirm", student, "{}")

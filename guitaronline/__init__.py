@@ -41,7 +41,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     from flask import Flask
 
     from guitaronline import clock, policy
-    from guitaronline.db import watch_connections, database, database_url
+    from guitaronline.db import database, database_url, watch_connections
 
     settings = settings or config.load()
     app = Flask("guitaronline", root_path=None, template_folder="../templates")

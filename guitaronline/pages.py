@@ -36,7 +36,7 @@ def states_page() -> str:
 
 
 def permissions_page() -> str:
-    roles = [role for role in next(iter(TABLE.values()))]
+    roles = list(next(iter(TABLE.values())))
     head = f"| | {' | '.join(roles)} |\n|---|{'---|' * len(roles)}"
     rows = [
         f"| {permission.value} | {' | '.join(REACH[reach] for reach in row.values())} |"

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy import inspect as sqlalchemy_inspect
 
 from guitaronline.errors import Conflict
 
@@ -72,7 +73,7 @@ def guard_status(model: type[Any]) -> type[Any]:
     """Class decorator: a status that is set by hand on a stored record raises at once."""
 
     def refuse(target: Any, value: Any, old: Any, initiator: Any) -> None:
-        if not _moving.get() and target._sa_instance_state.key is not None:
+        if not _moving.get() and sqlalchemy_inspect(target).key is not None:
             raise RuntimeError(f"{type(target).__name__}.status is moved by Work.move(), never set")
 
     sqlalchemy_event.listen(model.status, "set", refuse)

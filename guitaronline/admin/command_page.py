@@ -129,8 +129,7 @@ class CommandPage:
             return flask.redirect(before.answer, 303)
         except StaleVersion as stale:
             changes = changes_since(record, stale.facts["seen"])
-            form.version.data = stale.facts["now"]
-            form.key.data = str(db.new_id())
+            form.start_anew(stale.facts["now"])
             return self.page(record, form, refusal=stale, changes=changes), 409
         except DomainError as refusal:
             return self.page(record, form, refusal=forms.point_out(form, refusal)), status_of(refusal)

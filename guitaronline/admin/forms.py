@@ -24,7 +24,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
-from guitaronline import money
+from guitaronline import db, money
 from guitaronline.errors import DomainError, Reason
 
 REASON_LENGTH = 500
@@ -58,6 +58,12 @@ class CommandForm(FlaskForm):
 
     key = HiddenField(validators=[InputRequired("Reload the page."), Length(8, 64)])
     version = Version()
+
+    def start_anew(self, version: int) -> None:
+        """The next time it is sent, it is about this version of the record, and counts as another request."""
+        self.version.raw_data = None
+        self.version.data = version
+        self.key.data = str(db.new_id())
 
     def visible(self) -> list[Field]:
         return [field for field in self if field.name not in ("key", "version", "csrf_token")]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
 from guitaronline import checks, clock
 from guitaronline.actor import Role
@@ -19,7 +20,6 @@ from guitaronline.identity import service as identity
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
 from guitaronline.teachers.models import TeacherProfile
-from sqlalchemy import func, select
 from tests.admin.browser import Browser, signed_in
 from tests.world import World, as_actor
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from guitaronline.actor import Role
 from guitaronline.admin import listing
@@ -11,7 +12,6 @@ from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.identity.models import User
 from guitaronline.identity.service import write_note
-from sqlalchemy import select
 from tests.admin.browser import Browser, links, signed_in, words
 from tests.admin.conftest import School
 from tests.world import World, as_actor

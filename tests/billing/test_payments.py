@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from guitaronline import clock
+from guitaronline import clock, policy
 from guitaronline.audit.models import OutboxEvent
-from guitaronline import policy
 from guitaronline.billing import queries
 from guitaronline.billing.models import Approval, PackageStatus, Payment, PaymentStatus
 from guitaronline.billing.refusals import (

@@ -26,10 +26,17 @@ def test_in_time_the_lesson_comes_back(db: Session, world: World) -> None:
     with clock.standing_at(booking.start_at - timedelta(hours=24)):
         canceled = cancel_booking(as_actor(world.ann), booking.id, reason="a concert")
 
-    assert (canceled.status, canceled.refund_returned, canceled.cancel_cause) == (BookingStatus.CANCELED, True, CancelCause.STUDENT)
+    assert (canceled.status, canceled.refund_returned, canceled.cancel_cause) == (
+        BookingStatus.CANCELED,
+        True,
+        CancelCause.STUDENT,
+    )
     assert canceled.cancellation_reason == "a concert"
     assert canceled.decision is not None
-    assert {key: canceled.decision[key] for key in ("actor_id", "actor_role", "cause", "outcome", "minutes_of_notice", "waived")} == {
+    assert {
+        key: canceled.decision[key]
+        for key in ("actor_id", "actor_role", "cause", "outcome", "minutes_of_notice", "waived")
+    } == {
         "actor_id": str(world.ann.id),
         "actor_role": "student",
         "cause": "student",
@@ -79,7 +86,11 @@ def test_a_hold_is_released(db: Session, world: World) -> None:
     held = world.hold()
     canceled = cancel_booking(as_actor(world.ann), held.id)
 
-    assert (canceled.status, canceled.refund_returned, canceled.decision["outcome"]) == (BookingStatus.CANCELED, True, "released")  # type: ignore[index]
+    assert (canceled.status, canceled.refund_returned, canceled.decision["outcome"]) == (
+        BookingStatus.CANCELED,
+        True,
+        "released",
+    )  # type: ignore[index]
     assert (world.again(package).available, world.again(package).reserved) == (1, 0)
     assert "booking.hold_released" in db.scalars(select(OutboxEvent.topic)).all()
 
@@ -97,8 +108,13 @@ def test_a_lapsed_hold_is_expired_and_says_so(world: World) -> None:
     assert world.again(package).available == 1
 
 
-@pytest.mark.parametrize(("who", "cause"), [("tom", None), ("tom", "technical"), ("sue", None), ("sue", "teacher"), ("sue", "goodwill"), ("ada", "technical")])
-def test_every_cause_but_the_students_returns_the_lesson_however_late(world: World, who: str, cause: str | None) -> None:
+@pytest.mark.parametrize(
+    ("who", "cause"),
+    [("tom", None), ("tom", "technical"), ("sue", None), ("sue", "teacher"), ("sue", "goodwill"), ("ada", "technical")],
+)
+def test_every_cause_but_the_students_returns_the_lesson_however_late(
+    world: World, who: str, cause: str | None
+) -> None:
     package = world.package(lessons=3)
     booking = world.booking(world.slot(hours=30))
     with clock.standing_at(booking.start_at - timedelta(minutes=1)):
@@ -135,7 +151,9 @@ def test_staff_may_speak_for_the_student_and_waive(world: World) -> None:
         ("ann", {"reason": "x" * 501}, ["reason_too_long"]),
     ],
 )
-def test_nobody_says_more_than_their_role_may(world: World, who: str, said: dict[str, object], reasons: list[str]) -> None:
+def test_nobody_says_more_than_their_role_may(
+    world: World, who: str, said: dict[str, object], reasons: list[str]
+) -> None:
     world.package()
     booking = world.booking()
 
@@ -209,9 +227,13 @@ def test_the_preview_of_what_cannot_be_says_why(db: Session, world: World) -> No
     booking, held = world.booking(), world.hold(world.slot(hours=70))
 
     with clock.standing_at(booking.start_at):
-        assert [each.code for each in preview_cancel(db, as_actor(world.ann), booking.id).reasons] == ["lesson_already_started"]
+        assert [each.code for each in preview_cancel(db, as_actor(world.ann), booking.id).reasons] == [
+            "lesson_already_started"
+        ]
         assert [each.code for each in preview_cancel(db, as_actor(world.ann), held.id).reasons] == ["hold_expired"]
-    assert [each.code for each in preview_cancel(db, as_actor(world.ann), booking.id, cause="school").reasons] == ["cause_not_allowed"]
+    assert [each.code for each in preview_cancel(db, as_actor(world.ann), booking.id, cause="school").reasons] == [
+        "cause_not_allowed"
+    ]
     with refused("not_found"):
         preview_cancel(db, as_actor(world.ben), booking.id)
     cancel_booking(as_actor(world.ann), booking.id)

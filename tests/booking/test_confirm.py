@@ -25,7 +25,11 @@ def test_confirming_uses_the_lesson_and_makes_one(db: Session, world: World) -> 
     booking = world.booking()
 
     lesson = db.scalars(select(Lesson)).one()
-    assert (booking.status, lesson.booking_id, lesson.status) == (BookingStatus.CONFIRMED, booking.id, LessonStatus.SCHEDULED)
+    assert (booking.status, lesson.booking_id, lesson.status) == (
+        BookingStatus.CONFIRMED,
+        booking.id,
+        LessonStatus.SCHEDULED,
+    )
     assert (lesson.scheduled_start_at, lesson.scheduled_end_at) == (booking.start_at, booking.end_at)
     package = world.again(package)
     assert (package.available, package.reserved, package.consumed, package.lessons_left) == (4, 0, 1, 4)

@@ -43,7 +43,10 @@ def test_two_active_bookings_on_one_slot(db: Session, world: World, status: str)
     theirs = world.package(world.ben)
     booking = world.booking()
 
-    assert refused_by(db, COPY, **copied(booking, student=world.ben.id, package=theirs.id, status=status)) == "bookings_one_active_per_slot"
+    assert (
+        refused_by(db, COPY, **copied(booking, student=world.ben.id, package=theirs.id, status=status))
+        == "bookings_one_active_per_slot"
+    )
 
 
 @pytest.mark.parametrize("status", ["hold", "confirmed"])
@@ -51,10 +54,15 @@ def test_two_overlapping_bookings_of_one_student(db: Session, world: World, stat
     world.package()
     booking = world.booking()
     other = world.slot(world.tina, start_at=booking.start_at + timedelta(minutes=59))
-    statement = COPY.replace("start_at, end_at,\n", ":start, :end,\n").replace("teacher_id, coalesce(:package", ":teacher, coalesce(:package")
+    statement = COPY.replace("start_at, end_at,\n", ":start, :end,\n").replace(
+        "teacher_id, coalesce(:package", ":teacher, coalesce(:package"
+    )
 
     values = copied(booking, slot=other.id, status=status)
-    assert refused_by(db, statement, **values, teacher=world.tina.id, start=other.start_at, end=other.end_at) == "bookings_no_student_overlap"
+    assert (
+        refused_by(db, statement, **values, teacher=world.tina.id, start=other.start_at, end=other.end_at)
+        == "bookings_no_student_overlap"
+    )
 
 
 def test_adjacent_bookings_and_ended_ones_are_no_conflict(db: Session, world: World) -> None:
@@ -68,7 +76,14 @@ def test_adjacent_bookings_and_ended_ones_are_no_conflict(db: Session, world: Wo
     assert after.start_at == booking.end_at
 
 
-@pytest.mark.parametrize("column", ["teacher_id = gen_random_uuid()", "start_at = start_at - interval '1 minute'", "end_at = end_at + interval '1 minute'"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        "teacher_id = gen_random_uuid()",
+        "start_at = start_at - interval '1 minute'",
+        "end_at = end_at + interval '1 minute'",
+    ],
+)
 def test_a_bookings_teacher_and_times_are_its_slots(db: Session, world: World, column: str) -> None:
     world.package()
     booking = world.booking()
@@ -89,7 +104,10 @@ def test_a_booking_is_paid_by_its_students_package(db: Session, world: World) ->
     theirs = world.package(world.ben)
     booking = world.booking()
 
-    assert refused_by(db, "UPDATE bookings SET package_id = :package WHERE id = :id", id=booking.id, package=theirs.id) == "fk_bookings_own_package"
+    assert (
+        refused_by(db, "UPDATE bookings SET package_id = :package WHERE id = :id", id=booking.id, package=theirs.id)
+        == "fk_bookings_own_package"
+    )
 
 
 def test_one_booking_has_one_successor(db: Session, world: World) -> None:
@@ -116,7 +134,11 @@ def test_one_booking_has_one_successor(db: Session, world: World) -> None:
         ("lessons", "no_show_side = 'student'", "ck_lessons_no_show_has_side"),
         ("lessons", "status = 'lost'", "ck_lessons_status_known"),
         ("lessons", "no_show_side = 'nobody', status = 'no_show'", "ck_lessons_side_known"),
-        ("lessons", "booking_id = (SELECT CAST(max(CAST(booking_id AS text)) AS uuid) FROM lessons)", "uq_lessons_booking_id"),
+        (
+            "lessons",
+            "booking_id = (SELECT CAST(max(CAST(booking_id AS text)) AS uuid) FROM lessons)",
+            "uq_lessons_booking_id",
+        ),
         ("lessons", "reference = (SELECT max(reference) FROM lessons)", "uq_lessons_reference"),
         ("lessons", "booking_id = gen_random_uuid()", "fk_lessons_booking_id"),
         ("lessons", "package_id = gen_random_uuid()", "fk_lessons_package_id"),
@@ -136,7 +158,10 @@ def test_a_student_that_is_none(db: Session, world: World) -> None:
     world.package()
     booking = world.booking()
 
-    assert refused_by(db, COPY, **copied(booking, student=new_id(), status="expired")) in ("fk_bookings_student_id", "fk_bookings_own_package")
+    assert refused_by(db, COPY, **copied(booking, student=new_id(), status="expired")) in (
+        "fk_bookings_student_id",
+        "fk_bookings_own_package",
+    )
 
 
 def test_no_constraint_is_forgotten_here() -> None:
@@ -146,7 +171,8 @@ def test_no_constraint_is_forgotten_here() -> None:
         str(constraint.name)
         for model in (Booking, Lesson)
         for constraint in model.__table__.constraints  # type: ignore[attr-defined]
-        if isinstance(constraint, CheckConstraint | UniqueConstraint | ExcludeConstraint) or "fk_" in str(constraint.name)
+        if isinstance(constraint, CheckConstraint | UniqueConstraint | ExcludeConstraint)
+        or "fk_" in str(constraint.name)
     }
     names |= {str(index.name) for model in (Booking, Lesson) for index in model.__table__.indexes if index.unique}  # type: ignore[attr-defined]
 

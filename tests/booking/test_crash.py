@@ -21,7 +21,9 @@ TABLES = sorted(Base.metadata.tables)
 def everything(db: Session) -> dict[str, list[str]]:
     """Every row of every table."""
     db.rollback()
-    rows = {table: [row for (row,) in db.execute(text(f"SELECT t::text FROM {table} t ORDER BY 1"))] for table in TABLES}
+    rows = {
+        table: [row for (row,) in db.execute(text(f"SELECT t::text FROM {table} t ORDER BY 1"))] for table in TABLES
+    }
     db.rollback()
     return rows
 
@@ -92,7 +94,9 @@ def reschedule(world: World) -> Callable[[], Any]:
 
 @pytest.mark.parametrize("prepare", [hold, confirm, cancel, reschedule])
 @pytest.mark.parametrize("way", ["shortcut", "command"])
-def test_nothing_or_all_of_it(db: Session, world: World, request: pytest.FixtureRequest, prepare: Callable[[World], Any], way: str) -> None:
+def test_nothing_or_all_of_it(
+    db: Session, world: World, request: pytest.FixtureRequest, prepare: Callable[[World], Any], way: str
+) -> None:
     if way == "command":
         request.getfixturevalue("without_shortcuts")
     command = prepare(world)
@@ -107,4 +111,9 @@ def test_nothing_or_all_of_it(db: Session, world: World, request: pytest.Fixture
 
     assert deaths == [(DIED, number + 1) for number in range(seen)]
     after = everything(db)
-    assert {table for table in TABLES if after[table] != before[table]} >= {"audit_actions", "audit_changes", "bookings", "outbox_events"}
+    assert {table for table in TABLES if after[table] != before[table]} >= {
+        "audit_actions",
+        "audit_changes",
+        "bookings",
+        "outbox_events",
+    }

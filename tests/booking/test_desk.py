@@ -32,7 +32,9 @@ def count(db: Session, model: type) -> int:
 
 def test_person_package_slot_and_booking_in_one_action(db: Session, world: World) -> None:
     ada, slot = as_actor(world.ada), new_slot(world)
-    booking = book_by_phone(ada, student=NewStudent("Mia", phone="+49 30 1"), package=NewGrant(5), slot=slot, reason="first call")
+    booking = book_by_phone(
+        ada, student=NewStudent("Mia", phone="+49 30 1"), package=NewGrant(5), slot=slot, reason="first call"
+    )
 
     student = db.get(User, booking.student_id)
     package = db.get(Package, booking.package_id)
@@ -59,7 +61,9 @@ def test_a_refusal_at_the_end_leaves_neither_person_nor_package_nor_slot(db: Ses
     with refused("too_short_notice"):
         book_by_phone(ada, student=NewStudent("Mia"), package=NewGrant(5), slot=slot)
     assert [count(db, model) for model in (User, Package, Slot, Booking)] == before
-    booking = book_by_phone(ada, student=NewStudent("Mia"), package=NewGrant(5), slot=slot, override=True, reason="she is here")
+    booking = book_by_phone(
+        ada, student=NewStudent("Mia"), package=NewGrant(5), slot=slot, override=True, reason="she is here"
+    )
     assert booking.status is BookingStatus.CONFIRMED
 
 

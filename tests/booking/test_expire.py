@@ -20,7 +20,9 @@ from tests.world import World, as_actor
 
 def actions(db: Session) -> int:
     db.rollback()
-    return db.scalar(select(func.count()).select_from(AuditAction).where(AuditAction.name == "booking.expire_holds")) or 0
+    return (
+        db.scalar(select(func.count()).select_from(AuditAction).where(AuditAction.name == "booking.expire_holds")) or 0
+    )
 
 
 def hold_for(world: World, *, minutes: int) -> Booking:

@@ -47,7 +47,12 @@ def test_every_reason_comes_with_what_would_help(db: Session, world: World) -> N
     freeze_package(as_actor(world.ada), package.id, reason="ill")
     explanation = explain_slot(db, as_actor(world.ann), slot.id)
 
-    assert [each.code for each in explanation.reasons] == ["slot_blocked", "too_short_notice", "package_frozen", "wrong_lesson_length"]
+    assert [each.code for each in explanation.reasons] == [
+        "slot_blocked",
+        "too_short_notice",
+        "package_frozen",
+        "wrong_lesson_length",
+    ]
     assert all(each.fix for each in explanation.reasons)
     assert explanation.reasons[2].facts["package"] == package.reference
 
@@ -59,7 +64,9 @@ def test_staff_ask_for_a_student_or_for_the_slot_alone(db: Session, world: World
 
     assert explain_slot(db, as_actor(world.sue), slot.id).bookable
     assert explain_slot(db, as_actor(world.sue), slot.id, student_id=world.ann.id).bookable
-    assert [each.code for each in explain_slot(db, as_actor(world.sue), slot.id, student_id=ben.id).reasons] == ["no_lessons_left"]
+    assert [each.code for each in explain_slot(db, as_actor(world.sue), slot.id, student_id=ben.id).reasons] == [
+        "no_lessons_left"
+    ]
 
 
 def test_who_may_not_book_is_told_so(db: Session, world: World) -> None:
@@ -134,16 +141,29 @@ SLOT = st.fixed_dictionaries(
         "hours": st.sampled_from([0.5, 1, 1.5, 24, 24.5, 25, 26, 24 * 56, 24 * 57]),
         "minutes": st.sampled_from([30, 60, 90]),
         "teacher": st.sampled_from(["tom", "tina"]),
-        "fate": st.sampled_from(["", "", "", "blocked", "withdrawn", "held by ben", "held by ann", "held and lapsed", "booked by ann"]),
+        "fate": st.sampled_from(
+            ["", "", "", "blocked", "withdrawn", "held by ben", "held by ann", "held and lapsed", "booked by ann"]
+        ),
     }
 )
 SCHOOL = st.fixed_dictionaries(
     {
         "slots": st.lists(SLOT, min_size=2, max_size=5),
-        "packages": st.lists(st.tuples(st.integers(1, 3), st.sampled_from([None, 30, 60]), st.sampled_from([None, 20, 30, 24 * 60])), max_size=2),
+        "packages": st.lists(
+            st.tuples(st.integers(1, 3), st.sampled_from([None, 30, 60]), st.sampled_from([None, 20, 30, 24 * 60])),
+            max_size=2,
+        ),
         "tina": st.booleans(),
         "ann": st.sampled_from([True, True, True, False]),
-        "limits": st.sampled_from([{}, {}, {"BOOKING_MAX_ACTIVE_PER_STUDENT": 1}, {"BOOKING_MAX_PER_TEACHER_DAY": 1}, {"BOOKING_MAX_LIVE_HOLDS": 1}]),
+        "limits": st.sampled_from(
+            [
+                {},
+                {},
+                {"BOOKING_MAX_ACTIVE_PER_STUDENT": 1},
+                {"BOOKING_MAX_PER_TEACHER_DAY": 1},
+                {"BOOKING_MAX_LIVE_HOLDS": 1},
+            ]
+        ),
     }
 )
 
@@ -203,7 +223,9 @@ def test_offered_is_bookable(db: Session, owner: Connection, monkeypatch: pytest
     if way == "command":
         monkeypatch.setattr(unit_of_work, "_try_shortcut", lambda work, shortcut: None)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+    @settings(
+        max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+    )
     @given(school=SCHOOL)
     def check(school: dict[str, Any]) -> None:
         db.rollback()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from guitaronline import clock, errors, policy
 from guitaronline.actor import SYSTEM
+from guitaronline.billing.service import freeze_package
 from guitaronline.booking import fast
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.booking.service import confirm_booking, hold_slot
-from guitaronline.billing.service import freeze_package
 from guitaronline.identity.service import deactivate_person
 from guitaronline.unit_of_work import Request, request
 from tests.world import World, as_actor
@@ -32,7 +31,7 @@ CHANCE = ("id", "reference", "booking_id", "record_id", "action_id", "op_key", "
 
 
 @pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the shortcuts that did the work."""
     seen: list[str] = []
     real = fast._one
@@ -44,7 +43,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return booking
 
     monkeypatch.setattr(fast, "_one", watched)
-    yield seen
+    return seen
 
 
 def left_behind(db: Session, since: set[str]) -> dict[str, list[dict[str, Any]]]:

@@ -156,7 +156,14 @@ def test_every_reason_is_told_at_once(db: Session, world: World) -> None:
     freeze_package(as_actor(world.ada), package.id, reason="ill too")
     deactivate_person(SYSTEM, world.ann.id, reason="moved away")
 
-    with refused("slot_blocked", "teacher_not_active", "student_not_active", "student_busy", "package_frozen", "wrong_lesson_length"):
+    with refused(
+        "slot_blocked",
+        "teacher_not_active",
+        "student_not_active",
+        "student_busy",
+        "package_frozen",
+        "wrong_lesson_length",
+    ):
         world.hold(slot)
 
 

@@ -41,7 +41,9 @@ def test_the_news_is_a_move_on_both_and_no_cancellation(db: Session, world: Worl
     old = world.booking()
     new = reschedule_booking(as_actor(world.ann), old.id, new_slot_id=world.slot(hours=72).id)
 
-    told = db.scalars(select(OutboxEvent).where(OutboxEvent.topic.in_(["booking.rescheduled", "booking.canceled"]))).all()
+    told = db.scalars(
+        select(OutboxEvent).where(OutboxEvent.topic.in_(["booking.rescheduled", "booking.canceled"]))
+    ).all()
     assert {event.topic for event in told} == {"booking.rescheduled"}
     links = {event.record_id: (event.payload.get("successor"), event.payload.get("rescheduled_from")) for event in told}
     assert links == {old.id: (str(new.id), None), new.id: (None, str(old.id))}
@@ -66,7 +68,9 @@ def test_too_late_without_another_lesson_is_refused_and_nothing_changes(world: W
         with refused("no_lessons_left"):
             reschedule_booking(as_actor(world.ann), old.id, new_slot_id=target.id)
         assert world.again(old).status is BookingStatus.CONFIRMED
-        moved = reschedule_booking(as_actor(world.sue), old.id, new_slot_id=target.id, cause="goodwill", reason="she is ill")
+        moved = reschedule_booking(
+            as_actor(world.sue), old.id, new_slot_id=target.id, cause="goodwill", reason="she is ill"
+        )
 
     assert moved.status is BookingStatus.CONFIRMED
     assert (world.again(package).available, world.again(package).consumed) == (0, 1)
@@ -187,7 +191,10 @@ def test_a_started_lesson_and_a_bad_target_are_told_together(world: World) -> No
     old, target = world.booking(world.slot(hours=48)), world.slot(hours=72)
     block_slot(as_actor(world.tom), target.id, reason="holiday")
 
-    with clock.standing_at(old.start_at), refused("lesson_already_started", "slot_blocked", code="cancellation_window_closed"):
+    with (
+        clock.standing_at(old.start_at),
+        refused("lesson_already_started", "slot_blocked", code="cancellation_window_closed"),
+    ):
         reschedule_booking(as_actor(world.sue), old.id, new_slot_id=target.id, reason="moved", cause="school")
 
 
@@ -233,7 +240,9 @@ def test_the_preview_of_what_cannot_be_says_why(db: Session, world: World) -> No
     old, target, held = world.booking(), world.slot(hours=0.5), world.hold(world.slot(hours=60))
 
     def codes(booking: Booking, slot_id: object) -> list[str]:
-        return [each.code for each in preview_reschedule(db, as_actor(world.ann), booking.id, new_slot_id=slot_id).reasons]  # type: ignore[arg-type]
+        return [
+            each.code for each in preview_reschedule(db, as_actor(world.ann), booking.id, new_slot_id=slot_id).reasons
+        ]  # type: ignore[arg-type]
 
     assert codes(old, target.id) == ["too_short_notice"]
     assert codes(old, old.slot_id) == ["same_slot"]

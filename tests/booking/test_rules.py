@@ -50,19 +50,27 @@ def test_what_the_notice_costs(notice: timedelta, cause: str, waive: bool, outco
     booking = Booking(status=BookingStatus.CONFIRMED, start_at=NOW + notice, policy={"refund_window_hours": 24})
     package = Package(id=new_id(), reference="PKG-1", status=PackageStatus.ACTIVE, available=0)
 
-    decision = cancellation.cancel_decision(booking, package, cause=CancelCause(cause), waive=waive, now=NOW, reinstate_days=30)
+    decision = cancellation.cancel_decision(
+        booking, package, cause=CancelCause(cause), waive=waive, now=NOW, reinstate_days=30
+    )
 
     assert decision.outcome == outcome
     assert decision.sentence()
 
 
-@pytest.mark.parametrize(("minutes", "spoken"), [(0, "0 minutes"), (1, "1 minute"), (119, "119 minutes"), (120, "2 hours"), (1505, "25 hours"), (4320, "3 days")])
+@pytest.mark.parametrize(
+    ("minutes", "spoken"),
+    [(0, "0 minutes"), (1, "1 minute"), (119, "119 minutes"), (120, "2 hours"), (1505, "25 hours"), (4320, "3 days")],
+)
 def test_notice_in_words(minutes: int, spoken: str) -> None:
     assert cancellation.spoken(minutes) == spoken
 
 
 def test_the_cause_of_whoever_says_nothing() -> None:
-    causes = {role: cancellation.own_cause(Actor(new_id(), role)) for role in (Role.STUDENT, Role.TEACHER, Role.SUPPORT, Role.ADMIN)}
+    causes = {
+        role: cancellation.own_cause(Actor(new_id(), role))
+        for role in (Role.STUDENT, Role.TEACHER, Role.SUPPORT, Role.ADMIN)
+    }
 
     assert causes == {Role.STUDENT: "student", Role.TEACHER: "teacher", Role.SUPPORT: "school", Role.ADMIN: "school"}
 
@@ -72,7 +80,9 @@ class Compared(Conflict):
 
 
 @command("test.compare", on="packages")
-def compare(work: Work, package_id: object, *, status: PackageStatus, ends: timedelta | None, frozen: bool, fault: bool) -> None:
+def compare(
+    work: Work, package_id: object, *, status: PackageStatus, ends: timedelta | None, frozen: bool, fault: bool
+) -> None:
     """What the rule foresees and what the ledger does with the same package."""
     package = work.lock(Package, package_id)  # type: ignore[arg-type]
     booking_id = new_id()
@@ -82,11 +92,15 @@ def compare(work: Work, package_id: object, *, status: PackageStatus, ends: time
         package.status = status
     package.expires_at = work.now + ends if ends else None
     package.frozen_at, package.frozen_reason = (work.now - timedelta(days=9), "ill") if frozen else (None, None)
-    seen = cancellation.package_after_return(package, now=work.now, students_fault=fault, reinstate_days=policy.current().PACKAGE_REINSTATE_DAYS)
+    seen = cancellation.package_after_return(
+        package, now=work.now, students_fault=fault, reinstate_days=policy.current().PACKAGE_REINSTATE_DAYS
+    )
     went = ledger.give_back(work, package, booking_id, 1, students_fault=fault)
     told = rules.purse_of(package)
     outcome = cancellation._home(seen)
-    raise Compared(same=(seen == told, outcome.value.removesuffix("_bucket").replace("returned", "available") == went.bucket))
+    raise Compared(
+        same=(seen == told, outcome.value.removesuffix("_bucket").replace("returned", "available") == went.bucket)
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,6 +117,8 @@ def test_the_preview_foresees_what_the_ledger_does(
     package = world.package(lessons=1 if status is PackageStatus.DEPLETED else 3)
 
     with pytest.raises(Compared) as compared:
-        compare(SYSTEM, package.id, status=status, ends=timedelta(days=days) if days else None, frozen=frozen, fault=fault)
+        compare(
+            SYSTEM, package.id, status=status, ends=timedelta(days=days) if days else None, frozen=frozen, fault=fault
+        )
 
     assert compared.value.facts["same"] == (True, True)

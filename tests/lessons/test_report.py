@@ -12,7 +12,13 @@ from sqlalchemy.orm import Session
 from guitaronline import clock
 from guitaronline.booking.service import cancel_booking
 from guitaronline.lessons.models import Lesson
-from guitaronline.lessons.queries import join_urls, lessons_of_person, lessons_without_outcome, private_note_for, visible_lesson
+from guitaronline.lessons.queries import (
+    join_urls,
+    lessons_of_person,
+    lessons_without_outcome,
+    private_note_for,
+    visible_lesson,
+)
 from guitaronline.lessons.service import complete_lesson, edit_report, set_join_url
 from guitaronline.teachers.queries import profile_of
 from guitaronline.teachers.service import edit_profile
