@@ -73,12 +73,13 @@ def pgbench(instance: Instance) -> float:
 
 def booking_round(instance: Instance, number: int) -> load.Figures:
     instance.psql("reset.sql")
-    return load.run(instance.port, [hold_and_confirm(client) for client in range(CONNECTIONS)], seconds=SECONDS)
+    return load.run(instance.port, [hold_and_confirm(client, number) for client in range(CONNECTIONS)], seconds=SECONDS)
 
 
-def hold_and_confirm(client: int) -> Iterator[load.Request]:
-    """Client c books slots c, c+32, c+64 …, each by another student."""
-    for n in range(client, SIZE["teachers"] * 12, CONNECTIONS):
+def hold_and_confirm(client: int, number: int) -> Iterator[load.Request]:
+    """Client c books slots c, c+32, c+64 … of the round's own fifth, each by another student."""
+    fifth = SIZE["teachers"] * 4
+    for n in range(number * fifth + client, (number + 1) * fifth, CONNECTIONS):
         student = n % SIZE["students"] + 1
         answer = yield "hold", post("/api/v1/booking/hold", student, f'{{"slot_id": "{uuid(15, n + 1)}"}}')
         found = re.search(rb'"id": ?"([0-9a-f-]{36})"', answer)

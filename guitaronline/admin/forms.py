@@ -66,7 +66,7 @@ class CommandForm(FlaskForm):
         self.key.data = str(db.new_id())
 
     def visible(self) -> list[Field]:
-        return [field for field in self if field.name not in ("key", "version", "csrf_token")]
+        return [field for field in self if not isinstance(field.widget, HiddenInput)]
 
     def typed_values(self) -> dict[str, Any]:
         return {field.name: field.data for field in self.visible()}

@@ -29,7 +29,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_connections": "80",
-    "shared_buffers": "64MB",
+    "shared_buffers": "256MB",  # touched page by page: a small school never has them all
     "effective_cache_size": "512MB",
     "maintenance_work_mem": "64MB",
     "huge_pages": "off",

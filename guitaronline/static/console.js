@@ -14,7 +14,7 @@
   });
 
   on("[data-toggle-menu]", "click", function (event) {
-    var open = document.getElementById("side").classList.toggle("open");
+    var open = document.getElementById("navigation").classList.toggle("open");
     event.currentTarget.setAttribute("aria-expanded", String(open));
   });
 

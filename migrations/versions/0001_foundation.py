@@ -61,7 +61,8 @@ END $$
 """
 
 AUDIT_GUARD = """
-CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION audit_guard() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+-- (No sequential scan: a plan made while the table was small would be kept while it grows.)
 -- Before any statement on a business table, also one that matches no row: there must be an action of this transaction.
 BEGIN
   IF NOT EXISTS (

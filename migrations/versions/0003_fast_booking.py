@@ -19,7 +19,7 @@ CREATE FUNCTION hold_slot_fast(
   p_key_user uuid, p_key_method text, p_key_path text, p_key text, p_key_hash bytea,
   p_slot uuid, p_package uuid, p_hold interval, p_notice interval, p_horizon interval, p_max_holds int, p_policy jsonb,
   p_entry uuid, p_event uuid
-) RETURNS SETOF bookings LANGUAGE plpgsql AS $$
+) RETURNS SETOF bookings LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   v_begun record;
   v_now timestamptz;
@@ -86,7 +86,7 @@ CREATE FUNCTION confirm_booking_fast(
   p_action uuid, p_student uuid, p_request_id text, p_address text, p_at timestamptz, p_shift interval,
   p_key_user uuid, p_key_method text, p_key_path text, p_key text, p_key_hash bytea,
   p_booking uuid, p_entry uuid, p_lesson uuid, p_event uuid, p_lesson_event uuid
-) RETURNS SETOF bookings LANGUAGE plpgsql AS $$
+) RETURNS SETOF bookings LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   v_begun record;
   v_now timestamptz;

@@ -1,104 +1,178 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from guitaronline import checks, clock
-from guitaronline.actor import Role
+from guitaronline import clock
+from guitaronline.actor import Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
-from guitaronline.booking import service as booking
+from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
 from guitaronline.booking.models import Booking
 from guitaronline.booking.slots import block_slot
 from guitaronline.db import session
 from guitaronline.identity import service as identity
+from guitaronline.identity.models import Guardian, Task, User
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
+from guitaronline.scheduling.models import Slot
 from guitaronline.teachers.models import TeacherProfile
+from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
 from tests.world import World, as_actor
+
+
+class School:
+    """A record of every kind, in the states in which people act on them; each is made on first use."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name) if hasattr(type(self), name) else getattr(self.world, name)
+
+    def everything(self) -> list[Any]:
+        return [self[name] for name, value in vars(School).items() if isinstance(value, cached_property)]
+
+    @property
+    def admin(self) -> Actor:
+        return as_actor(self.world.ada)
+
+    @property
+    def finance(self) -> Actor:
+        return as_actor(self.world.finn)
+
+    @cached_property
+    def child(self) -> User:
+        return self.world.person("Mia", Role.STUDENT, email=None)
+
+    @cached_property
+    def guardian(self) -> Guardian:
+        return identity.add_guardian(self.admin, self.child.id, guardian_id=self.world.ben.id)
+
+    @cached_property
+    def asleep(self) -> User:
+        return identity.deactivate_person(self.admin, self.world.person("Carl", Role.STUDENT).id, reason="moved away")
+
+    @cached_property
+    def profile(self) -> TeacherProfile:
+        return self._profile_of(self.world.tom)
+
+    @cached_property
+    def disabled_profile(self) -> TeacherProfile:
+        theo = self.world.person("Theo", Role.TEACHER)
+        return disable_teacher(self.admin, self._profile_of(theo).id, reason="ill")
+
+    def _profile_of(self, teacher: User) -> TeacherProfile:
+        return session().scalars(select(TeacherProfile).where(TeacherProfile.user_id == teacher.id)).one()
+
+    @cached_property
+    def package(self) -> Package:
+        return self.world.package(lessons=9, price_minor=9000, expires_at=self.world.now + timedelta(days=90))
+
+    @cached_property
+    def frozen(self) -> Package:
+        return billing.freeze_package(self.admin, self.world.package(self.world.ben, lessons=2).id, reason="ill")
+
+    @cached_property
+    def expired(self) -> Package:
+        with clock.moved_by(timedelta(days=-20)):
+            package = self.world.package(self.world.ben, lessons=3, expires_at=self.world.now + timedelta(days=5))
+        billing.expire_packages(self.admin)
+        return package
+
+    @cached_property
+    def waiting(self) -> Lesson:
+        """Over, without an outcome."""
+        return self._past_lesson(20)
+
+    @cached_property
+    def given(self) -> Lesson:
+        return lessons.complete_lesson(self.admin, self._past_lesson(30).id)
+
+    def _past_lesson(self, hours: int) -> Lesson:
+        assert self.package
+        with clock.moved_by(timedelta(days=-3)):
+            booking = self.world.booking(self.world.slot(hours=hours))
+        return session().scalars(select(Lesson).where(Lesson.booking_id == booking.id)).one()
+
+    @cached_property
+    def held(self) -> Booking:
+        assert self.package
+        return self.world.hold(self.world.slot(hours=70))
+
+    @cached_property
+    def booked(self) -> Booking:
+        assert self.package
+        return self.world.booking(self.world.slot(hours=50))
+
+    @cached_property
+    def open_slot(self) -> Slot:
+        return self.world.slot(hours=100)
+
+    @cached_property
+    def blocked(self) -> Slot:
+        return block_slot(self.admin, self.world.slot(hours=90).id, reason="dentist")
+
+    @cached_property
+    def plan(self) -> Plan:
+        return billing.create_plan(self.admin, name="Ten", lessons_total=10, amount_minor=10_000)
+
+    @cached_property
+    def paid(self) -> Payment:
+        return self._moved(self._payment(9000), "succeeded")
+
+    @cached_property
+    def awaited(self) -> Payment:
+        return self._payment(100)
+
+    @cached_property
+    def failed(self) -> Payment:
+        return self._moved(self._payment(200), "failed")
+
+    @cached_property
+    def refund(self) -> Refund | Approval:
+        return billing.refund_payment(self.finance, self.paid.id, amount_minor=1000, reason="goodwill")
+
+    @cached_property
+    def approval(self) -> Approval:
+        return self._moved(self._payment(70_000), "succeeded")
+
+    def _payment(self, amount_minor: int) -> Payment:
+        return billing.record_payment(
+            self.finance, package_id=self.package.id, amount_minor=amount_minor, currency="USD"
+        )
+
+    def _moved(self, payment: Payment, status: str) -> Any:
+        return billing.set_payment_status(self.finance, payment.id, status=status, reason="seen")
+
+    @cached_property
+    def open_task(self) -> Task:
+        return self._task("Call")
+
+    @cached_property
+    def done_task(self) -> Task:
+        return identity.finish_task(self.admin, self._task("Write").id)
+
+    def _task(self, title: str) -> Task:
+        about = {"record_type": "users", "record_id": self.world.ann.id}
+        return identity.create_task(self.admin, title=title, owner_id=self.world.ada.id, **about)
+
+
+@pytest.fixture
+def school(world: World) -> School:
+    return School(world)
 
 
 @pytest.fixture
 def ada(app: Flask, world: World) -> Browser:
     """An admin's browser."""
     return signed_in(app, world.ada)
-
-
-@dataclass
-class School:
-    """A record of every kind, in the states in which people act on them."""
-
-    world: World
-    records: dict[str, Any]
-
-    def __getitem__(self, name: str) -> Any:
-        return self.records[name]
-
-
-@pytest.fixture
-def school(world: World) -> School:
-    ada, finn = as_actor(world.ada), as_actor(world.finn)
-    child = world.person("Mia", Role.STUDENT, email=None)
-    guardian = identity.add_guardian(ada, child.id, guardian_id=world.ben.id)
-    asleep = world.person("Carl", Role.STUDENT)
-    identity.deactivate_person(ada, asleep.id, reason="moved away")
-    profile = session().scalars(select(TeacherProfile).where(TeacherProfile.user_id == world.tom.id)).one()
-    package = world.package(lessons=9, price_minor=9000, expires_at=world.now + timedelta(days=90))
-    past, given = _past_bookings(world)
-    lessons.complete_lesson(ada, given.id)
-    held = world.hold(world.slot(hours=70))
-    booked = world.booking(world.slot(hours=50))
-    blocked = world.slot(hours=90)
-    block_slot(ada, blocked.id, reason="dentist")
-    frozen = world.package(world.ben, lessons=2)
-    billing.freeze_package(ada, frozen.id, reason="ill")
-    expired = _expired_package(world)
-    plan = billing.create_plan(ada, name="Ten", lessons_total=10, amount_minor=10000)
-    paid = billing.record_payment(finn, package_id=package.id, amount_minor=9000, currency="USD")
-    billing.set_payment_status(finn, paid.id, status="succeeded", reason="seen")
-    awaited = billing.record_payment(finn, package_id=package.id, amount_minor=100, currency="USD")
-    failed = billing.record_payment(finn, package_id=package.id, amount_minor=200, currency="USD")
-    billing.set_payment_status(finn, failed.id, status="failed", reason="bounced")
-    refund = billing.refund_payment(finn, paid.id, amount_minor=1000, reason="goodwill")
-    large = billing.record_payment(finn, package_id=package.id, amount_minor=70_000, currency="USD")
-    approval = billing.set_payment_status(finn, large.id, status="succeeded", reason="seen")
-    open_task = _task(world, "Call")
-    done_task = _task(world, "Write")
-    identity.finish_task(ada, done_task.id)
-    checks.run_and_store(session()) if hasattr(checks, "run_and_store") else None
-    records = dict(
-        child=child, guardian=guardian, asleep=asleep, profile=profile, package=package, waiting=past, given=given, held=held,
-        booked=booked, blocked=blocked, open_slot=world.slot(hours=100), frozen=frozen, expired=expired, plan=plan, paid=paid,
-        awaited=awaited, failed=failed, refund=refund, approval=approval, open_task=open_task, done_task=done_task,
-    )  # fmt: skip
-    return School(world, records)
-
-
-def _past_bookings(world: World) -> tuple[Lesson, Lesson]:
-    """Two lessons that are over; neither has an outcome."""
-    with clock.moved_by(timedelta(days=-3)):
-        bookings = [world.booking(world.slot(hours=hours)) for hours in (20, 30)]
-    found = session().scalars(select(Lesson).where(Lesson.booking_id.in_([each.id for each in bookings])).order_by(Lesson.id))
-    first, second = found
-    return first, second
-
-
-def _expired_package(world: World) -> Any:
-    with clock.moved_by(timedelta(days=-20)):
-        package = world.package(world.ben, lessons=3, expires_at=world.now + timedelta(days=5))
-    billing.expire_packages(as_actor(world.ada))
-    return package
-
-
-def _task(world: World, title: str) -> Any:
-    ada = as_actor(world.ada)
-    return identity.create_task(ada, record_type="users", record_id=world.ann.id, title=title, owner_id=world.ada.id)
 
 
 def actions(name: str | None = None) -> int:
@@ -111,6 +185,3 @@ def actions(name: str | None = None) -> int:
 def booking_again(booking: Booking) -> Booking:
     session().rollback()
     return session().get_one(Booking, booking.id, populate_existing=True)
-
-
-_ = booking  # the commands are used through the world

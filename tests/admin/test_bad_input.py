@@ -8,7 +8,7 @@ from flask import Flask
 from guitaronline.admin import DESKS
 from guitaronline.admin.command_page import commands
 from tests.admin.browser import Browser, hidden, signed_in, words
-from tests.admin.conftest import School, actions
+from tests.admin.conftest import School
 from tests.admin.test_commands import CASES, _url
 from tests.world import World
 
@@ -19,6 +19,7 @@ ODD_QUERIES = [
     "day=2026-13-45", "day=2026-02-30", "day=9999-12-31", "day=1000-01-01..2999-12-31", "day=2026-05-02..2026-05-01",
     "student=1", "student=%7B%7D", "teacher=00000000-0000-0000-0000-000000000000", "flt0_0=1", "unknown=1", "owner=somebody",
 ]  # fmt: skip
+NOT_WITH_GARBAGE = {"SetUpTotp", "InvitePerson"}  # nothing is typed there
 ODD_IDS = ["", "1", "x", "%00", "' OR 1=1", "00000000-0000-0000-0000-000000000000", "9" * 400]
 
 
@@ -53,7 +54,9 @@ def test_a_command_page_of_no_record_is_not_found(ada: Browser) -> None:
 def test_a_note_about_nothing_is_not_found(ada: Browser) -> None:
     queries = ["", "?record_type=users", "?record_type=console_sessions&record_id=x", "?record_type=%00&record_id=%00"]
 
-    assert {ada.get(f"/admin/{page}/new{query}").status_code for query in queries for page in ("notes", "tasks")} == {404}
+    assert {ada.get(f"/admin/{page}/new{query}").status_code for query in queries for page in ("notes", "tasks")} == {
+        404
+    }
 
 
 def test_a_page_past_the_last_says_what_to_do(ada: Browser) -> None:
@@ -73,28 +76,36 @@ def test_a_value_that_means_nothing_is_named(ada: Browser) -> None:
     assert "means nothing for State" in words(ada.get("/admin/bookings/?state=flying").text)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_garbage_in_every_field_is_refused_in_words(app: Flask, school: School, name: str) -> None:
-    on, _, typed = CASES[name]
+GARBAGE = ["\x00\u202e\x07", "-1", ODD_IDS[5], "<script>alert(1)</script>" + "x" * 9000]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=[str(number) for number in range(len(GARBAGE))])
+def test_garbage_in_every_field_is_answered_in_words(app: Flask, school: School, garbage: str) -> None:
     browser = signed_in(app, school.world.ada)
-    url = _url(school, name, on)
-    opened = browser.get(url).text
-    before, reasons = actions(), {"reason": "x" * 5000}
-    fields = set(typed(school)) | reasons.keys()
-    garbage = ["", "\x00", "‮\x07", "-1", "NaN", "9" * 30, "00000000-0000-0000-0000-000000000000", "<script>alert(1)</script>", "x" * 9000]
+    urls = {name: _url(school, name, on) for name, (on, _, _) in CASES.items() if name not in NOT_WITH_GARBAGE}
+    typed = {
+        name: dict.fromkeys({*CASES[name][2](school), "reason"}, garbage) | {"record_type": "users"} for name in urls
+    }
 
-    answers = [browser.post(url, dict.fromkeys(fields, each) | {"record_type": "users"}, opened=opened) for each in garbage]
+    answers = {name: browser.post(url, typed[name]) for name, url in urls.items()}
 
-    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
-    assert all("<script>alert" not in answer.text for answer in answers)
-    assert before <= actions()
+    assert {name: answer.status_code for name, answer in answers.items() if answer.status_code >= 500} == {}
+    assert [name for name, answer in answers.items() if "<script>alert" in answer.text] == []
 
 
 def test_a_tampered_version_or_key_is_refused_in_words(app: Flask, school: School) -> None:
     browser = signed_in(app, school.world.ada)
     url = f"/admin/bookings/{school['booked'].id}/cancel"
     opened = browser.get(url).text
-    odd = [{"version": "x"}, {"version": "9" * 20}, {"version": "-1"}, {"key": ""}, {"key": "x" * 300}, {"key": "\x00" * 10}, {"version": ""}]
+    odd = [
+        {"version": "x"},
+        {"version": "9" * 20},
+        {"version": "-1"},
+        {"key": ""},
+        {"key": "x" * 300},
+        {"key": "\x00" * 10},
+        {"version": ""},
+    ]
 
     answers = [browser.post(url, {"cause": "flying", "reason": "why", **each}, opened=opened) for each in odd]
 

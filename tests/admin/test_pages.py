@@ -21,7 +21,10 @@ LOADED = re.compile(r'(?:src|<link[^>]*href|action)="(?:https?:)?//')
 READABLE = ('<html lang="en"', "<main ", 'class="skip"', "<title>", 'aria-label="Breadcrumbs"')
 
 
-def test_reading_every_page_changes_no_business_row_and_a_strict_browser_refuses_nothing(app: Flask, school: School) -> None:
+def test_reading_every_page_changes_no_business_row_and_a_strict_browser_refuses_nothing(
+    app: Flask, school: School
+) -> None:
+    assert school.everything()
     browser = signed_in(app, school.world.ada)
     before = fingerprint()
 
@@ -41,7 +44,9 @@ def wrong_with(page: TestResponse) -> list[str]:
     found = {
         "inline script, style or handler": bool(INLINE.search(text)),
         "loads from another host": bool(LOADED.search(text)),
-        "weak policy": not page.headers["Content-Security-Policy"].startswith("default-src 'self'; script-src 'self' 'nonce-"),
+        "weak policy": not page.headers["Content-Security-Policy"].startswith(
+            "default-src 'self'; script-src 'self' 'nonce-"
+        ),
         "scripts without the policy's nonce": text.count(f'nonce="{nonce_of(page)}"') != text.count("<script"),
         "headings": text.count("<h1") != 1,
         "labels of nothing": not set(labels) <= set(ids),
@@ -96,6 +101,9 @@ def fingerprint() -> dict[str, int]:
     """How many rows each table has, and how often its rows were written."""
     session().rollback()
     tables = [table.name for table in Base.metadata.sorted_tables if table.name not in TECHNICAL]
-    rows = {name: session().scalar(text(f"SELECT count(*) || ':' || coalesce(max(xmin::text::bigint), 0) FROM {name}")) for name in tables}
+    rows = {
+        name: session().scalar(text(f"SELECT count(*) || ':' || coalesce(max(xmin::text::bigint), 0) FROM {name}"))
+        for name in tables
+    }
     session().rollback()
     return rows

@@ -8,11 +8,10 @@ from sqlalchemy import select
 
 from guitaronline.actor import Role
 from guitaronline.admin import listing
-from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.identity.models import User
 from guitaronline.identity.service import write_note
-from tests.admin.browser import Browser, links, signed_in, words
+from tests.admin.browser import links, signed_in, words
 from tests.admin.conftest import School
 from tests.world import World, as_actor
 
@@ -32,7 +31,13 @@ def test_a_search_does_not_give_away_what_is_masked(app: Flask, world: World) ->
     world.person("Eve", Role.STUDENT, phone="+49 30 5550199")
     finance, support = signed_in(app, world.finn), signed_in(app, world.sue)
 
-    found = [[browser.get(f"/admin/people/?search={words_}").text.count(">Eve<") for words_ in ("eve@people", "5550199", "Eve")] for browser in (finance, support)]
+    found = [
+        [
+            browser.get(f"/admin/people/?search={words_}").text.count(">Eve<")
+            for words_ in ("eve@people", "5550199", "Eve")
+        ]
+        for browser in (finance, support)
+    ]
 
     assert found == [[0, 0, 1], [1, 1, 1]]
 
@@ -77,6 +82,7 @@ def test_a_reference_finds_its_record_alone(app: Flask, school: School) -> None:
 
 
 def test_a_name_finds_the_persons_bookings(app: Flask, school: School) -> None:
+    assert [school.booked, school.held, school.waiting, school.given]
     browser = signed_in(app, school.world.sue)
 
     assert len(_listed(browser.get("/admin/bookings/?search=ann").text)) == 4
@@ -130,10 +136,11 @@ def test_times_are_in_the_viewers_zone_with_its_name_and_utc_on_hover(app: Flask
 
     assert " IST</time>" in page
     assert "Ann (UTC)" in page
-    assert " UTC\"" in page
+    assert ' UTC"' in page
 
 
 def test_today_counts_what_waits(app: Flask, school: School) -> None:
+    assert school.everything()
     page = words(signed_in(app, school.world.ada).get("/admin/").text)
 
     assert "1 Holds about to lapse" in page
@@ -146,6 +153,7 @@ def test_today_counts_what_waits(app: Flask, school: School) -> None:
 def test_bookings_of_a_disabled_teacher_wait_for_a_decision(app: Flask, school: School) -> None:
     from guitaronline.teachers.service import disable_teacher
 
+    assert school.booked
     disable_teacher(as_actor(school.world.ada), school["profile"].id, reason="ill")
 
     page = signed_in(app, school.world.sue).get("/admin/decisions/").text
@@ -171,6 +179,3 @@ def _names(page: str) -> list[str]:
     import re
 
     return re.findall(r">(Student \d+|Sue)</a></span></td>", page)
-
-
-_ = Booking, Browser

@@ -14,7 +14,14 @@ from tests.world import World, as_actor
 
 def test_every_reason_is_shown_and_the_text_is_kept(app: Flask, world: World) -> None:
     browser = signed_in(app, world.ada)
-    typed = {"full_name": "Eve", "email": "not an address", "phone": "call me", "timezone": "UTC", "role": "student", "reason": "sister of Ann"}
+    typed = {
+        "full_name": "Eve",
+        "email": "not an address",
+        "phone": "call me",
+        "timezone": "UTC",
+        "role": "student",
+        "reason": "sister of Ann",
+    }
 
     answer = browser.post("/admin/people/new", typed)
 
@@ -70,7 +77,9 @@ def test_a_stale_page_shows_what_changed_and_keeps_what_was_typed(app: Flask, wo
     opened = browser.get(url).text
     edit_person(as_actor(world.sue), world.ann.id, changes={"level": "advanced"}, reason="she told me")
 
-    answer = browser.post(url, {"full_name": "Ann", "email": "ann@people.example", "timezone": "UTC", "level": "beginner"}, opened=opened)
+    answer = browser.post(
+        url, {"full_name": "Ann", "email": "ann@people.example", "timezone": "UTC", "level": "beginner"}, opened=opened
+    )
 
     page = words(answer.text)
     assert answer.status_code == 409

@@ -35,7 +35,9 @@ def test_a_usable_request_id_is_kept_and_stands_on_the_action(app: Flask, world:
     typed = {"name": "Five", "lessons_total": "5", "amount": "49", "currency": "EUR"}
     from tests.admin.browser import hidden
 
-    answer = browser.send("POST", "/admin/plans/new", data={**hidden(opened), **typed}, headers={"X-Request-ID": "phone-call-17"})
+    answer = browser.send(
+        "POST", "/admin/plans/new", data={**hidden(opened), **typed}, headers={"X-Request-ID": "phone-call-17"}
+    )
 
     session().rollback()
     stored = session().query(AuditAction).filter_by(name="plan.create").one()
@@ -89,11 +91,15 @@ def test_production_asks_for_encryption_for_a_year(settings: config.Settings, mo
     answer = Browser(made).get("/sign-in", base_url="https://localhost")
 
     assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
-    assert any(cookie.startswith("__Host-gol-form=") and "Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
+    assert any(
+        cookie.startswith("__Host-gol-form=") and "Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie")
+    )
 
 
 @pytest.mark.parametrize(("count", "seen"), [(0, "127.0.0.1"), (1, "203.0.113.7")])
-def test_forwarded_addresses_are_believed_from_our_proxies_only(settings: config.Settings, count: int, seen: str) -> None:
+def test_forwarded_addresses_are_believed_from_our_proxies_only(
+    settings: config.Settings, count: int, seen: str
+) -> None:
     made = create_app(replace(settings, PROXY_COUNT=count))
     made.add_url_rule("/address", "address", lambda: request.remote_addr)
 
@@ -102,7 +108,9 @@ def test_forwarded_addresses_are_believed_from_our_proxies_only(settings: config
     assert answer.text == seen
 
 
-@pytest.mark.parametrize("target", ["//evil", "https://evil", "/\\evil", "\\\\evil", "javascript:x", "", None, "admin", "/a\nb", "/\t/evil"])
+@pytest.mark.parametrize(
+    "target", ["//evil", "https://evil", "/\\evil", "\\\\evil", "javascript:x", "", None, "admin", "/a\nb", "/\t/evil"]
+)
 def test_only_paths_of_this_site_are_gone_on_to(target: str | None) -> None:
     assert safe_next(target, "/home") == "/home"
 

@@ -56,7 +56,9 @@ def test_completing_again_changes_nothing(db: Session, world: World) -> None:
     assert len(db.scalars(select(OutboxEvent).where(OutboxEvent.topic == "lesson.completed")).all()) == 1
 
 
-@pytest.mark.parametrize(("side", "consumed", "returned"), [("student", 1, False), ("teacher", 0, True), ("technical", 0, True)])
+@pytest.mark.parametrize(
+    ("side", "consumed", "returned"), [("student", 1, False), ("teacher", 0, True), ("technical", 0, True)]
+)
 def test_whose_absence_costs_the_lesson(db: Session, world: World, side: str, consumed: int, returned: bool) -> None:
     package = world.package(lessons=2)
     lesson = lesson_of(db, world)
@@ -97,8 +99,14 @@ def test_a_wrong_outcome_is_reversed_and_posted_anew(db: Session, world: World) 
 
     assert (corrected.settlement, corrected.is_returned, corrected.no_show_side) == (2, True, NoShowSide.TECHNICAL)
     assert keys(db, lesson) == ["hold:B", "settle:B:1", "return:B:1", "settle:B:2", "return:B:2"]
-    told = db.scalars(select(OutboxEvent).where(OutboxEvent.topic == "lesson.outcome_corrected").order_by(OutboxEvent.id)).all()
-    assert [(each.payload["before"], each.payload["side"]) for each in told] == [("completed", "teacher"), ("teacher", None), ("completed", "technical")]
+    told = db.scalars(
+        select(OutboxEvent).where(OutboxEvent.topic == "lesson.outcome_corrected").order_by(OutboxEvent.id)
+    ).all()
+    assert [(each.payload["before"], each.payload["side"]) for each in told] == [
+        ("completed", "teacher"),
+        ("teacher", None),
+        ("completed", "technical"),
+    ]
 
 
 def test_a_correction_that_costs_the_same_posts_nothing(db: Session, world: World) -> None:

@@ -34,10 +34,19 @@ def lesson(db: Session, world: World) -> Lesson:
 
 
 def test_what_is_not_named_stays(world: World, lesson: Lesson) -> None:
-    edit_report(as_actor(world.tom), lesson.id, changes={"topic": " Barre chords ", "notes": "well done", "links": ["https://tabs.example/1"]})
+    edit_report(
+        as_actor(world.tom),
+        lesson.id,
+        changes={"topic": " Barre chords ", "notes": "well done", "links": ["https://tabs.example/1"]},
+    )
     edited = edit_report(as_actor(world.sue), lesson.id, changes={"notes": "", "homework": "line 1\nline 2"})
 
-    assert (edited.topic, edited.notes, edited.homework, edited.links) == ("Barre chords", None, "line 1\nline 2", ["https://tabs.example/1"])
+    assert (edited.topic, edited.notes, edited.homework, edited.links) == (
+        "Barre chords",
+        None,
+        "line 1\nline 2",
+        ["https://tabs.example/1"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +62,9 @@ def test_what_is_not_named_stays(world: World, lesson: Lesson) -> None:
         ({"links": ["https://a.example/" + "x" * 500]}, ["/links/0"]),
     ],
 )
-def test_what_cannot_stand_in_a_report(world: World, lesson: Lesson, changes: dict[str, Any], pointers: list[str]) -> None:
+def test_what_cannot_stand_in_a_report(
+    world: World, lesson: Lesson, changes: dict[str, Any], pointers: list[str]
+) -> None:
     from guitaronline.lessons.service import ReportInvalid
 
     with pytest.raises(ReportInvalid) as refusal:
@@ -73,7 +84,9 @@ def test_students_strangers_and_canceled_lessons_are_not_written_to(world: World
         set_join_url(as_actor(world.tom), lesson.id, join_url="https://meet.example/1")
 
 
-def test_a_lesson_takes_place_at_its_own_address_else_at_its_teachers(db: Session, world: World, lesson: Lesson) -> None:
+def test_a_lesson_takes_place_at_its_own_address_else_at_its_teachers(
+    db: Session, world: World, lesson: Lesson
+) -> None:
     assert join_urls(db, [lesson]) == {lesson.id: None}
     profile = profile_of(db, world.tom.id)
     assert profile
@@ -90,7 +103,10 @@ def test_a_lesson_takes_place_at_its_own_address_else_at_its_teachers(db: Sessio
 def test_the_private_note_is_for_teacher_and_staff(world: World, lesson: Lesson) -> None:
     noted = edit_report(as_actor(world.tom), lesson.id, changes={"private_note": "be patient"})
 
-    seen = {name: private_note_for(as_actor(getattr(world, name)), noted) for name in ("ann", "tom", "tina", "sue", "audrey")}
+    seen = {
+        name: private_note_for(as_actor(getattr(world, name)), noted)
+        for name in ("ann", "tom", "tina", "sue", "audrey")
+    }
     assert seen == {"ann": None, "tom": "be patient", "tina": None, "sue": "be patient", "audrey": "be patient"}
 
 
@@ -108,7 +124,9 @@ def test_own_lessons_come_latest_first_page_by_page(db: Session, world: World, l
     all_of_them = lessons_of_person(db, world.ann.id)
     first = all_of_them[0]
 
-    assert [each.scheduled_start_at for each in all_of_them] == sorted((each.scheduled_start_at for each in all_of_them), reverse=True)
+    assert [each.scheduled_start_at for each in all_of_them] == sorted(
+        (each.scheduled_start_at for each in all_of_them), reverse=True
+    )
     assert lessons_of_person(db, world.ann.id, after=(first.scheduled_start_at, first.id)) == all_of_them[1:]
     assert len(lessons_of_person(db, world.tom.id)) == 3
     assert lessons_of_person(db, world.ben.id) == []

@@ -99,7 +99,9 @@ def without_locks(app: Flask, db: Session) -> Callable[[], Any]:
     def stripped() -> Iterator[None]:
         def strip(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> tuple[str, Any]:
             head, found, tail = statement.partition(LOCK)
-            return (head + tail.replace(" SKIP LOCKED", "").replace(" OF availability_slots", "") if found else statement), parameters
+            return (
+                head + tail.replace(" SKIP LOCKED", "").replace(" OF availability_slots", "") if found else statement
+            ), parameters
 
         event.listen(database.engine, "before_cursor_execute", strip, retval=True)
         try:
