@@ -15,7 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from guitaronline import logs
-from tests.world import World
+from guitaronline.actor import Role
+from guitaronline.identity import tokens
+from tests.world import PASSWORD, World
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +102,13 @@ def test_other_errors_are_told_with_their_causes(capsys: pytest.CaptureFixture[s
     [line] = lines(capsys)
     assert line["error"] == "ValueError: second"
     assert line["traceback"].index("KeyError: 'first'") < line["traceback"].index("ValueError: second")
+
+
+def test_a_request_with_a_token_names_its_actor(world: World, app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+    ann = world.person("Anna", Role.STUDENT, password=PASSWORD)
+    signed = tokens.login(ann.email or "", PASSWORD, device_label="phone", address="192.0.2.1")
+    capsys.readouterr()
+
+    app.test_client().get("/api/v1/me", headers={"Authorization": f"Bearer {signed.access_token}"})
+
+    assert [(line["route"], line["actor_id"]) for line in lines(capsys)] == [("/api/v1/me", str(ann.id))]

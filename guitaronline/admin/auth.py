@@ -13,6 +13,7 @@ from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 import config
+from guitaronline import logs
 from guitaronline.actor import ANONYMOUS, STAFF_ROLES
 from guitaronline.admin import gate
 from guitaronline.admin.forms import point_out
@@ -61,6 +62,7 @@ def viewer_of_request(request: flask.Request) -> Viewer | None:
     signed = sessions.actor_of_session(token) if token else None
     if signed is None or signed.actor.id is None:
         return None
+    logs.bind_actor(signed.actor.id)
     return Viewer(
         signed.actor.id, signed.actor.role, signed.full_name, signed.email, signed.timezone, signed.session_id
     )
@@ -118,11 +120,12 @@ def invitation(token: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _invitation_page(form, 422 if form.is_submitted() else 200)
     try:
-        service.accept_invitation(ANONYMOUS, token=token, password=form.password.data or "")
+        person = service.accept_invitation(ANONYMOUS, token=token, password=form.password.data or "")
     except DomainError as refusal:
         return _invitation_page(form, status_of(refusal), point_out(form, refusal))
-    flask.flash("Your password is set. Sign in with it.", "success")
-    return flask.redirect(flask.url_for("auth.sign_in"), 303)
+    here = person.role in STAFF_ROLES
+    flask.flash(f"Your password is set. Sign in with it{'' if here else ' in the app'}.", "success")
+    return flask.redirect(flask.url_for("auth.sign_in" if here else "auth.root"), 303)
 
 
 def tidy_otp(given: str | None) -> str | None:

@@ -134,6 +134,7 @@ class Desk(_Plain, ModelView):
     default_order: ClassVar[tuple[Any, bool]]  # column, newest first?
     load: ClassVar[tuple[Any, ...]] = ()  # loader options of the rows of one page
     search_words: ClassVar[str] = ""  # what can be searched for; empty: no search
+    row_actions: Any = None  # a static function: the buttons of a row; None: on its page only
     page_title: Any = staticmethod(show.label_of)  # of a record
 
     can_create = can_edit = can_delete = can_export = can_set_page_size = False
@@ -316,6 +317,7 @@ class Desk(_Plain, ModelView):
         if template == self.list_template:
             kwargs |= self.list_extras() | {
                 "listed": flask.g.listed,
+                "row_actions": type(self).row_actions,
                 "show_columns": self.columns,
                 "list_filters": self.filters,
             }

@@ -14,7 +14,7 @@ from guitaronline import policy
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show, slot_picker
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.slots import slot_commands
@@ -77,6 +77,7 @@ class BookingsDesk(Desk):
         Whose("package", "Package", Booking.package_id, Package),
     )
     default_order = (Booking.start_at, True)
+    row_actions = staticmethod(buttons_of)
     load = (selectinload(Booking.student), selectinload(Booking.teacher))
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.billing.models import Package
@@ -66,6 +66,7 @@ class LessonsDesk(Desk):
         Whose("teacher", "Teacher", Lesson.teacher_id),
     )
     default_order = (Lesson.scheduled_start_at, True)
+    row_actions = staticmethod(buttons_of)
     load = (selectinload(Lesson.student), selectinload(Lesson.teacher))
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:

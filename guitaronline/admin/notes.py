@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired, Optional
 from guitaronline.actor import STAFF_ROLES, Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, State, contains
 from guitaronline.admin.people import MaybeReasonForm
 from guitaronline.admin.record_page import Page, facts, whole
@@ -75,6 +75,7 @@ class TasksDesk(Desk):
         Choice("owner", "Owner", ["me"], lambda value: Task.owner_id == gate.viewer().id),
     )
     default_order = (Task.id, True)
+    row_actions = staticmethod(buttons_of)
 
     def search_clauses(self, words: str) -> list[Any]:
         return [contains(Task.title, words)]

@@ -15,7 +15,7 @@ from guitaronline import policy
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
 from guitaronline.admin.people import MaybeReasonForm, ReasonForm
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
@@ -80,6 +80,7 @@ class PackagesDesk(Desk):
         Whose("student", "Student", Package.student_id),
     )
     default_order = (Package.id, True)
+    row_actions = staticmethod(buttons_of)
     load = (selectinload(Package.student),)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:

@@ -13,7 +13,7 @@ from guitaronline import policy
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Days, State, Whose, record_or_people
 from guitaronline.admin.history import names
 from guitaronline.admin.people import MaybeReasonForm, ReasonForm
@@ -63,6 +63,7 @@ class PaymentsDesk(Desk):
         Whose("package", "Package", Payment.package_id, Package),
     )
     default_order = (Payment.id, True)
+    row_actions = staticmethod(buttons_of)
     load = (selectinload(Payment.student), selectinload(Payment.package))
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
@@ -170,6 +171,7 @@ class RefundsDesk(Desk):
     )
     filters = (State(Refund.status, RefundStatus), Days("asked", "Asked for", Refund.created_at))
     default_order = (Refund.id, True)
+    row_actions = staticmethod(buttons_of)
     load = (selectinload(Refund.payment),)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
@@ -217,6 +219,7 @@ class ApprovalsDesk(Desk):
     )
     filters = (State(Approval.status, ApprovalStatus),)
     default_order = (Approval.id, True)
+    row_actions = staticmethod(buttons_of)
     load = (selectinload(Approval.payment),)
     page_title = staticmethod(approval_title)
 

@@ -15,7 +15,7 @@ from guitaronline import policy
 from guitaronline.actor import PERSON_ROLES, Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, button_of, commands
+from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing.models import Package
@@ -64,6 +64,7 @@ class PeopleDesk(Desk):
         Days("since", "Since", User.created_at),
     )
     default_order = (User.id, True)
+    row_actions = staticmethod(buttons_of)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         exact = reference_is(User.reference, words)

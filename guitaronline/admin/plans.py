@@ -9,7 +9,7 @@ from sqlalchemy import select
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Done, button_of, commands
+from guitaronline.admin.command_page import CommandPage, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, contains
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing import queries, service
@@ -48,6 +48,7 @@ class PlansDesk(Desk):
     )
     filters = (Choice("active", "On sale", ["yes", "no"], lambda value: Plan.is_active.is_(value == "yes")),)
     default_order = (Plan.name, False)
+    row_actions = staticmethod(buttons_of)
 
     def search_clauses(self, words: str) -> list[Any]:
         return [contains(Plan.name, words)]

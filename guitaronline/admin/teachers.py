@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import State, contains, people_matching
 from guitaronline.admin.people import MaybeReasonForm, ReasonForm
 from guitaronline.admin.record_page import Page, facts, whole
@@ -43,6 +43,7 @@ class TeachersDesk(Desk):
     )
     filters = (State(TeacherProfile.status, TeacherStatus),)
     default_order = (TeacherProfile.id, True)
+    row_actions = staticmethod(buttons_of)
     load = (selectinload(TeacherProfile.user),)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:

@@ -7,6 +7,7 @@ import re
 from flask import Flask, Request, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
+from guitaronline import logs
 from guitaronline.actor import ANONYMOUS, Actor
 from guitaronline.errors import NotSignedIn
 from guitaronline.identity import tokens
@@ -40,6 +41,7 @@ def signed_in() -> tokens.Signed:
     if found is None:
         raise InvalidToken()
     g.signed = found
+    logs.bind_actor(found.actor.id)
     return found
 
 

@@ -214,7 +214,7 @@ def read_place(
     place = Place(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
     if policy.current().BOOKING_MAX_PER_TEACHER_DAY == 0:
         return place
-    that_day = teacher_day_count(place.teacher_id, place.start_at, row.timezone, now).where(Booking.id != moving)
+    that_day = teacher_day_count(place.teacher_id, place.start_at, now).where(Booking.id != moving)
     return replace(place, teacher_bookings_that_day=session.scalar(that_day) or 0)
 
 
@@ -244,18 +244,19 @@ def read_wallet(
     return list(session.scalars(query, facts, execution_options=FRESH))
 
 
-def teacher_day_count(teacher_id: Any, start_at: Any, zone: Any, now: Any) -> Select[int]:
-    """Live bookings of the teacher on the calendar day (in `zone`) of `start_at`; arguments are values or columns."""
+def teacher_day_count(teacher_id: Any, start_at: Any, now: Any) -> Select[int]:
+    """Live bookings of the teacher on the day of `start_at` in the teacher's calendar; arguments are values or columns."""
     start = literal(start_at, UtcDateTime()) if isinstance(start_at, datetime) else start_at
     longest_day = literal(timedelta(hours=26), Interval())  # the night the clocks go back; ix_bookings_teacher_start
     return (
         select(func.count())
         .select_from(Booking)
+        .join(User, User.id == Booking.teacher_id)
         .where(
             Booking.teacher_id == teacher_id,
             Booking.start_at > start - longest_day,
             Booking.start_at < start + longest_day,
-            func.date(func.timezone(zone, Booking.start_at)) == func.date(func.timezone(zone, start)),
+            func.date(func.timezone(User.timezone, Booking.start_at)) == func.date(func.timezone(User.timezone, start)),
             live(now),
         )
     )
