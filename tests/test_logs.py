@@ -109,6 +109,6 @@ def test_a_request_with_a_token_names_its_actor(world: World, app: Flask, capsys
     signed = tokens.login(ann.email or "", PASSWORD, device_label="phone", address="192.0.2.1")
     capsys.readouterr()
 
-    app.test_client().get("/api/v1/me", headers={"Authorization": f"Bearer {signed.access_token}"})
+    app.test_client().get("/api/v1/identity/users/me", headers={"Authorization": f"Bearer {signed.access_token}"})
 
-    assert [(line["route"], line["actor_id"]) for line in lines(capsys)] == [("/api/v1/me", str(ann.id))]
+    assert [(line["route"], line["actor_id"]) for line in lines(capsys)] == [("/api/v1/identity/users/me", str(ann.id))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import flask
@@ -20,7 +21,7 @@ from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_peo
 from guitaronline.admin.people import MaybeReasonForm, ReasonForm
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing import queries, rules, service
-from guitaronline.billing.models import Package, PackageOrigin, PackageStatus, Payment, Plan
+from guitaronline.billing.models import CreditEntry, Package, PackageOrigin, PackageStatus, Payment, Plan
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -120,18 +121,23 @@ def _ledger(package: Package) -> Section:
     entries = queries.entries_of(session(), package.id, limit=LEDGER_SHOWN)
     ids = {entry.booking_id for entry in entries if entry.booking_id}
     bookings = {each.id: each for each in session().scalars(select(Booking).where(Booking.id.in_(ids)))} if ids else {}
+    told = [each for each in BUCKETS if any(getattr(entry, each) or getattr(entry, f"d_{each}") for entry in entries)]
     table = rows(
         entries,
-        lambda entry: show.when(entry.created_at),
+        lambda entry: show.stamp(entry.created_at),
         lambda entry: show.word(entry.kind),
-        lambda entry: ", ".join(
-            f"{bucket} {getattr(entry, f'd_{bucket}'):+d}" for bucket in BUCKETS if getattr(entry, f"d_{bucket}")
-        ),
-        lambda entry: f"{entry.available} available, {entry.reserved} reserved, {entry.consumed} used",
         lambda entry: show.link(bookings.get(entry.booking_id)),
+        *(partial(_moved, bucket=bucket) for bucket in told),
         lambda entry: show.text(entry.reason),
     )
-    return Section("Ledger", ("When", "What", "Change", "After", "Booking", "Reason"), table)
+    return Section("Ledger", ("When", "What", "Booking", *(bucket.capitalize() for bucket in told), "Reason"), table)
+
+
+def _moved(entry: CreditEntry, bucket: str) -> Any:
+    """What stood in the bucket after, and what the entry did to it."""
+    change = getattr(entry, f"d_{bucket}")
+    after = getattr(entry, bucket)
+    return show.html('{} <span class="muted nowrap">({})</span>', after, f"{change:+d}") if change else after
 
 
 def _payments(package: Package) -> Section:

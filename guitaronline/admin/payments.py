@@ -30,8 +30,9 @@ from guitaronline.billing.models import (
     Refund,
     RefundStatus,
 )
+from guitaronline.billing.service import RefundPreview
 from guitaronline.db import session
-from guitaronline.errors import DomainError
+from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.money import Money
@@ -366,6 +367,18 @@ class RefundForm(forms.CommandForm):
     reason = forms.reason()
 
 
+def _preview(payment: Payment, amount_minor: int | None) -> RefundPreview:
+    return service.refund_preview(session(), payment.id, now=gate.now(), amount_minor=amount_minor)
+
+
+def _preview_offered(payment: Payment) -> RefundPreview | None:
+    """What the rule offers; None where it offers nothing."""
+    try:
+        return _preview(payment, None)
+    except DomainError:
+        return None
+
+
 class RefundPayment(PaymentCommand):
     path = "payments/<uuid:id>/refund"
     title = "Refund"
@@ -379,11 +392,16 @@ class RefundPayment(PaymentCommand):
         form.amount.in_currency = record.currency
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        """By the rule that decides; an amount that is refused leaves what the rule offers on the page."""
+        blockers: list[Reason] = []
+        found: RefundPreview | None
         try:
-            amount = form.amount.minor(record.currency)
-            found = service.refund_preview(session(), record.id, now=gate.now(), amount_minor=amount)
+            found = _preview(record, form.amount.minor(record.currency))
         except (DomainError, ValueError) as refusal:
-            return Consequences(blockers=forms.reasons_of(refusal))
+            blockers = forms.reasons_of(refusal)
+            found = _preview_offered(record)
+        if found is None:
+            return Consequences(blockers=blockers)
         lines = [
             ("Goes back", show.money(found.amount_minor, record.currency)),
             ("Paid", show.money(found.figures.paid_minor, record.currency)),
@@ -397,12 +415,8 @@ class RefundPayment(PaymentCommand):
             (show.link_to("bookings", each.id, each.reference), show.when(each.start_at), show.word(each.status))
             for each in found.bookings
         ]
-        return Consequences(
-            lines,
-            table=[("Booking still to come; it stays unless it is canceled", "Starts", "State"), *ahead]
-            if ahead
-            else (),
-        )
+        heading = ("Booking still to come; it stays unless it is canceled", "Starts", "State")
+        return Consequences(lines, table=[heading, *ahead] if ahead else (), blockers=blockers)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.refund_payment(

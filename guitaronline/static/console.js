@@ -16,6 +16,15 @@
   on("[data-toggle-menu]", "click", function (event) {
     var open = document.getElementById("navigation").classList.toggle("open");
     event.currentTarget.setAttribute("aria-expanded", String(open));
+    if (open) { document.querySelector("#navigation a.item").focus(); }
+  });
+  document.addEventListener("keydown", function (event) {
+    var side = document.getElementById("navigation");
+    if (event.key === "Escape" && side && side.classList.contains("open")) {
+      var button = document.querySelector("[data-toggle-menu]");
+      button.click();
+      button.focus();
+    }
   });
 
   // A second click while the first is on its way; the key in the form makes it harmless anyway.

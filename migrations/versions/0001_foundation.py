@@ -76,7 +76,8 @@ END $$
 """
 
 AUDIT_ROW = """
-CREATE FUNCTION audit_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION audit_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
 -- What changed, in the same transaction. TG_ARGV: secret columns ('***'), personal columns (salted digests; clear values aside).
 DECLARE
   v_action constant uuid := current_setting('app.action_id')::uuid;

@@ -64,14 +64,14 @@ def test_no_status_is_set_by_hand() -> None:
     assert found == []
 
 
-def test_nobody_catches_everything() -> None:
+def test_nobody_catches_everything_and_goes_on() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in CODE
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "BaseException"))
-        if path.name != "unit_of_work.py"
+        if node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "BaseException")
+        if not any(isinstance(each, ast.Raise) for each in node.body)
     ]
 
     assert found == []
