@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from guitaronline.admin import auth, gate, navigation, show
+from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.base import Console
 from guitaronline.admin.bookings import BookingsDesk
@@ -13,9 +14,10 @@ from guitaronline.admin.command_page import commands
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.notes import TasksDesk
 from guitaronline.admin.packages import PackagesDesk
-from guitaronline.admin.payments import ApprovalsDesk, PaymentsDesk, RefundsDesk
+from guitaronline.admin.payments import PaymentsDesk
 from guitaronline.admin.people import PeopleDesk
 from guitaronline.admin.plans import PlansDesk
+from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.today import Decisions, Today

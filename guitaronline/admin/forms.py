@@ -205,3 +205,11 @@ def id_or_none(value: str | None) -> UUID | None:
         return UUID(value or "")
     except ValueError:
         return None
+
+
+class ReasonForm(CommandForm):
+    reason = reason()
+
+
+class MaybeReasonForm(CommandForm):
+    reason = reason(required=False)

@@ -14,7 +14,6 @@ from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, State, contains
-from guitaronline.admin.people import MaybeReasonForm
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.db import Base, session
 from guitaronline.errors import NotFound
@@ -163,7 +162,7 @@ class CreateTask(AboutCommand):
 class TaskCommand(CommandPage):
     record = Task
     permission = Permission.WRITE_NOTES
-    form = MaybeReasonForm
+    form = forms.MaybeReasonForm
 
     def done(self, result: Any) -> Done:
         return Done(f"The task is {show.word(result.status)}.", show.record_url("tasks", result.id) or "")

@@ -18,7 +18,6 @@ from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
-from guitaronline.admin.people import MaybeReasonForm, ReasonForm
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing import queries, rules, service
 from guitaronline.billing.models import CreditEntry, Package, PackageOrigin, PackageStatus, Payment, Plan
@@ -250,7 +249,7 @@ class ExtendPackage(PackageCommand):
 class FreezePackage(PackageCommand):
     path = "packages/<uuid:id>/freeze"
     title = "Freeze"
-    form = ReasonForm
+    form = forms.ReasonForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         return Consequences(
@@ -270,7 +269,7 @@ class FreezePackage(PackageCommand):
 class UnfreezePackage(PackageCommand):
     path = "packages/<uuid:id>/unfreeze"
     title = "Unfreeze"
-    form = MaybeReasonForm
+    form = forms.MaybeReasonForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         if not (record.frozen_at and record.expires_at):
@@ -338,7 +337,7 @@ class RevokePackage(PackageCommand):
     title = "Take back"
     permission = Permission.GRANT_PACKAGES
     tone = "danger"
-    form = ReasonForm
+    form = forms.ReasonForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         lines = [

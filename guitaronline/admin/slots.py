@@ -20,7 +20,6 @@ from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
 from guitaronline.admin.filters import Choice, Days, Whose, record_or_people
-from guitaronline.admin.people import MaybeReasonForm, ReasonForm
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.booking import facts as booking_facts
 from guitaronline.booking import slots as booking_slots
@@ -249,7 +248,7 @@ def occupied(slot: Slot) -> str | None:
 class BlockSlot(SlotCommand):
     path = "slots/<uuid:id>/block"
     title = "Block"
-    form = ReasonForm
+    form = forms.ReasonForm
     targets = (SlotStatus.BLOCKED,)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
@@ -262,7 +261,7 @@ class BlockSlot(SlotCommand):
 class UnblockSlot(SlotCommand):
     path = "slots/<uuid:id>/unblock"
     title = "Unblock"
-    form = MaybeReasonForm
+    form = forms.MaybeReasonForm
     targets = (SlotStatus.OPEN,)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
@@ -273,7 +272,7 @@ class WithdrawSlot(SlotCommand):
     path = "slots/<uuid:id>/withdraw"
     title = "Withdraw"
     tone = "danger"
-    form = ReasonForm
+    form = forms.ReasonForm
     targets = (SlotStatus.WITHDRAWN,)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:

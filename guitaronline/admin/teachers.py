@@ -14,7 +14,6 @@ from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import State, contains, people_matching
-from guitaronline.admin.people import MaybeReasonForm, ReasonForm
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.db import session
@@ -114,7 +113,7 @@ class DisableTeacher(TeacherCommand):
     path = "teachers/<uuid:id>/disable"
     title = "Disable"
     tone = "danger"
-    form = ReasonForm
+    form = forms.ReasonForm
     targets = (TeacherStatus.DISABLED,)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
@@ -139,7 +138,7 @@ class DisableTeacher(TeacherCommand):
 class EnableTeacher(TeacherCommand):
     path = "teachers/<uuid:id>/enable"
     title = "Enable"
-    form = ReasonForm
+    form = forms.ReasonForm
     targets = (TeacherStatus.ACTIVE,)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
@@ -150,4 +149,3 @@ class EnableTeacher(TeacherCommand):
 
 
 commands.add(EditProfile, DisableTeacher, EnableTeacher)
-__all__ = ["MaybeReasonForm", "TeachersDesk"]

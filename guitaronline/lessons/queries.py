@@ -42,7 +42,7 @@ def join_urls(session: Session, lessons: Sequence[Lesson]) -> dict[UUID, str | N
     """For each lesson the address where it takes place: its own, else its teacher's."""
     teachers = {lesson.teacher_id for lesson in lessons if lesson.join_url is None}
     own = select(TeacherProfile.user_id, TeacherProfile.meeting_url).where(TeacherProfile.user_id.in_(teachers))
-    meeting = dict(session.execute(own).tuples().all()) if teachers else {}
+    meeting = dict(session.execute(own).all()) if teachers else {}
     return {lesson.id: lesson.join_url or meeting.get(lesson.teacher_id) for lesson in lessons}
 
 

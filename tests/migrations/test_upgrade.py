@@ -39,7 +39,12 @@ def flask(database: servers.Servers, *words: str) -> str:
         "REDIS_URL": database.redis_url,
     }
     run = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "flask", "--app", "wsgi", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
@@ -47,7 +52,9 @@ def flask(database: servers.Servers, *words: str) -> str:
 
 def counts(database: servers.Servers) -> dict[str, int]:
     with psycopg2.connect(database.owner_url) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1")
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+        )
         tables = [row[0] for row in cursor.fetchall() if row[0] != "alembic_version"]
         found = {}
         for table in tables:
@@ -66,7 +73,14 @@ def test_an_empty_database_reaches_the_newest_migration_and_goes_back(empty: ser
 
 def test_a_school_of_the_migration_before_is_whole_afterwards(empty: servers.Servers) -> None:
     flask(empty, "db", "upgrade", BEFORE)
-    restore = [binaries.find_postgres().folder / "pg_restore", "--data-only", "--disable-triggers", "--dbname", empty.owner_url, SCHOOL]
+    restore = [
+        binaries.find_postgres().folder / "pg_restore",
+        "--data-only",
+        "--disable-triggers",
+        "--dbname",
+        empty.owner_url,
+        SCHOOL,
+    ]
     subprocess.run(restore, check=True, capture_output=True)
     before = counts(empty)
 

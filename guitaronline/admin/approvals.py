@@ -1,0 +1,125 @@
+"""What one person asked for and another has to allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import selectinload
+
+from guitaronline import policy
+from guitaronline.actor import Actor
+from guitaronline.admin import forms, gate, show
+from guitaronline.admin.base import Column, Desk
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
+from guitaronline.admin.filters import State
+from guitaronline.admin.record_page import Page, facts, whole
+from guitaronline.billing import rules, service
+from guitaronline.billing.models import (
+    Approval,
+    ApprovalKind,
+    ApprovalStatus,
+)
+from guitaronline.db import session
+from guitaronline.identity.access import Permission
+from guitaronline.identity.models import User
+from guitaronline.money import Money
+
+
+def approval_link(approval: Approval) -> Any:
+    return show.link(approval, approval_title(approval))
+
+
+def approval_title(approval: Approval) -> str:
+    what = {ApprovalKind.REFUND: "refund", ApprovalKind.PAYMENT_SUCCEEDED: "payment received"}[approval.kind]
+    return f"{what}, {Money(approval.amount_minor, approval.currency)}"
+
+
+def approval_line(amount_minor: int, currency: str, before_minor: int = 0) -> list[tuple[str, str]]:
+    """Whether a second person will be needed, by the rule that decides."""
+    limit = policy.current().APPROVAL_ABOVE_MINOR
+    if not rules.needs_approval(amount_minor, before_minor=before_minor, limit_minor=limit):
+        return []
+    return [("Second person", f"More than {Money(limit, currency)} by hand: somebody else has to allow it.")]
+
+
+class ApprovalsDesk(Desk):
+    model_of = Approval
+    path = "approvals"
+    title = "Approvals"
+    one = "Approval:"
+    permission = Permission.READ_PAYMENTS
+    intro = "Money by hand above the limit waits here until a second person allows it."
+    empty = "Nothing waits for a second person."
+    columns = (
+        Column("kind", "What", approval_link),
+        Column("payment", "Payment", lambda each: show.link(each.payment)),
+        Column("amount_minor", "Amount", lambda each: show.money(each.amount_minor, each.currency), is_number=True),
+        Column("status", "State", show.state),
+        Column("reason", "Reason", lambda each: each.reason),
+        Column("id", "Asked for", lambda each: show.stamp(each.created_at), sort=Approval.id),
+    )
+    filters = (State(Approval.status, ApprovalStatus),)
+    default_order = (Approval.id, True)
+    row_actions = staticmethod(buttons_of)
+    load = (selectinload(Approval.payment),)
+    page_title = staticmethod(approval_title)
+
+    def record_page(self, approval: Any) -> dict[str, Any]:
+        found = facts(
+            ("Payment", show.link(approval.payment)),
+            ("Amount", show.money(approval.amount_minor, approval.currency)),
+            ("Reason", approval.reason),
+            ("Evidence", approval.wish.get("evidence")),
+            ("Asked for by", show.link(session().get(User, approval.requested_by))),
+            ("Decided by", show.link(session().get(User, approval.decided_by)) if approval.decided_by else None),
+            ("Decided", show.when(approval.decided_at)),
+        )
+        return whole(approval, Page(found, state=show.state(approval)))
+
+
+class ApprovalCommand(CommandPage):
+    record = Approval
+    permission = Permission.APPROVE
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        return Consequences(
+            [("What", approval_title(record)), ("Payment", show.link(record.payment)), ("Asked because", record.reason)]
+        )
+
+    def refused_because(self, record: Any) -> str | None:
+        mine = record.requested_by == gate.viewer().id and record.status is ApprovalStatus.PENDING
+        return "You asked for it yourself; another person has to decide." if mine else super().refused_because(record)
+
+    def back(self, record: Any) -> tuple[str, str]:
+        return approval_title(record), show.record_url("approvals", record.id) or ""
+
+    def done(self, result: Any) -> Done:
+        return Done(
+            f"The {approval_title(result)} is {show.word(result.status)}.",
+            show.record_url("approvals", result.id) or "",
+        )
+
+
+class Approve(ApprovalCommand):
+    path = "approvals/<uuid:id>/approve"
+    title = "Approve"
+    button = "Allow and do it"
+    form = forms.MaybeReasonForm
+    targets = (ApprovalStatus.APPROVED,)
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.decide_approval(actor, record.id, approve=True, reason=form.reason.data)
+
+
+class Reject(ApprovalCommand):
+    path = "approvals/<uuid:id>/reject"
+    title = "Reject"
+    tone = "danger"
+    form = forms.ReasonForm
+    targets = (ApprovalStatus.REJECTED,)
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.decide_approval(actor, record.id, approve=False, reason=form.reason.data)
+
+
+commands.add(Approve, Reject)
