@@ -31,6 +31,11 @@ class Worker(rq.Worker):
 
     max_connection_wait_time = 5.0  # seconds between attempts while Redis is away
     log_result_lifespan = False
+    was_told_to_stop = False  # RQ itself remembers it only while a job is running
+
+    def request_stop(self, signum: int, frame: Any) -> None:
+        self.was_told_to_stop = True
+        super().request_stop(signum, frame)
 
     def main_work_horse(self, job: Any, queue: Any) -> None:
         end_with(self.pid)
@@ -63,7 +68,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()  # the collector of a job's process must not touch, and thereby copy, what it shares
     worker.work(logging_level="WARNING")
-    return 0 if worker._stop_requested else 1  # noqa: SLF001  # RQ does not say otherwise why it returned
+    return 0 if worker.was_told_to_stop else 1
 
 
 def load_jobs() -> None:

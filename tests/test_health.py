@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,11 @@ from guitaronline import create_app, health, policy
 from tests.world import World
 
 NOBODY = "postgresql://nobody@127.0.0.1:1/none"
+
+
+@pytest.fixture(autouse=True)
+def just_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "STARTED", time.monotonic())
 
 
 @pytest.fixture

@@ -89,4 +89,6 @@ def test_a_school_of_the_migration_before_is_whole_afterwards(empty: servers.Ser
     assert counts(empty) == before
     assert before["bookings"] > 50
     flask(empty, "audit", "verify")
+    with psycopg2.connect(empty.owner_url) as connection, connection.cursor() as cursor:  # as the worker would at once
+        cursor.execute("UPDATE outbox_events SET status = 'no_handler', closed_at = now()")
     flask(empty, "checks", "run")
