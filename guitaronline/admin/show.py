@@ -167,8 +167,12 @@ def link(record: Base | None, label: str = "") -> Any:
 
 
 def link_to(table: str, record_id: UUID | str, label: str) -> Any:
-    url = record_url(table, record_id)
-    return Markup('<a href="{}">{}</a>').format(url, label) if url else label
+    """A link where there is a desk that the viewer may open; the bare label elsewhere."""
+    endpoint = f"{desk_endpoints.get(table)}.details_view"
+    permission = gate.permission_of(flask.current_app, endpoint) if table in desk_endpoints else None
+    if permission is None or not gate.may(permission):
+        return label
+    return html('<a href="{}">{}</a>', flask.url_for(endpoint, id=record_id), label)
 
 
 def label_of(record: Any) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from guitaronline.actor import Role
 from guitaronline.admin import listing
+from guitaronline.billing.service import grant_package
 from guitaronline.db import session
 from guitaronline.identity.models import User
 from guitaronline.identity.service import write_note
@@ -159,6 +160,18 @@ def test_bookings_of_a_disabled_teacher_wait_for_a_decision(app: Flask, school: 
     page = signed_in(app, school.world.sue).get("/admin/decisions/").text
 
     assert school["booked"].reference in page
+
+
+def test_what_a_role_may_not_open_is_no_link(app: Flask, school: School) -> None:
+    package = grant_package(
+        school.admin, student_id=school.world.ann.id, lessons_total=1, plan_id=school.plan.id, reason="gift"
+    )
+    address = f"/admin/packages/details/?id={package.id}"
+
+    support, finance = (signed_in(app, person).get(address).text for person in (school.world.sue, school.world.finn))
+
+    assert ("/admin/plans/" in support, "/admin/plans/" in finance) == (False, True)
+    assert "Ten" in words(support)
 
 
 def test_a_small_role_is_shown_only_what_it_may_open(app: Flask, world: World) -> None:
