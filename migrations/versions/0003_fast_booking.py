@@ -57,7 +57,8 @@ BEGIN
   PERFORM 1 FROM bookings WHERE slot_id = p_slot AND status IN ('hold', 'confirmed');
   IF FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
   PERFORM 1 FROM bookings
-    WHERE student_id = p_student AND status IN ('hold', 'confirmed') AND tstzrange(start_at, end_at) && tstzrange(v_slot.start_at, v_slot.end_at);
+    WHERE student_id = p_student AND status IN ('hold', 'confirmed') AND start_at < v_slot.end_at AND end_at > v_slot.start_at
+      AND start_at > v_slot.start_at - interval '4 hours';  -- no slot is longer: ix_bookings_student_start, not the slower GiST
   IF FOUND THEN RAISE SQLSTATE 'GL001'; END IF;
   PERFORM 1 FROM bookings WHERE student_id = p_student AND status = 'hold'
     HAVING count(*) >= p_max_holds OR bool_or(hold_expires_at <= v_now);
