@@ -35,7 +35,7 @@ class Worker(rq.Worker):
 
     def request_stop(self, signum: int, frame: Any) -> None:
         self.was_told_to_stop = True
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ has none
 
     def main_work_horse(self, job: Any, queue: Any) -> None:
         end_with(self.pid)
