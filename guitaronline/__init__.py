@@ -45,6 +45,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
 
     settings = settings or config.load()
     app = Flask("guitaronline", root_path=None, template_folder="../templates")
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign]  # none is async; Flask asks before each call
     app.config["SETTINGS"] = settings
     app.config["SECRET_KEY"] = settings.SECRET_KEY
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url(

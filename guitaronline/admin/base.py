@@ -7,8 +7,8 @@ that, `Console` refuses views that are not derived from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, NoReturn, cast
 from uuid import UUID
 
@@ -47,6 +47,19 @@ class Column:
     cell: Callable[[Any], Any]
     sort: Any = None
     is_number: bool = False
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What somebody asked to see of a list, in plain words: it can be kept, sent to a job, and means the same there."""
+
+    search: str = ""
+    filters: Mapping[str, str] = field(default_factory=dict)  # name of the filter → value as typed
+    sort: str = ""  # name of the column; empty: the list's usual order
+    is_descending: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "filters": dict(self.filters)}
 
 
 class ListFilter(BaseFilter):
@@ -202,20 +215,30 @@ class Desk(_Plain, ModelView):
         execute: bool = True,
         page_size: int | None = None,
     ) -> tuple[int, list[Any]]:
-        unscoped = select(self._key)
-        query = self.scope(unscoped)
-        for index, _, value in filters or ():
-            each = self._filters[index]
-            query = each.apply(query, each.clean(value))
-        if search:
-            query = query.where(or_(*self.search_clauses(search)))
-        is_whole = query is unscoped
+        asked = Selection(
+            search or "", {name: value for _, name, value in filters or ()}, sort_column or "", bool(sort_desc)
+        )
+        ids, is_whole = self.ids(asked)
         flask.g.listed = listing.load_page(
-            session(), self.model, self._ordered(query, sort_column, sort_desc),
-            is_whole=is_whole, page=page or 0, size=self.page_size, options=self.load,
-        )  # fmt: skip
+            session(), self.model, ids, is_whole=is_whole, page=page or 0, size=self.page_size, options=self.load
+        )
         self.prepare_rows(flask.g.listed.rows)
         return flask.g.listed.count.number, flask.g.listed.rows
+
+    def ids(self, asked: Selection) -> tuple[Select[Any], bool]:
+        """The primary keys that the viewer may see and asked for, in their order; and whether that is the whole table.
+
+        The one query behind lists, exports, bulk actions and counts. Raises ValueError for a filter value that means
+        nothing, KeyError for a filter or column that this desk does not have."""
+        by_name = {each.name: each for each in self.filters}
+        unscoped = select(self._key)
+        query = self.scope(unscoped)
+        for name, value in asked.filters.items():
+            each = by_name[name]
+            query = each.apply(query, each.clean(value))
+        if asked.search:
+            query = query.where(or_(*self.search_clauses(asked.search)))
+        return self._ordered(query, asked.sort or None, asked.is_descending), query is unscoped
 
     @property
     def _key(self) -> Any:
@@ -350,7 +373,10 @@ for _name in CLOSED:
 class Console(Admin):
     """Flask-Admin with our theme. Takes nothing but desks and console pages."""
 
+    desks: dict[str, Desk]  # by path
+
     def __init__(self, today: ConsolePage) -> None:
+        self.desks = {}
         super().__init__(
             name="GuitarOnline",
             index_view=today,
@@ -362,3 +388,5 @@ class Console(Admin):
         if not isinstance(view, Desk | ConsolePage):
             raise TypeError(f"{type(view).__name__} must derive from guitaronline.admin.base.Desk or ConsolePage")
         super().add_view(view)
+        if isinstance(view, Desk):
+            self.desks[view.path] = view
