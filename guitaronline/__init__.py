@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import config
@@ -18,7 +19,6 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     from guitaronline.api import init_api
     from guitaronline.cli import init_cli
     from guitaronline.db import database
-    from guitaronline.extensions import migrate
     from guitaronline.health import init_health
     from guitaronline.logs import init_logs
     from guitaronline.web import init_web
@@ -29,7 +29,10 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     init_api(app)
     init_admin(app)
     init_cli(app)
-    migrate.init_app(app, database, directory=f"{app.root_path}/../migrations", compare_type=True)
+    if "FLASK_RUN_FROM_CLI" in os.environ:  # only `flask db` needs Alembic; it would cost every web process 10 MB
+        from flask_migrate import Migrate
+
+        Migrate(app, database, directory=f"{app.root_path}/../migrations", compare_type=True)
     return app
 
 
