@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from guitaronline.admin import auth, gate, navigation, show
+from guitaronline.admin import auth, gate, navigation, selling, show  # noqa: F401  # selling is a page and no desk
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.base import Console

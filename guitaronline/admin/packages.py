@@ -87,7 +87,9 @@ class PackagesDesk(Desk):
         return record_or_people(Package.reference, words, Package.student_id)
 
     def list_extras(self) -> dict[str, Any]:
-        return {"buttons": [button_of(commands.named(GrantPackage))]}
+        from guitaronline.admin.selling import SellPlan
+
+        return {"buttons": [button_of(commands.named(kind)) for kind in (SellPlan, GrantPackage)]}
 
     def record_page(self, package: Any) -> dict[str, Any]:
         return whole(

@@ -81,8 +81,9 @@ class PeopleDesk(Desk):
 def _for_student(person: User) -> list[Button]:
     from guitaronline.admin.new_booking import NewBooking
     from guitaronline.admin.packages import GrantPackage
+    from guitaronline.admin.selling import SellPlan
 
-    return [button_of(commands.named(kind), student_id=person.id) for kind in (NewBooking, GrantPackage)]
+    return [button_of(commands.named(kind), student_id=person.id) for kind in (NewBooking, SellPlan, GrantPackage)]
 
 
 def _facts(person: User) -> list[show.Fact]:

@@ -62,6 +62,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "EditPlan": ("plan", "plan.edit", lambda s: {"name": "Ten lessons", "lessons_total": "10", "is_active": "y"}),
     "SetPrice": ("plan", "plan.set_price", lambda s: {"amount": "120", "currency": "USD"}),
     "GrantPackage": ("", "package.grant", lambda s: {"student_id": str(s.world.ann.id), "lessons_total": "4", "currency": "USD", **WHY}),
+    "SellPlan": ("", "package.sell", lambda s: {"student_id": str(s.world.ann.id), "plan_id": str(s["plan"].id), "origin": "on_account"}),
     "ExtendPackage": ("package", "package.extend", lambda s: {"expires_on": _today(s, 200), **WHY}),
     "FreezePackage": ("package", "package.freeze", lambda s: WHY),
     "UnfreezePackage": ("frozen", "package.unfreeze", lambda s: {}),
