@@ -1,4 +1,4 @@
-"""Hold and confirm in one statement each, for a student's own plain case: the functions of migration 0003.
+"""Hold and confirm in one statement each, for a student's own plain case: the functions of migration 0011.
 
 They decline (GL001, nothing has happened) whenever a rule might say no; then the command decides. So what is refused, and
 why, is known in one place only. What it gains is measured by `make bench`.
