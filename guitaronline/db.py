@@ -103,6 +103,11 @@ def session() -> Session:
     return database.session()
 
 
+def is_inside_work() -> bool:
+    """Whether a unit of work is running here. Makes no session to find that out."""
+    return database.session.registry.has() and "work" in database.session().info
+
+
 class Quick:
     """A connection without ORM and session, for the two or three hottest statements."""
 
@@ -180,7 +185,7 @@ def technical_transaction() -> Iterator[Session]:
     Commits at the end, so a refusal that must leave something behind is raised after it. Business tables refuse to be
     written here. Raises RuntimeError inside a unit of work: that has its own transaction."""
     current = session()
-    if "work" in current.info:
+    if is_inside_work():
         raise RuntimeError("a technical transaction does not stand inside a unit of work")
     current.rollback()  # nothing read before may be acted on
     try:

@@ -238,7 +238,7 @@ class _StartAgain(Exception):
 
 def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
     """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened."""
-    _refuse_nesting(work)
+    _refuse_nesting()
     try:
         with db.quick(alone=request.get().claim is None) as connection:
             result = shortcut(connection)
@@ -253,7 +253,7 @@ def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
 
 
 def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[], R]) -> R:
-    _refuse_nesting(work)
+    _refuse_nesting()
     session = work.session
     session.rollback()  # nothing read before may be acted on
     session.info["work"] = work
@@ -289,8 +289,8 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
     return result
 
 
-def _refuse_nesting(work: Work) -> None:
-    if "work" in work.session.info:
+def _refuse_nesting() -> None:
+    if db.is_inside_work():
         raise RuntimeError("units of work do not nest: call a step, not a command")
 
 
