@@ -11,7 +11,7 @@ import flask
 from werkzeug.datastructures import MultiDict
 
 from guitaronline.admin import cursor, selection, view_tabs
-from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
+from guitaronline.admin.command_page import Button, button_of, commands
 from guitaronline.admin.listing import Order, Page, Stretch
 from guitaronline.admin.selection import Asked, Column
 from guitaronline.admin.views import ChangeView, SaveView
@@ -110,7 +110,7 @@ def of(desk: Any, asked: Asked, listed: Page, view: SavedView | None) -> Shown:
         headings=[_heading(bare, each, desk) for each in asked.columns],
         chips=_chips(bare, desk.filters),
         tabs=view_tabs.tabs(desk, asked, view),
-        view_buttons=[each for each in buttons_of(view) if not each.why_not] if view else [],
+        view_buttons=_view_buttons(view) if view else [],
         keep_buttons=_keep_buttons(bare, desk),
         first_url=bare.url() if listed.has_previous else None,
         previous_url=bare.url(before=before) if before else None,
@@ -122,6 +122,13 @@ def of(desk: Any, asked: Asked, listed: Page, view: SavedView | None) -> Shown:
 def _columns_arg(desk: Any, asked: Asked) -> dict[str, str]:
     usual = tuple(each for each in desk.columns if each.is_default)
     return {} if asked.columns == usual else {"columns": ",".join(each.name for each in asked.columns)}
+
+
+def _view_buttons(view: SavedView) -> list[Button]:
+    """What may be done with the view itself, now and by this viewer."""
+    change = commands.named(ChangeView)
+    pages = [each for each in commands.of(SavedView.__tablename__) if each is not change]
+    return [each for each in (button_of(page, view) for page in pages) if not each.why_not]
 
 
 def _keep_buttons(page: Shown, desk: Any) -> list[Button]:

@@ -72,6 +72,10 @@ class SaveView(CommandPage):
     permission = Permission.OWN_PROFILE
     form = SaveForm
 
+    def back(self, record: Any) -> tuple[str, str]:
+        desk = desks().get(flask.request.values.get("desk", ""))
+        return (desk.title, list_url(desk.path)) if desk else super().back(record)
+
     def prepare(self, form: Any, record: Any) -> None:
         form.desk.choices = forms.choices((path, desk.title) for path, desk in desks().items())
 
