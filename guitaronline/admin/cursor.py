@@ -14,18 +14,19 @@ from guitaronline.admin.listing import Order, Place
 
 LONGEST = 2000
 END = "end"  # beyond the last row
-READ: dict[type, Callable[[Any], Any]] = {
-    datetime: datetime.fromisoformat,
-    date: date.fromisoformat,
-    UUID: UUID,
-    int: int,
-    str: str,
+READ: dict[str, Callable[[Any], Any]] = {  # by the name of the value's type, which stands beside it
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "UUID": UUID,
+    "int": int,
+    "str": str,
+    "NoneType": lambda value: value,
 }
 
 
 def write(order: Order, place: Place) -> str:
     value = place.value.isoformat() if isinstance(place.value, date) else place.value
-    written: str = _signer(order).dumps([value, str(place.id), place.number])
+    written: str = _signer(order).dumps([type(place.value).__name__, value, str(place.id), place.number])
     return written
 
 
@@ -34,11 +35,10 @@ def read(order: Order, given: str) -> Place:
     if len(given) > LONGEST:
         raise ValueError("too long for a cursor")
     try:
-        value, record_id, number = _signer(order).loads(given)
+        kind, value, record_id, number = _signer(order).loads(given)
     except BadSignature:
         raise ValueError("not a cursor of this list") from None
-    kind = order.column.type.python_type
-    return Place(None if value is None else READ[kind](value), UUID(record_id), number)
+    return Place(READ[kind](value), UUID(record_id), number)
 
 
 def _signer(order: Order) -> URLSafeSerializer:

@@ -175,17 +175,20 @@ class Person(Whose):
         self.widget = "person"
 
     def parse(self, value: str) -> Any:
-        if REFERENCE.fullmatch(value):
-            return select(User.id).where(User.reference == value.upper())
+        """An id, or words that are looked up when the list is read."""
         try:
             return UUID(value)
         except ValueError:
             if len(value) > LONGEST_NAME:
                 raise
-            return people_matching(" ".join(value.split()))
+            return " ".join(value.split())
 
     def clause(self, value: Any) -> ColumnElement[bool]:
-        return super().clause(value) if isinstance(value, UUID) else _condition(self.column.in_(value))
+        if isinstance(value, UUID):
+            return super().clause(value)
+        if REFERENCE.fullmatch(value):
+            return _condition(self.column == select(User.id).where(User.reference == value.upper()).scalar_subquery())
+        return _condition(self.column.in_(people_matching(value)))
 
     def typed(self, value: str) -> str:
         """How it would be typed: for a link's id, the person's reference."""
@@ -202,16 +205,17 @@ class Person(Whose):
             return value
 
 
-def people_matching(words: str) -> Any:
-    """Ids of people by name; by e-mail and phone for those who may see contacts (a search must not give them away)."""
-    name: ColumnElement[bool] = User.full_name.ilike(_pattern(words), escape="\\")
-    if not gate.may(Permission.READ_CONTACTS):
-        return select(User.id).where(name).limit(PEOPLE_SEARCHED)
-    found = name | User.email.ilike(_pattern(words), escape="\\")
-    digits = "".join(sign for sign in words if sign.isascii() and sign.isdigit())
-    if len(digits) >= PHONE_DIGITS:
-        found |= func.regexp_replace(User.phone, r"\D", "", "g").contains(digits, autoescape=True)
-    return select(User.id).where(found).limit(PEOPLE_SEARCHED)
+def people_matching(words: str) -> list[UUID]:
+    """Ids of people by name; by e-mail and phone for those who may see contacts (a search must not give them away).
+
+    Looked up beforehand: told whom it is about, PostgreSQL knows whether few rows or many are theirs."""
+    found: ColumnElement[bool] = User.full_name.ilike(_pattern(words), escape="\\")
+    if gate.may(Permission.READ_CONTACTS):
+        found |= User.email.ilike(_pattern(words), escape="\\")
+        digits = "".join(sign for sign in words if sign.isascii() and sign.isdigit())
+        if len(digits) >= PHONE_DIGITS:
+            found |= func.regexp_replace(User.phone, r"\D", "", "g").contains(digits, autoescape=True)
+    return list(session().scalars(select(User.id).where(found).limit(PEOPLE_SEARCHED)))
 
 
 def reference_is(column: Any, words: str) -> list[ColumnElement[bool]]:
@@ -222,7 +226,10 @@ def reference_is(column: Any, words: str) -> list[ColumnElement[bool]]:
 def record_or_people(reference: Any, words: str, *people: Any) -> list[ColumnElement[bool]]:
     """A reference finds its record alone; other words find the records of the people they name."""
     exact = reference_is(reference, words)
-    return exact or [column.in_(people_matching(words)) for column in people]
+    if exact:
+        return exact
+    found = people_matching(words)
+    return [column.in_(found) for column in people]
 
 
 def contains(column: Any, words: str) -> ColumnElement[bool]:

@@ -19,6 +19,13 @@ SORTED_BY = {  # index: table and columns; a page anywhere in the list is read f
     "ix_tasks_due": ("tasks", ["due_on", "id"]),
     "ix_users_name": ("users", ["full_name", "id"]),
 }
+RARE = {  # index: table, columns and which rows; filters for what is rare find it without reading all that is common
+    "ix_bookings_over": ("bookings", ["status", "start_at", "id"], "status IN ('canceled', 'expired')"),
+    "ix_bookings_cause": ("bookings", ["cancel_cause", "start_at", "id"], "cancel_cause IS NOT NULL"),
+    "ix_availability_slots_shut": ("availability_slots", ["status", "start_at", "id"], "status <> 'open'"),
+    "ix_lessons_not_given": ("lessons", ["status", "scheduled_start_at", "id"], "status IN ('no_show', 'canceled')"),
+    "ix_lessons_side": ("lessons", ["no_show_side", "scheduled_start_at", "id"], "no_show_side IS NOT NULL"),
+}
 ROLES = ("student", "teacher", "support", "finance", "auditor", "admin", "system", "anonymous")
 
 
@@ -58,9 +65,13 @@ def upgrade() -> None:
     op.execute("SELECT app_grant('saved_views', 'SELECT, INSERT, UPDATE, DELETE')")
     for name, (table, columns) in SORTED_BY.items():
         op.create_index(name, table, columns)
+    for name, (table, columns, rows) in RARE.items():
+        op.create_index(name, table, columns, postgresql_where=sa.text(rows))
 
 
 def downgrade() -> None:
+    for name, (table, _, _) in RARE.items():
+        op.drop_index(name, table_name=table)
     for name, (table, _) in SORTED_BY.items():
         op.drop_index(name, table_name=table)
     op.drop_table("saved_views")
