@@ -191,6 +191,8 @@ class Desk(_Plain, ModelView):
     ) -> tuple[int, list[Any]]:
         asked = flask.g.asked  # what the address says; Flask-Admin's words know no cursors and no columns
         ids, is_whole = self.ids(asked.selection)
+        if flask.g.get("is_vague"):
+            flask.flash("This name finds very many people; not all of them are here. Write more of it.", "warning")
         order = self.order(asked.selection)
         flask.g.listed = listing.load_page(
             session(),

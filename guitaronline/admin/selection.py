@@ -123,7 +123,8 @@ def _selection(offer: Offer, args: Mapping[str, str], complain: Complain) -> Sel
     given = {name: args.get(name, "").strip() for name in by_name}
     filters = {name: value for name, value in given.items() if value and _means(by_name[name], value, complain)}
     sort = _sort(offer, args.get("sort", ""), complain)
-    return Selection(_search(offer, args.get("search", ""), complain), filters, sort, args.get("desc") == "1")
+    is_descending = bool(sort) and args.get("desc") == "1"
+    return Selection(_search(offer, args.get("search", ""), complain), filters, sort, is_descending)
 
 
 def _tell_unknown(names: set[str], complain: Complain) -> None:

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from guitaronline.actor import Role
-from guitaronline.admin import dates, selection
+from guitaronline.admin import dates, filters, selection
 from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.selection import Selection
 from tests.admin.browser import Browser, links, signed_in, words
@@ -138,6 +138,16 @@ def test_a_teacher_is_typed_by_name(sue: Browser, school: School, typed: str) ->
 
     assert _references(sue.get(f"/admin/bookings/?teacher={typed}").text) == [school["booked"].reference]
     assert _references(sue.get("/admin/bookings/?teacher=tina").text) == []
+
+
+def test_a_name_that_finds_very_many_people_is_told(
+    sue: Browser, school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [school.booked, school.world.ben]
+    monkeypatch.setattr(filters, "PEOPLE_SEARCHED", 2)
+
+    assert "very many people" in words(sue.get("/admin/bookings/?search=n").text)
+    assert "very many people" not in words(sue.get("/admin/bookings/?search=ann").text)
 
 
 def test_a_person_from_a_link_stands_in_the_field_as_their_reference(sue: Browser, school: School) -> None:
