@@ -11,7 +11,7 @@ from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
-from guitaronline.admin.filters import State
+from guitaronline.admin.filters import Amount, Choice, State
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.billing import rules, service
 from guitaronline.billing.models import (
@@ -58,7 +58,11 @@ class ApprovalsDesk(Desk):
         Column("reason", "Reason", lambda each: each.reason),
         Column("id", "Asked for", lambda each: show.stamp(each.created_at), sort=Approval.id),
     )
-    filters = (State(Approval.status, ApprovalStatus),)
+    filters = (
+        State(Approval.status, ApprovalStatus),
+        Choice("kind", "What", list(ApprovalKind), lambda value: Approval.kind == value),
+        Amount("amount", "Amount", Approval.amount_minor, Approval.currency),
+    )
     default_order = (Approval.id, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Approval.payment),)

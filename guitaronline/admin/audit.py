@@ -72,7 +72,7 @@ class AuditDesk(Desk):
     )
     filters = (
         Name("action", "Action"),
-        Days("day", "Day", AuditAction.at),
+        Days("day", "Day", AuditAction.at, is_past=True),
         Choice(
             "record",
             "Kind of record",

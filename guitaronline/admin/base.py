@@ -6,10 +6,8 @@ that, `Console` refuses views that are not derived from it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, NoReturn, cast
+from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
 import flask
@@ -21,7 +19,8 @@ from flask_admin.theme import Theme
 from sqlalchemy import Select, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from guitaronline.admin import gate, listing, show
+from guitaronline.admin import gate, list_page, listing, selection, show
+from guitaronline.admin.selection import Column, Selection
 from guitaronline.db import Base, database, session
 from guitaronline.errors import NotFound
 from guitaronline.identity.access import Permission
@@ -30,36 +29,11 @@ WRITES = ("create_model", "update_model", "delete_model", "ajax_update", "handle
 DOORS = ("create_view", "edit_view", "delete_view", "action_view", "export", "ajax_lookup")
 CLOSED = WRITES + DOORS
 OPEN_DOORS = ("index_view", "details_view", "index")
-LONGEST_SEARCH = 100
-WHOLE_NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
+__all__ = ["Column", "Console", "ConsolePage", "Desk", "ListFilter", "ReadOnly", "Selection"]
 
 
 class ReadOnly(RuntimeError):
     """Something tried to write through Flask-Admin."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a list: its heading and how a record's cell looks; sortable when `sort` names an indexed column."""
-
-    name: str
-    label: str
-    cell: Callable[[Any], Any]
-    sort: Any = None
-    is_number: bool = False
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What somebody asked to see of a list, in plain words: it can be kept, sent to a job, and means the same there."""
-
-    search: str = ""
-    filters: Mapping[str, str] = field(default_factory=dict)  # name of the filter → value as typed
-    sort: str = ""  # name of the column; empty: the list's usual order
-    is_descending: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "filters": dict(self.filters)}
 
 
 class ListFilter(BaseFilter):
@@ -215,15 +189,31 @@ class Desk(_Plain, ModelView):
         execute: bool = True,
         page_size: int | None = None,
     ) -> tuple[int, list[Any]]:
-        asked = Selection(
-            search or "", {name: value for _, name, value in filters or ()}, sort_column or "", bool(sort_desc)
-        )
-        ids, is_whole = self.ids(asked)
+        asked = flask.g.asked  # what the address says; Flask-Admin's words know no cursors and no columns
+        ids, is_whole = self.ids(asked.selection)
+        if flask.g.get("is_vague"):
+            flask.flash("This name finds very many people; not all of them are here. Write more of it.", "warning")
+        order = self.order(asked.selection)
         flask.g.listed = listing.load_page(
-            session(), self.model, ids, is_whole=is_whole, page=page or 0, size=self.page_size, options=self.load
+            session(),
+            self.model,
+            ids,
+            order,
+            list_page.stretch(asked, order, self.page_size),
+            is_whole=is_whole,
+            size=self.page_size,
+            options=self.load,
         )
         self.prepare_rows(flask.g.listed.rows)
         return flask.g.listed.count.number, flask.g.listed.rows
+
+    def selection(self, args: Mapping[str, str]) -> Selection:
+        """What these parameters of an address say. Raises ValueError for anything that cannot be followed."""
+        return selection.read_strictly(self, args)
+
+    def to_args(self, asked: Selection) -> dict[str, str]:
+        """The parameters of an address that asks for this; `selection` reads them back."""
+        return selection.to_args(asked)
 
     def ids(self, asked: Selection) -> tuple[Select[Any], bool]:
         """The primary keys that the viewer may see and asked for, in their order; and whether that is the whole table.
@@ -238,77 +228,25 @@ class Desk(_Plain, ModelView):
             query = each.apply(query, each.clean(value))
         if asked.search:
             query = query.where(or_(*self.search_clauses(asked.search)))
-        return self._ordered(query, asked.sort or None, asked.is_descending), query is unscoped
+        return query.order_by(*self.order(asked).keys()), query is unscoped
 
     @property
     def _key(self) -> Any:
         return self.model.__mapper__.primary_key[0]
 
-    def _ordered(self, query: Select[Any], sort_column: str | None, sort_desc: bool) -> Select[Any]:
-        """Always total: by (column, id)."""
+    def order(self, asked: Selection) -> listing.Order:
+        """Always total: by (column, id). Raises KeyError for a column that this desk cannot be sorted by."""
         column, newest_first = self.default_order
-        if sort_column is not None:
-            column, newest_first = next(each.sort for each in self.columns if each.name == sort_column), sort_desc
-        keys = [column] if column is self._key else [column, self._key]
-        return query.order_by(*(key.desc() if newest_first else key.asc() for key in keys))
+        if asked.sort:
+            sortable = {each.name: each.sort for each in self.columns if each.sort is not None}
+            column, newest_first = sortable[asked.sort], asked.is_descending
+        return listing.Order(column, self._key, newest_first)
 
     def _get_list_extra_args(self) -> ViewArgs:
-        given = flask.request.args
-        return ViewArgs(
-            page=self._page_asked(given.get("page")),
-            sort=self._sort_asked(given.get("sort")),
-            sort_desc=given.get("desc") == "1",
-            search=self._search_asked(given.get("search", "")),
-            filters=self._get_list_filter_args(),
-        )
-
-    def _page_asked(self, given: str | None) -> int:
-        if given is None:
-            return 0
-        if not WHOLE_NUMBER.fullmatch(given):
-            flask.flash("That is not a page of this list; here is the first one.", "warning")
-            return 0
-        if int(given) > listing.LAST_PAGE:
-            flask.flash(
-                f"A list shows its first {listing.LAST_PAGE} pages; narrow your filter to see the rest.", "warning"
-            )
-            return 0
-        return int(given)
-
-    def _sort_asked(self, given: str | None) -> int | None:
-        if not given:
-            return None
-        if (
-            WHOLE_NUMBER.fullmatch(given)
-            and int(given) < len(self.columns)
-            and self.columns[int(given)].sort is not None
-        ):
-            return int(given)
-        flask.flash("This list cannot be sorted that way; it shows its usual order.", "warning")
-        return None
-
-    def _search_asked(self, given: str) -> str | None:
-        words = " ".join(given.split())
-        if not words.isprintable():
-            flask.flash("The search had characters that nobody can type; it was left out.", "warning")
-            return None
-        if len(words) > LONGEST_SEARCH:
-            flask.flash(f"Search for at most {LONGEST_SEARCH} characters; the search was left out.", "warning")
-            return None
-        return words if self.search_words else None
-
-    def _get_list_filter_args(self) -> list[tuple[int, str, str]]:
-        found = []
-        for index, each in enumerate(self._filters or ()):
-            value = flask.request.args.get(each.name, "").strip()
-            if value and value.isprintable() and each.validate(value):
-                found.append((index, each.name, value))
-            elif value:
-                flask.flash(f"“{value[:60]}” means nothing for {each.label}; that filter was left out.", "warning")
-        return found
-
-    def _get_filters(self, filters: Sequence[tuple[int, str, str]] | None) -> dict[str, str]:
-        return {name: value for _, name, value in filters or ()}
+        flask.g.asked, flask.g.tab = list_page.asked_of(self, flask.request.args)
+        for sentence in flask.g.asked.complaints:
+            flask.flash(sentence, "warning")
+        return ViewArgs(page=flask.g.asked.page)
 
     def get_filters(self) -> list[ListFilter]:
         return list(self.filters)
@@ -317,9 +255,7 @@ class Desk(_Plain, ModelView):
         return self.page_size
 
     def _get_list_url(self, view_args: ViewArgs) -> str:
-        sorted_by: dict[str, Any] = {"sort": view_args.sort, "desc": 1 if view_args.sort_desc else None}
-        asked: dict[str, Any] = {"page": view_args.page or None, "search": view_args.search, **sorted_by}
-        return flask.url_for(".index_view", **asked, **cast("dict[str, Any]", self._get_filters(view_args.filters)))
+        return flask.url_for(".index_view")
 
     # Single records
 
@@ -341,8 +277,7 @@ class Desk(_Plain, ModelView):
             kwargs |= self.list_extras() | {
                 "listed": flask.g.listed,
                 "row_actions": type(self).row_actions,
-                "show_columns": self.columns,
-                "list_filters": self.filters,
+                "shown": list_page.of(self, flask.g.asked, flask.g.listed, flask.g.tab),
             }
         return super().render(template, **kwargs)
 

@@ -15,7 +15,7 @@ from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show, slot_picker
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
-from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
+from guitaronline.admin.filters import Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.slots import slot_commands
 from guitaronline.billing.models import Package
@@ -67,18 +67,23 @@ class BookingsDesk(Desk):
         Column("status", "State", booking_state),
         Column("cancel_cause", "Because of", lambda booking: show.text(booking.cancel_cause)),
         Column("id", "Booked", lambda booking: show.stamp(booking.created_at), sort=Booking.id),
+        Column("end_at", "Ends", lambda booking: show.when(booking.end_at), is_default=False),
+        Column("confirmed_at", "Confirmed", lambda booking: show.stamp(booking.confirmed_at), is_default=False),
+        Column("canceled_at", "Canceled", lambda booking: show.stamp(booking.canceled_at), is_default=False),
+        Column("reason", "Reason", lambda booking: show.text(booking.cancellation_reason), is_default=False),
+        Column("package", "Package", lambda booking: show.link(booking.package), is_default=False),
     )
     filters = (
         State(Booking.status, BookingStatus, _clause),
         Days("day", "Day of the lesson", Booking.start_at),
         Choice("cause", "Canceled because of", list(CancelCause), lambda value: Booking.cancel_cause == value),
-        Whose("student", "Student", Booking.student_id),
-        Whose("teacher", "Teacher", Booking.teacher_id),
+        Person("student", "Student", Booking.student_id),
+        Person("teacher", "Teacher", Booking.teacher_id),
         Whose("package", "Package", Booking.package_id, Package),
     )
     default_order = (Booking.start_at, True)
     row_actions = staticmethod(buttons_of)
-    load = (selectinload(Booking.student), selectinload(Booking.teacher))
+    load = (selectinload(Booking.student), selectinload(Booking.teacher), selectinload(Booking.package))
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         return record_or_people(Booking.reference, words, Booking.student_id, Booking.teacher_id)

@@ -47,7 +47,7 @@ class ChecksDesk(Desk):
         Column("findings", "Result", lambda run: show.link_to("check_runs", run.id, "details") + " " + verdict(run)),
         Column("seconds", "Took", lambda run: f"{run.seconds:.1f} s", is_number=True),
     )
-    filters = (Days("day", "Day", CheckRun.at),)
+    filters = (Days("day", "Day", CheckRun.at, is_past=True),)
     default_order = (CheckRun.id, True)
     page_title = staticmethod(lambda run: f"{run.at:%Y-%m-%d %H:%M} UTC")
 

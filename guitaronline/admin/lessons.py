@@ -12,7 +12,7 @@ from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
-from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
+from guitaronline.admin.filters import Choice, Days, Person, State, record_or_people
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.billing.models import Package
 from guitaronline.booking.models import Booking
@@ -56,14 +56,18 @@ class LessonsDesk(Desk):
         Column("teacher", "Teacher", lambda each: show.link(each.teacher)),
         Column("status", "State", lesson_state),
         Column("topic", "Topic", lambda each: show.text(each.topic)),
+        Column("outcome_at", "Outcome recorded", lambda each: show.stamp(each.outcome_at), is_default=False),
+        Column("is_returned", "Given back", lambda each: show.yes(each.is_returned), is_default=False),
+        Column("homework", "Homework", lambda each: show.text(each.homework), is_default=False),
+        Column("join_url", "Own join link", lambda each: show.text(each.join_url), is_default=False),
     )
     filters = (
         State(Lesson.status, LessonStatus),
         Choice("outcome", "Outcome", ["missing"], lambda value: is_waiting()),
         Choice("side", "No-show of", list(NoShowSide), lambda value: Lesson.no_show_side == value),
         Days("day", "Day", Lesson.scheduled_start_at),
-        Whose("student", "Student", Lesson.student_id),
-        Whose("teacher", "Teacher", Lesson.teacher_id),
+        Person("student", "Student", Lesson.student_id),
+        Person("teacher", "Teacher", Lesson.teacher_id),
     )
     default_order = (Lesson.scheduled_start_at, True)
     row_actions = staticmethod(buttons_of)

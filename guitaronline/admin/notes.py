@@ -13,7 +13,7 @@ from guitaronline.actor import STAFF_ROLES, Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
-from guitaronline.admin.filters import Choice, State, contains
+from guitaronline.admin.filters import Choice, Dates, State, contains
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.db import Base, session
 from guitaronline.errors import NotFound
@@ -72,6 +72,7 @@ class TasksDesk(Desk):
     filters = (
         State(Task.status, TaskStatus),
         Choice("owner", "Owner", ["me"], lambda value: Task.owner_id == gate.viewer().id),
+        Dates("due", "Due", Task.due_on),
     )
     default_order = (Task.id, True)
     row_actions = staticmethod(buttons_of)

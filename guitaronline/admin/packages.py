@@ -17,7 +17,7 @@ from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
-from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
+from guitaronline.admin.filters import Choice, Days, Person, State, Whole, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing import queries, rules, service
 from guitaronline.billing.models import CreditEntry, Package, PackageOrigin, PackageStatus, Payment, Plan
@@ -66,6 +66,11 @@ class PackagesDesk(Desk):
         Column("origin", "Origin", lambda each: show.word(each.origin)),
         Column("price_minor", "Price", lambda each: show.money(each.price_minor, each.currency), is_number=True),
         Column("id", "Made", lambda each: show.stamp(each.created_at), sort=Package.id),
+        Column("consumed", "Used", lambda each: each.consumed, is_number=True, is_default=False),
+        Column(
+            "lesson_minutes", "Minutes", lambda each: show.text(each.lesson_minutes), is_number=True, is_default=False
+        ),
+        Column("is_trial", "Trial", lambda each: show.yes(each.is_trial), is_default=False),
     )
     filters = (
         State(Package.status, PackageStatus, _clause),
@@ -77,7 +82,8 @@ class PackagesDesk(Desk):
             lambda value: Package.frozen_at.is_not(None) if value == "yes" else Package.frozen_at.is_(None),
         ),
         Days("expires", "Expires", Package.expires_at),
-        Whose("student", "Student", Package.student_id),
+        Whole("left", "Lessons left", Package.available + Package.reserved),
+        Person("student", "Student", Package.student_id),
     )
     default_order = (Package.id, True)
     row_actions = staticmethod(buttons_of)

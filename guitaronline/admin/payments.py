@@ -14,7 +14,7 @@ from guitaronline.admin import forms, show
 from guitaronline.admin.approvals import approval_line, approval_link
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
-from guitaronline.admin.filters import Days, State, Whose, record_or_people
+from guitaronline.admin.filters import Amount, Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.history import names
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing import queries, service
@@ -23,6 +23,7 @@ from guitaronline.billing.models import (
     Package,
     PackageStatus,
     Payment,
+    PaymentProvider,
     PaymentStatus,
     RefundStatus,
 )
@@ -43,18 +44,27 @@ class PaymentsDesk(Desk):
     columns = (
         Column("reference", "Payment", show.link),
         Column("student", "Student", lambda each: show.link(each.student)),
-        Column("amount_minor", "Amount", lambda each: show.money(each.amount_minor, each.currency), is_number=True),
+        Column(
+            "amount_minor",
+            "Amount",
+            lambda each: show.money(each.amount_minor, each.currency),
+            is_number=True,
+            sort=Payment.amount_minor,
+        ),
         Column("status", "State", show.state),
         Column("package", "Package", lambda each: show.link(each.package)),
         Column("external_reference", "Outside reference", lambda each: show.text(each.external_reference)),
-        Column("paid_at", "Paid", lambda each: show.stamp(each.paid_at)),
+        Column("paid_at", "Paid", lambda each: show.stamp(each.paid_at), sort=Payment.paid_at),
         Column("id", "Recorded", lambda each: show.stamp(each.created_at), sort=Payment.id),
+        Column("provider", "By", lambda each: show.word(each.provider), is_default=False),
     )
     filters = (
         State(Payment.status, PaymentStatus),
-        Days("paid", "Paid", Payment.paid_at),
-        Days("recorded", "Recorded", Payment.created_at),
-        Whose("student", "Student", Payment.student_id),
+        Amount("amount", "Amount", Payment.amount_minor, Payment.currency),
+        Days("paid", "Paid", Payment.paid_at, is_past=True),
+        Days("recorded", "Recorded", Payment.created_at, is_past=True),
+        Choice("provider", "By", list(PaymentProvider), lambda value: Payment.provider == value),
+        Person("student", "Student", Payment.student_id),
         Whose("package", "Package", Payment.package_id, Package),
     )
     default_order = (Payment.id, True)

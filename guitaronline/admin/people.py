@@ -49,11 +49,15 @@ class PeopleDesk(Desk):
         Column("timezone", "Time zone", lambda person: person.timezone),
         Column("is_active", "State", active_chip),
         Column("id", "Since", lambda person: show.stamp(person.created_at), sort=User.id),
+        Column("reference", "Reference", lambda person: person.reference, is_default=False),
+        Column("language", "Language", lambda person: show.text(person.language), is_default=False),
+        Column("instrument", "Instrument", lambda person: show.text(person.instrument), is_default=False),
+        Column("level", "Level", lambda person: show.text(person.level), is_default=False),
     )
     filters = (
         Choice("role", "Role", ROLES, lambda value: User.role == value),
         Choice("active", "State", ["active", "deactivated"], lambda value: User.is_active.is_(value == "active")),
-        Days("since", "Since", User.created_at),
+        Days("since", "Since", User.created_at, is_past=True),
     )
     default_order = (User.id, True)
     row_actions = staticmethod(buttons_of)

@@ -19,7 +19,7 @@ from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
-from guitaronline.admin.filters import Choice, Days, Whose, record_or_people
+from guitaronline.admin.filters import Choice, Days, Person, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.booking import facts as booking_facts
 from guitaronline.booking import slots as booking_slots
@@ -75,11 +75,13 @@ class SlotsDesk(Desk):
         Column("teacher", "Teacher", lambda slot: show.link(slot.teacher)),
         Column("status", "State", lambda slot: slot_state(slot, flask.g.occupants.get(slot.id))),
         Column("booking", "Booking", lambda slot: show.link(flask.g.occupants.get(slot.id))),
+        Column("end_at", "Ends", lambda slot: show.when(slot.end_at), is_default=False),
+        Column("id", "Made", lambda slot: show.stamp(slot.created_at), sort=Slot.id, is_default=False),
     )
     filters = (
         Choice("state", "State", ["open", "held", "booked", "blocked", "withdrawn"], _clause),
         Days("day", "Day", Slot.start_at),
-        Whose("teacher", "Teacher", Slot.teacher_id),
+        Person("teacher", "Teacher", Slot.teacher_id),
     )
     default_order = (Slot.start_at, True)
     load = (selectinload(Slot.teacher),)

@@ -87,6 +87,7 @@ class Package(Timestamps, Versioned, Base):
         CheckConstraint("isfinite(expires_at) AND expires_at < '9999-01-01'", name="expiry_finite"),
         UniqueConstraint("id", "student_id", name="uq_packages_owner"),
         Index("ix_packages_student", "student_id", "expires_at", "id"),
+        Index("ix_packages_expires", "expires_at", "id"),
         Index(
             "ix_packages_due",
             "expires_at",
@@ -221,6 +222,8 @@ class Payment(Timestamps, Versioned, Base):
         Index("ix_payments_student", "student_id", "id"),
         Index("ix_payments_package_id", "package_id"),
         Index("ix_payments_status", "status", "id"),
+        Index("ix_payments_paid", "paid_at", "id"),
+        Index("ix_payments_amount", "amount_minor", "id"),
         Index("uq_payments_external_reference", "provider", "external_reference", unique=True),
     )
     states: ClassVar[StateTable] = StateTable(

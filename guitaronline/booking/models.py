@@ -74,6 +74,10 @@ class Booking(Timestamps, Versioned, Base):
         Index("ix_bookings_package_id", "package_id"),
         Index("ix_bookings_start", "start_at", "id"),
         Index("ix_bookings_slot_id", "slot_id"),
+        Index(  # the rare states only: a hold and its confirmation write nothing here
+            "ix_bookings_over", "status", "start_at", "id", postgresql_where=text("status IN ('canceled', 'expired')")
+        ),
+        Index("ix_bookings_cause", "cancel_cause", "start_at", "id", postgresql_where=text("cancel_cause IS NOT NULL")),
         Index("ix_bookings_student_holds", "student_id", postgresql_where=text("status = 'hold'")),
         Index("ix_bookings_lapsing", "hold_expires_at", postgresql_where=text("status = 'hold'")),
     )

@@ -25,6 +25,7 @@ class User(Timestamps, Versioned, Base):
         CheckConstraint("email IS NOT NULL OR role = 'student'", name="only_children_lack_email"),
         Index("uq_users_email_key", "email_key", unique=True),
         Index("ix_users_role_name", "role", "full_name", "id"),
+        Index("ix_users_name", "full_name", "id"),
         Index(
             "ix_users_full_name_trgm", "full_name", postgresql_using="gin", postgresql_ops={"full_name": "gin_trgm_ops"}
         ),
@@ -97,6 +98,7 @@ class Task(Timestamps, Versioned, Base):
     __tablename__ = "tasks"
     __table_args__ = (
         Index("ix_tasks_record", "record_type", "record_id", "id"),
+        Index("ix_tasks_due", "due_on", "id"),
         Index("ix_tasks_open_owner", "owner_id", "due_on", postgresql_where=text("status = 'open'")),
     )
     states: ClassVar[StateTable] = StateTable(

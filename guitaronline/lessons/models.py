@@ -37,6 +37,20 @@ class Lesson(Timestamps, Versioned, Base):
         Index("ix_lessons_student_start", "student_id", "scheduled_start_at", "id"),
         Index("ix_lessons_teacher_start", "teacher_id", "scheduled_start_at", "id"),
         Index("ix_lessons_start", "scheduled_start_at", "id"),
+        Index(
+            "ix_lessons_not_given",
+            "status",
+            "scheduled_start_at",
+            "id",
+            postgresql_where=text("status IN ('no_show', 'canceled')"),
+        ),
+        Index(
+            "ix_lessons_side",
+            "no_show_side",
+            "scheduled_start_at",
+            "id",
+            postgresql_where=text("no_show_side IS NOT NULL"),
+        ),
         Index("ix_lessons_open_end", "scheduled_end_at", postgresql_where=text("status = 'scheduled'")),
     )
     states: ClassVar[StateTable] = StateTable(

@@ -50,6 +50,8 @@ class Slot(Timestamps, Versioned, Base):
             postgresql_where=text("status = 'open'"),
         ),
         Index("ix_availability_slots_teacher_start", "teacher_id", "start_at"),
+        Index("ix_availability_slots_start", "start_at", "id"),
+        Index("ix_availability_slots_shut", "status", "start_at", "id", postgresql_where=text("status <> 'open'")),
     )
     states: ClassVar[StateTable] = StateTable(
         "availability_slots",

@@ -20,6 +20,8 @@ from guitaronline.identity import service as identity
 from guitaronline.identity.models import Guardian, Task, User
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
+from guitaronline.office import views
+from guitaronline.office.view_models import SavedView
 from guitaronline.scheduling.models import Slot
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
@@ -150,6 +152,23 @@ class School:
 
     def _moved(self, payment: Payment, status: str) -> Any:
         return billing.set_payment_status(self.finance, payment.id, status=status, reason="seen")
+
+    @cached_property
+    def view(self) -> SavedView:
+        """An admin's, shared."""
+        asked = {"search": "", "filters": {"state": "confirmed"}, "sort": "", "is_descending": False}
+        return views.save_view(self.admin, desk="bookings", name="Confirmed", selection=asked, is_shared=True)
+
+    @cached_property
+    def own_view(self) -> SavedView:
+        """An admin's, nobody else's."""
+        return views.save_view(self.admin, desk="bookings", name="Mine", selection={})
+
+    @cached_property
+    def first_view(self) -> SavedView:
+        """What support sees first."""
+        view = views.save_view(self.admin, desk="bookings", name="First", selection={})
+        return views.make_view_default(self.admin, view.id, role=Role.SUPPORT)
 
     @cached_property
     def open_task(self) -> Task:

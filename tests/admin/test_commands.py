@@ -81,6 +81,14 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "Reject": ("approval", "approval.decide", lambda s: WHY),
     "ExpireHolds": ("", "booking.expire_holds", lambda s: {}),
     "ExpirePackages": ("", "package.expire", lambda s: {}),
+    "SaveView": ("", "view.save", lambda s: {"desk": "bookings", "query": "state=hold&columns=reference", "name": "Holds"}),
+    "ChangeView": ("view", "view.change", lambda s: {"query": "state=hold"}),
+    "RenameView": ("view", "view.rename", lambda s: {"name": "Sure"}),
+    "ShareView": ("own_view", "view.share", lambda s: {}),
+    "KeepViewPrivate": ("view", "view.keep", lambda s: {}),
+    "MakeViewDefault": ("view", "view.make_default", lambda s: {"role": "support"}),
+    "EndViewDefault": ("first_view", "view.end_default", lambda s: {}),
+    "DeleteView": ("view", "view.delete", lambda s: {}),
 }  # fmt: skip
 QUIET = {"ExpireHolds", "ExpirePackages"}  # nothing was due: no action, and a sentence that says 0
 UNKEPT = {"InvitePerson", "SetUpTotp", "ChangePassword"}  # their answer must not be stored

@@ -17,7 +17,7 @@ STAFF = {Role.SUPPORT: "sue", Role.FINANCE: "finn", Role.AUDITOR: "audrey", Role
 RECORDS = {  # a record of each table that has command pages
     "users": "child", "guardians": "guardian", "teacher_profiles": "profile", "availability_slots": "open_slot",
     "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
-    "approvals": "approval", "plans": "plan", "tasks": "open_task",
+    "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view",
 }  # fmt: skip
 
 
