@@ -21,8 +21,13 @@ from guitaronline.db import session
 from guitaronline.errors import NotAllowed
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission, Scope
+from guitaronline.identity.sessions import Looking
 
 PREFIX = "/admin"
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN_WHILE_VIEWING = frozenset(
+    {"console.LeaveViewAs", "console.ViewAsPerson"}
+)  # the latter refuses, or says it was done
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -36,6 +41,7 @@ class Viewer(UserMixin):
     email: str
     timezone: str
     session_id: UUID
+    looking: Looking | None = None  # as whom they are viewing just now
 
     @property
     def actor(self) -> Actor:
@@ -137,6 +143,8 @@ def guard(app: Flask) -> None:
         permission = needed[endpoint]
         if permission is None or not may(permission):
             raise NotAllowed(why_not_allowed(permission) if permission else None)
+        if viewer().looking and flask.request.method not in READING and endpoint not in OPEN_WHILE_VIEWING:
+            raise NotAllowed("You are viewing as somebody: nothing can be changed until you leave that view.")
         return None
 
     app.before_request(check)
