@@ -110,7 +110,11 @@ class AuditDesk(Desk):
             ("Written down", show.when(action.recorded_at)),
             ("Record", _about(action)),
             ("Reason", action.reason),
-            ("Facts", ", ".join(f"{name}: {value}" for name, value in action.facts.items())),
+            *(
+                [("Facts", show.joined(f"{name}: {value}" for name, value in action.facts.items()))]
+                if action.facts
+                else []
+            ),
             ("Request", _request(action)),
             ("Address", action.address),
         )
@@ -211,7 +215,7 @@ class RevealAction(CommandPage):
     path = "audit/<uuid:id>/reveal"
     title = "Show personal values"
     button = "Show them"
-    permission = Permission.REVEAL
+    permission = Permission.READ_MASKED
     form = forms.ReasonForm
 
     def find(self, record_id: UUID | None) -> Any:

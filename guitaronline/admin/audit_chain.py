@@ -44,7 +44,7 @@ class AuditChain(ConsolePage):
 
 def verdict(run: AuditVerification) -> Any:
     if not run.broken:
-        return show.chip("done", "nothing was edited, removed, put in or reordered")
+        return show.chip("holds", "nothing was edited, removed, put in or reordered")
     return show.chip("failed", "the history is not what was sealed")
 
 

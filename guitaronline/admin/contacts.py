@@ -32,7 +32,7 @@ class RevealContacts(CommandPage):
     path = "people/<uuid:id>/contacts"
     title = "Show contact data"
     button = "Show it"
-    permission = Permission.REVEAL
+    permission = Permission.READ_MASKED
     form = forms.ReasonForm
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:

@@ -112,11 +112,11 @@ class LeaveViewAs(CommandPage):
     lead = "The console is as before, and you can act again."
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        looking = gate.viewer().looking
-        if looking is None:
-            raise Conflict("You are not viewing as anybody, or the time was up.")
-        viewing.end_viewing(actor, looking.person_id, view_id=looking.id)
-        return looking.person_id
+        last = viewing.newest_view(session(), gate.viewer().session_id)
+        if last is None:
+            raise Conflict("You have not been viewing as anybody.")
+        viewing.end_viewing(actor, last.person_id, view_id=last.id)
+        return last.person_id
 
     def done(self, result: UUID) -> Done:
         return Done("You have left the view.", show.record_url("users", result) or "")

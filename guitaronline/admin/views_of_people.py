@@ -51,7 +51,7 @@ def bookings(session: Session, actor: Actor, offset: int, limit: int) -> Rows:
     names = _others(session, actor, ((each.teacher_id, each.student_id) for each in found))
     return [
         [
-            each.reference,
+            _said(each.reference),
             show.span(each.start_at, each.end_at),
             "to come" if each.start_at > gate.now() else "past",
             names.get(_other(actor, each), show.NOTHING),
@@ -70,7 +70,7 @@ def taken_lessons(session: Session, actor: Actor, offset: int, limit: int) -> Ro
     names = _others(session, actor, ((each.teacher_id, each.student_id) for each in found))
     return [
         [
-            each.reference,
+            _said(each.reference),
             show.span(each.scheduled_start_at, each.scheduled_end_at),
             names.get(_other(actor, each), show.NOTHING),
             show.state(each),
@@ -86,7 +86,7 @@ def packages(session: Session, actor: Actor, offset: int, limit: int) -> Rows:
     found = billing.packages_of_student(session, _own(actor, Permission.READ_PACKAGES), offset=offset, limit=limit)
     return [
         [
-            each.reference,
+            _said(each.reference),
             show.state(each, effective_package_status(each, gate.now())),
             f"{each.lessons_left} of {each.lessons_total}",
             each.lessons_reserved,
@@ -102,7 +102,7 @@ def payments(session: Session, actor: Actor, offset: int, limit: int) -> Rows:
     """As GET /billing/payments/students/{id}."""
     found = billing.payments_of_student(session, _own(actor, Permission.READ_PAYMENTS), offset=offset, limit=limit)
     return [
-        [each.reference, show.money(each.amount_minor, each.currency), show.state(each), show.when(each.paid_at)]
+        [_said(each.reference), show.money(each.amount_minor, each.currency), show.state(each), show.when(each.paid_at)]
         for each in found
     ]
 
@@ -132,6 +132,10 @@ def profile(person: User) -> list[show.Fact]:
         show.Fact("Role", show.word(person.role)),
         show.Fact("Since", show.when(person.created_at)),
     ]
+
+
+def _said(reference: str) -> Any:
+    return show.html('<span class="nowrap">{}</span>', reference)
 
 
 def _own(actor: Actor, permission: Permission) -> UUID:

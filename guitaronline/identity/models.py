@@ -144,7 +144,8 @@ class ViewAsSession(Base):
     __table_args__ = (
         CheckConstraint("until > started_at AND until <= started_at + interval '15 minutes'", name="short"),
         CheckConstraint("viewer_id <> person_id", name="two_people"),
-        Index("ix_view_as_sessions_open", "session_id", postgresql_where=text("ended_at IS NULL")),
+        Index("ix_view_as_sessions_session_id", "session_id", "id"),
+        Index("ix_view_as_sessions_open", "until", postgresql_where=text("ended_at IS NULL")),
     )
 
     id: Mapped[Id]

@@ -98,7 +98,7 @@ def actor_of_session(token: str) -> SignedSession | None:
             ViewAsSession.until,
         )
         .join(User, User.id == ConsoleSession.user_id)
-        .outerjoin(  # at most one: ix_view_as_sessions_open
+        .outerjoin(  # at most one: ix_view_as_sessions_session_id
             ViewAsSession,
             (ViewAsSession.session_id == ConsoleSession.id)
             & ViewAsSession.ended_at.is_(None)

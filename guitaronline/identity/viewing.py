@@ -92,6 +92,12 @@ def end_what_is_over(*, limit: int = AT_ONCE) -> int:
     return len(over)
 
 
+def newest_view(session: Session, session_id: UUID) -> ViewAsSession | None:
+    """The browser's last view, on or over. Views of one session are few, and kept for some weeks."""
+    query = select(ViewAsSession).where(ViewAsSession.session_id == session_id)
+    return session.scalars(query.order_by(ViewAsSession.id.desc()).limit(1)).one_or_none()
+
+
 def _open_in(session: Session, session_id: UUID, now: datetime) -> UUID | None:
     query = select(ViewAsSession.id).where(
         ViewAsSession.session_id == session_id, ViewAsSession.ended_at.is_(None), ViewAsSession.until > now

@@ -47,7 +47,7 @@ def reveal_action(work: Work, action_id: UUID, *, reason: str | None) -> AuditAc
 
 
 def _require(actor: Actor, reason: str | None) -> None:
-    access.require(actor, Permission.REVEAL)
+    access.require(actor, Permission.READ_MASKED)
     if not (reason or "").strip():
         raise ReasonRequired()
 

@@ -66,8 +66,9 @@ def upgrade() -> None:
         sa.CheckConstraint("viewer_id <> person_id", name=op.f("ck_view_as_sessions_two_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_view_as_sessions")),
     )
+    op.create_index("ix_view_as_sessions_session_id", "view_as_sessions", ["session_id", "id"])
     op.create_index(
-        "ix_view_as_sessions_open", "view_as_sessions", ["session_id"], postgresql_where=sa.text("ended_at IS NULL")
+        "ix_view_as_sessions_open", "view_as_sessions", ["until"], postgresql_where=sa.text("ended_at IS NULL")
     )
     for table, privileges in PRIVILEGES.items():
         op.execute(f"SELECT app_grant('{table}', '{privileges}')")
