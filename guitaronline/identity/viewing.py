@@ -61,15 +61,15 @@ def start_viewing(work: Work, person_id: UUID, *, session_id: UUID, reason: str 
 
 
 @command("person.view_as_end", on="users", quiet=True)
-def end_viewing(work: Work, person_id: UUID, *, view_id: UUID, reason: str | None = None) -> bool:
-    """The view is over; False: it was already. One's own only, or by the system. Raises NotFound."""
+def end_viewing(work: Work, person_id: UUID, *, view_id: UUID, reason: str | None = None) -> UUID | None:
+    """The view is over: the person's id; None: it was already. One's own only, or by the system. Raises NotFound."""
     view = work.lock(ViewAsSession, view_id)
     if view.person_id != person_id or not (work.actor.is_system or work.actor.id == view.viewer_id):
         raise NotFound()
     if view.ended_at is not None:
-        return False
+        return None
     view.ended_at = min(work.now, view.until)
-    return True
+    return person_id
 
 
 def end_what_is_over(*, limit: int = AT_ONCE) -> int:
