@@ -7,16 +7,17 @@ finding; its columns are the facts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guitaronline import models as _every_table  # noqa: F401  # the metadata is whole
 from guitaronline import policy
-from guitaronline.audit import integrity
+from guitaronline.audit import integrity, verification
 from guitaronline.audit.models import CheckRun
 from guitaronline.billing.models import Payment
 from guitaronline.db import Base, new_id, technical_transaction
@@ -25,8 +26,8 @@ from guitaronline.states import StateTable
 TELL_AT_MOST = 20  # rows of one check
 LEASE_SECONDS = 120  # of an outbox event; jobs/outbox.py
 TECHNICAL = frozenset(
-    "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs"
-    " console_sessions token_families api_tokens sign_in_links failed_logins".split()
+    "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs audit_verifications asked_runs"
+    " console_sessions view_as_sessions token_families api_tokens sign_in_links failed_logins".split()
 )  # no business rows: neither audited nor part of I11
 BUSINESS = sorted(set(Base.metadata.tables) - TECHNICAL)
 
@@ -52,9 +53,15 @@ class Finding:
 
 def run_all(session: Session) -> list[Finding]:
     """Every finding of every check; empty is the good news. Reads only."""
-    found = [finding for check in CHECKS for finding in run_one(session, check)]
-    broken = integrity.verify(session).broken[:TELL_AT_MOST]
-    return [*found, *(Finding(CHAIN.name, CHAIN.sentence, {"what": sentence}) for sentence in broken)]
+    return [*_broken_invariants(session), *_chain_findings(integrity.verify(session).broken)]
+
+
+def _broken_invariants(session: Session) -> list[Finding]:
+    return [finding for check in CHECKS for finding in run_one(session, check)]
+
+
+def _chain_findings(broken: Sequence[str]) -> list[Finding]:
+    return [Finding(CHAIN.name, CHAIN.sentence, {"what": sentence}) for sentence in broken[:TELL_AT_MOST]]
 
 
 def run_one(session: Session, check: Check) -> list[Finding]:
@@ -63,18 +70,27 @@ def run_one(session: Session, check: Check) -> list[Finding]:
 
 
 def run_and_keep() -> list[Finding]:
-    """As `run_all`, with all the time it needs; a row of `check_runs` keeps what was found."""
-    started = time.monotonic()
+    """As `run_all`, with all the time it needs; a row of `check_runs` keeps what was found, and one of
+    `audit_verifications` how the chain was."""
     with technical_transaction() as session:
-        session.execute(integrity.LONG)
-        findings = run_all(session)
-        run = CheckRun(
-            id=new_id(),
-            at=session.execute(text("SELECT clock_timestamp()")).scalar_one(),
-            seconds=round(time.monotonic() - started, 3),
-            findings={"findings": [{"check": each.check, "facts": each.facts} for each in findings]},
-        )
-        session.add(run)
+        return run_in(session)
+
+
+def run_in(session: Session, *, asked_by: UUID | None = None) -> list[Finding]:
+    """The same inside a technical transaction."""
+    started = time.monotonic()
+    session.execute(integrity.LONG)
+    broken = _broken_invariants(session)
+    findings = [*broken, *_chain_findings(verification.verify_in(session, asked_by=asked_by).broken)]
+    told = [{"check": each.check, "facts": each.facts} for each in findings]
+    run = CheckRun(
+        id=new_id(),
+        at=session.execute(text("SELECT clock_timestamp()")).scalar_one(),
+        seconds=round(time.monotonic() - started, 3),
+        findings={"findings": told, "ran": [check.name for check in (*CHECKS, CHAIN)]},
+        asked_by=asked_by,
+    )
+    session.add(run)
     return findings
 
 

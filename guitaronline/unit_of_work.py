@@ -80,6 +80,7 @@ class Request:
 
 request: ContextVar[Request] = ContextVar("request", default=Request())  # noqa: B039  # frozen
 doorbell: list[Callable[[set[str]], None]] = []  # called after commit with the topics emitted; never raises
+command_names: set[str] = set()  # of all commands that are loaded; the audit desk puts each into a group
 constraint_errors: dict[str, type[DomainError]] = {}  # constraint name → refusal; each domain adds its own
 
 
@@ -227,6 +228,7 @@ def command(
             raise AssertionError("unreachable")
 
         run.command_name = name  # type: ignore[attr-defined]
+        command_names.add(name)
         return cast(Callable[Concatenate[Actor, P], R], run)
 
     return decorate

@@ -19,6 +19,8 @@ DONE_WITH = {
     "outbox_events": "closed_at < now() - make_interval(days => :outbox_days)",
     "job_ticks": "tick_at < now() - interval '3 days'",
     "check_runs": "at < now() - interval '90 days'",
+    "asked_runs": "finished_at < now() - interval '90 days'",
+    "view_as_sessions": "ended_at < now() - interval '90 days'",
 }
 
 

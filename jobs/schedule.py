@@ -38,6 +38,13 @@ TIMETABLE = (
         10 * MINUTE,
         "an overdue package is unusable at once; this moves its lessons and tells",
     ),
+    Job(
+        "proofs.run_asked",
+        5 * SECOND,
+        "somebody pressed a button in the console and waits",
+        within=30 * MINUTE,
+    ),
+    Job("viewing.end_over", MINUTE, "a view is over by itself; this writes its end into the audit"),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from guitaronline.admin import auth, gate, navigation, selling, show  # noqa: F401  # selling is a page and no desk
+from guitaronline.admin import auth, gate, navigation, selling, show, view_as  # noqa: F401  # selling is a page and no desk
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
+from guitaronline.admin.audit_chain import AuditChain
 from guitaronline.admin.base import Console
 from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.command_page import commands
+from guitaronline.admin.integrity import Integrity
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.notes import TasksDesk
 from guitaronline.admin.packages import PackagesDesk
@@ -18,6 +20,7 @@ from guitaronline.admin.payments import PaymentsDesk
 from guitaronline.admin.people import PeopleDesk
 from guitaronline.admin.plans import PlansDesk
 from guitaronline.admin.refunds import RefundsDesk
+from guitaronline.admin.roles import Roles
 from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.today import Decisions, Today
@@ -41,10 +44,11 @@ DESKS = (
 
 def init_admin(app: Flask) -> None:
     navigation.init_navigation(app)
-    app.jinja_env.globals["when"] = show.when
+    app.jinja_env.globals.update(when=show.when, viewed=view_as.viewed, new_key=view_as.new_key)
     auth.init_auth(app)
     console = Console(Today())
-    console.add_view(Decisions())
+    for page in (Decisions, AuditChain, Integrity, Roles, view_as.ViewAs):
+        console.add_view(page())
     for desk in DESKS:
         console.add_view(desk())
     console.init_app(app)

@@ -64,7 +64,13 @@ def viewer_of_request(request: flask.Request) -> Viewer | None:
         return None
     logs.bind_actor(signed.actor.id)
     return Viewer(
-        signed.actor.id, signed.actor.role, signed.full_name, signed.email, signed.timezone, signed.session_id
+        signed.actor.id,
+        signed.actor.role,
+        signed.full_name,
+        signed.email,
+        signed.timezone,
+        signed.session_id,
+        signed.looking,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import flask
 
 from guitaronline.actor import Actor
 from guitaronline.admin import show
+from guitaronline.admin.audit_filters import TABLE_OF
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
 from guitaronline.admin.filters import Days
@@ -16,13 +18,21 @@ from guitaronline.audit.models import CheckRun
 from guitaronline.billing import service as billing
 from guitaronline.booking import service as booking
 from guitaronline.checks import CHAIN, CHECKS
+from guitaronline.db import session
 from guitaronline.identity.access import Permission
+from guitaronline.office import proofs
 
 FINDINGS_SHOWN = 200
 
 
 def findings_of(run: CheckRun) -> list[dict[str, Any]]:
     return list(run.findings.get("findings", ()))
+
+
+def checks_failing() -> int:
+    """How many facts the last run found that must not be; for the queue on Today."""
+    run = proofs.newest_run(session())
+    return len(findings_of(run)) if run else 0
 
 
 def verdict(run: CheckRun) -> Any:
@@ -37,11 +47,11 @@ def verdict(run: CheckRun) -> Any:
 class ChecksDesk(Desk):
     model_of = CheckRun
     path = "checks"
-    title = "Checks"
+    title = "Check runs"
     one = "Check run"
     permission = Permission.READ_CHECKS
     intro = "The invariants of the domain are checked every night; each finding is a fact that must not be."
-    empty = "No run yet. The nightly job writes the first one; `flask checks run` does it now."
+    empty = "No run yet. The nightly job writes the first one; Integrity has a button for now."
     columns = (
         Column("id", "When", lambda run: show.when(run.at), sort=CheckRun.id),
         Column("findings", "Result", lambda run: show.link_to("check_runs", run.id, "details") + " " + verdict(run)),
@@ -52,6 +62,7 @@ class ChecksDesk(Desk):
     page_title = staticmethod(lambda run: f"{run.at:%Y-%m-%d %H:%M} UTC")
 
     def list_extras(self) -> dict[str, Any]:
+        """The two sweeps stand here until there is a desk for jobs."""
         return {"buttons": [button_of(commands.named(ExpireHolds)), button_of(commands.named(ExpirePackages))]}
 
     def record_page(self, run: Any) -> dict[str, Any]:
@@ -66,15 +77,42 @@ class ChecksDesk(Desk):
 
 def _row(finding: dict[str, Any]) -> list[Any]:
     sentences = {check.name: check.sentence for check in (*CHECKS, CHAIN)}
-    words = ", ".join(f"{name}: {value}" for name, value in finding.get("facts", {}).items())
-    return [finding["check"], sentences.get(finding["check"], ""), words]
+    return [finding["check"], sentences.get(finding["check"], ""), fact_words(finding.get("facts", {}))]
+
+
+def fact_words(facts: dict[str, Any]) -> Any:
+    """The facts of a finding; what names a record leads to it."""
+    return show.joined(_fact(name, value, facts) for name, value in facts.items())
+
+
+def _fact(name: str, value: Any, facts: dict[str, Any]) -> Any:
+    table = _table_of(name, str(value), facts)
+    label = f"{show.word(name)}: {value}"
+    return show.link_to(table, str(value), label) if table and _is_id(str(value)) else label
+
+
+def _table_of(name: str, value: str, facts: dict[str, Any]) -> str | None:
+    """The table of an id: said beside it, in its own name, or by the reference that stands with it."""
+    if name == "row_id":
+        return str(facts.get("table_name"))
+    if name == "id":
+        return TABLE_OF.get(str(facts.get("reference", "")).partition("-")[0])
+    return {"package_id": "packages", "booking_id": "bookings", "payment_id": "payments"}.get(name)
+
+
+def _is_id(value: str) -> bool:
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True
 
 
 class Sweep(CommandPage):
     permission = Permission.ADMINISTER
 
     def back(self, record: Any) -> tuple[str, str]:
-        return "Checks", flask.url_for("desk_checks.index_view")
+        return "Check runs", flask.url_for("desk_checks.index_view")
 
 
 class ExpireHolds(Sweep):

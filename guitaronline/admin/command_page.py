@@ -281,5 +281,6 @@ def buttons_of(record: Any) -> list[Button]:
 
 
 def button_of(page: CommandPage, record: Any = None, **query: Any) -> Button:
-    why_not = gate.why_not_allowed(page.permission) or (page.refused_because(record) if record is not None else None)
+    why_not = gate.why_not_allowed(page.permission) or gate.why_not_while_viewing()
+    why_not = why_not or (page.refused_because(record) if record is not None else None)
     return Button(page.title, page.url_for(record, **query), why_not, page.tone)

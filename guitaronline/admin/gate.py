@@ -21,8 +21,14 @@ from guitaronline.db import session
 from guitaronline.errors import NotAllowed
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission, Scope
+from guitaronline.identity.sessions import Looking
 
 PREFIX = "/admin"
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN_WHILE_VIEWING = frozenset(
+    {"console.LeaveViewAs", "console.ViewAsPerson"}
+)  # the latter refuses, or says it was done
+VIEWING = "You are viewing as somebody: nothing can be changed until you leave that view."
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -36,6 +42,7 @@ class Viewer(UserMixin):
     email: str
     timezone: str
     session_id: UUID
+    looking: Looking | None = None  # as whom they are viewing just now
 
     @property
     def actor(self) -> Actor:
@@ -89,6 +96,10 @@ def why_not_allowed(permission: Permission) -> str | None:
     return f"Your role does not allow this; {' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)} may."
 
 
+def why_not_while_viewing() -> str | None:
+    return VIEWING if viewer().looking else None
+
+
 def needs(permission: Permission) -> Callable[[View], View]:
     """Decorator: what the view function needs."""
 
@@ -137,6 +148,8 @@ def guard(app: Flask) -> None:
         permission = needed[endpoint]
         if permission is None or not may(permission):
             raise NotAllowed(why_not_allowed(permission) if permission else None)
+        if viewer().looking and flask.request.method not in READING and endpoint not in OPEN_WHILE_VIEWING:
+            raise NotAllowed(VIEWING)
         return None
 
     app.before_request(check)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Role
-from guitaronline.admin import show
+from guitaronline.admin import contacts, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
@@ -44,8 +44,8 @@ class PeopleDesk(Desk):
             sort=User.full_name,
         ),
         Column("role", "Role", lambda person: show.word(person.role)),
-        Column("email", "E-mail", show.email),
-        Column("phone", "Phone", show.phone),
+        Column("email", "E-mail", show.email_hint),
+        Column("phone", "Phone", show.phone_hint),
         Column("timezone", "Time zone", lambda person: person.timezone),
         Column("is_active", "State", active_chip),
         Column("id", "Since", lambda person: show.stamp(person.created_at), sort=User.id),
@@ -93,8 +93,8 @@ def _for_student(person: User) -> list[Button]:
 def _facts(person: User) -> list[show.Fact]:
     return facts(
         ("Reference", person.reference),
-        ("E-mail", show.email(person)),
-        ("Phone", show.phone(person)),
+        ("E-mail", contacts.email(person)),
+        ("Phone", contacts.phone(person)),
         ("Time zone", person.timezone),
         ("Language", person.language),
         ("Instrument", person.instrument),
@@ -178,6 +178,7 @@ def _family(person: User) -> list[Section]:
         lambda each: show.yes(each.pays),
         lambda each: show.yes(each.receives_messages),
         lambda each: show.email(getattr(each, other)),
+        lambda each: show.phone(getattr(each, other)),
         lambda each: show.action_link(button_of(commands.named(RemoveGuardian), each)),
     )
-    return [Section(heading, ("Name", "Relation", "Pays", "Gets messages", "E-mail", ""), table)]
+    return [Section(heading, ("Name", "Relation", "Pays", "Gets messages", "E-mail", "Phone", ""), table)]

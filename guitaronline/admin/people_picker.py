@@ -70,7 +70,7 @@ def described(person: User) -> str:
             person.full_name or "(no name)",
             person.reference,
             person.role,
-            show.email(person) if person.email else "no e-mail",
+            show.email_hint(person) if person.email else "no e-mail",
         )
     )
 

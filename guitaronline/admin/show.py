@@ -25,7 +25,7 @@ TONES = {
     "completed": "green", "succeeded": "green", "approved": "green", "done": "green", "booked": "green", "held": "yellow",
     "blocked": "orange", "no_show": "orange", "frozen": "cyan", "depleted": "secondary", "expired": "secondary",
     "withdrawn": "secondary", "canceled": "red", "failed": "red", "revoked": "red", "rejected": "red", "disabled": "red",
-    "deactivated": "red", "refunded": "purple",
+    "deactivated": "red", "refunded": "purple", "holds": "green",
 }  # fmt: skip
 desk_endpoints: dict[str, str] = {}  # table → endpoint of its record page; each desk adds itself
 
@@ -142,6 +142,15 @@ def phone(person: User) -> Any:
     if not person.phone:
         return NOTHING
     return person.phone if gate.may(Permission.READ_CONTACTS) else masked_phone(person.phone)
+
+
+def email_hint(person: User) -> Any:
+    """Enough to recognize it; masked for everybody: in lists and pickers nobody needs more (decision 0010)."""
+    return masked_email(person.email) if person.email else NOTHING
+
+
+def phone_hint(person: User) -> Any:
+    return masked_phone(person.phone) if person.phone else NOTHING
 
 
 def masked_email(address: str) -> str:

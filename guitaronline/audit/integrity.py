@@ -76,6 +76,10 @@ WITHOUT_SEAL = text("""
 SELECT count(*) AS unsealed, (array_agg(a.id ORDER BY a.id) FILTER (WHERE a.recorded_at < :late))[1:50] AS late
   FROM audit_actions a WHERE NOT EXISTS (SELECT FROM audit_seals s WHERE s.action_id = a.id)
 """)
+UNSEALED_LATELY = text("""
+SELECT count(*) FROM (SELECT FROM audit_actions a WHERE a.id >= :first
+   AND NOT EXISTS (SELECT FROM audit_seals s WHERE s.action_id = a.id) LIMIT :limit) tail
+""")
 WITHOUT_ACTION = text(
     "SELECT c.id FROM audit_changes c WHERE NOT EXISTS (SELECT FROM audit_actions a WHERE a.id = c.action_id) ORDER BY c.id LIMIT :limit"
 )
@@ -190,6 +194,13 @@ def _first_id(moment: datetime) -> UUID:
 def newest_checkpoint(session: Session) -> Checkpoint | None:
     row = session.execute(NEWEST_CHECKPOINT).one_or_none()
     return Checkpoint(row.sequence, row.changes, bytes(row.head), row.at) if row else None
+
+
+def unsealed_lately(session: Session, checkpoint: Checkpoint | None, *, limit: int) -> int:
+    """How many of the newest actions wait for the sealer, up to `limit`: those it looks at, from LOOK_BACK before the
+    last checkpoint on (primary key)."""
+    first = _first_id(checkpoint.at - LOOK_BACK) if checkpoint else EVERYTHING
+    return int(session.execute(UNSEALED_LATELY, {"first": first, "limit": limit}).scalar_one())
 
 
 def append_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -33,7 +33,8 @@ class AuditAction(Base):
 
     __tablename__ = "audit_actions"
     __table_args__ = (
-        Index("ix_audit_actions_actor", "actor_id", "id"),
+        Index("ix_audit_actions_at", "at", "id"),
+        Index("ix_audit_actions_actor", "actor_id", "at", "id"),
         Index("ix_audit_actions_record", "record_type", "record_id", "id"),
         Index("ix_audit_actions_name", "name", "id"),
     )
@@ -181,3 +182,41 @@ class CheckRun(Base):
     at: Mapped[datetime]
     seconds: Mapped[float]
     findings: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    asked_by: Mapped[UUID | None]  # None: the timetable or the command line
+
+
+class AuditVerification(Base):
+    """One proof of the chain and what it saw; an empty `broken` is the good news."""
+
+    __tablename__ = "audit_verifications"
+
+    id: Mapped[Id]
+    at: Mapped[datetime]  # when it ended
+    seconds: Mapped[float]
+    asked_by: Mapped[UUID | None]  # None: the timetable
+    sealed: Mapped[int] = mapped_column(BigInteger)  # actions
+    changes: Mapped[int] = mapped_column(BigInteger)  # of the sealed actions
+    unsealed: Mapped[int] = mapped_column(BigInteger)
+    sealed_until: Mapped[datetime | None]  # when the newest sealed action was recorded
+    broken: Mapped[list[str]] = mapped_column(JSONB)
+
+
+class RunKind(StrEnum):
+    CHAIN = "chain"  # the sealed history is proved
+    INVARIANTS = "invariants"  # every check runs, the chain among them
+
+
+class AskedRun(Base):
+    """A run that somebody asked for and that a job does; at most one of a kind waits."""
+
+    __tablename__ = "asked_runs"
+    __table_args__ = (Index("uq_asked_runs_open", "kind", unique=True, postgresql_where=text("finished_at IS NULL")),)
+
+    id: Mapped[Id]
+    kind: Mapped[RunKind] = mapped_column(choice(RunKind, "kind_known"))
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[UUID | None]
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    failed: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

@@ -29,6 +29,8 @@ class Permission(StrEnum):
     ADJUST_LESSONS = "adjust the lessons of a package"
     READ_PEOPLE = "read people"
     READ_CONTACTS = "see contact data in clear"
+    READ_MASKED = "reveal masked personal data, with a reason; each time is logged"
+    VIEW_AS = "view the school as a student or teacher, with a reason"
     EDIT_PEOPLE = "create, edit and deactivate people"
     WRITE_NOTES = "write notes and tasks"
     READ_PACKAGES = "read packages and their ledger"
@@ -64,6 +66,8 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.ADJUST_LESSONS:   (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PEOPLE:      (_NO,    _OWN,   _ANY,   _ANY,   _ANY,   _ANY),
         Permission.READ_CONTACTS:    (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
+        Permission.READ_MASKED:      (_NO,    _NO,    _NO,    _ANY,   _ANY,   _ANY),
+        Permission.VIEW_AS:          (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.EDIT_PEOPLE:      (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.WRITE_NOTES:      (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PACKAGES:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),

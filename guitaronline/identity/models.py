@@ -139,6 +139,26 @@ class ConsoleSession(Base):
     device: Mapped[str | None]
 
 
+class ViewAsSession(Base):
+    """For a few minutes a member of staff sees, in one browser, what a student or teacher sees. Nothing else changes."""
+
+    __tablename__ = "view_as_sessions"
+    __table_args__ = (
+        CheckConstraint("until > started_at AND until <= started_at + interval '15 minutes'", name="short"),
+        CheckConstraint("viewer_id <> person_id", name="two_people"),
+        Index("ix_view_as_sessions_session_id", "session_id", "id"),
+        Index("ix_view_as_sessions_open", "until", postgresql_where=text("ended_at IS NULL")),
+    )
+
+    id: Mapped[Id]
+    session_id: Mapped[UUID]  # no foreign key: the console session may be forgotten before this is
+    viewer_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    started_at: Mapped[datetime]
+    until: Mapped[datetime]
+    ended_at: Mapped[datetime | None]  # when its end was written down; over it is at `until` in any case
+
+
 class TokenFamily(Base):
     """One device's line of API tokens; revoked as a whole."""
 

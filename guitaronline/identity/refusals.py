@@ -60,6 +60,14 @@ class LinkInvalid(NotFound):
     detail = "This link was used, is too old, or was replaced by a newer one. Ask the school for another."
 
 
+class NotToBeViewed(NotAllowed):
+    detail = "Staff accounts are never viewed. Only students and teachers can be."
+
+
+class AlreadyViewing(Conflict):
+    detail = "You are viewing as somebody already. Leave that view first."
+
+
 class InvalidCredentials(NotSignedIn):
     detail = "E-mail address or password is wrong."
 

@@ -15,7 +15,7 @@ from guitaronline import clock, db, policy
 from guitaronline.actor import Actor, Role
 from guitaronline.errors import DomainError
 from guitaronline.identity import credentials, rules
-from guitaronline.identity.models import ConsoleSession, User
+from guitaronline.identity.models import ConsoleSession, User, ViewAsSession
 from guitaronline.identity.refusals import ConsoleNotForStudents
 
 TOUCH = timedelta(seconds=60)  # `last_seen_at` is written at most this often: reading pages must not write each time
@@ -32,6 +32,15 @@ class SessionOpened:
 
 
 @dataclass(frozen=True)
+class Looking:
+    """As whom this browser is viewing just now, and how long at most (`identity/viewing.py`)."""
+
+    id: UUID
+    person_id: UUID
+    until: datetime
+
+
+@dataclass(frozen=True)
 class SignedSession:
     """Whose browser it is; plain values, so that no rollback takes them away."""
 
@@ -40,6 +49,7 @@ class SignedSession:
     full_name: str
     email: str
     timezone: str
+    looking: Looking | None = None
 
 
 def open_session(
@@ -83,8 +93,17 @@ def actor_of_session(token: str) -> SignedSession | None:
             User.full_name,
             User.email,
             User.timezone,
+            ViewAsSession.id,
+            ViewAsSession.person_id,
+            ViewAsSession.until,
         )
         .join(User, User.id == ConsoleSession.user_id)
+        .outerjoin(  # at most one: ix_view_as_sessions_session_id
+            ViewAsSession,
+            (ViewAsSession.session_id == ConsoleSession.id)
+            & ViewAsSession.ended_at.is_(None)
+            & (ViewAsSession.until > now),
+        )
         .where(
             ConsoleSession.token_hash == _hash(token),
             ConsoleSession.revoked_at.is_(None),
@@ -96,10 +115,12 @@ def actor_of_session(token: str) -> SignedSession | None:
     ).one_or_none()
     if row is None:
         return None
-    session_id, last_seen_at, user_id, role, full_name, email, timezone = row
+    session_id, last_seen_at, user_id, role, full_name, email, timezone, *view = row
     if now - last_seen_at > min(TOUCH, idle / 10):
         _touch(session_id, now)
-    return SignedSession(Actor(user_id, role), session_id, full_name, email or "", timezone)
+    return SignedSession(
+        Actor(user_id, role), session_id, full_name, email or "", timezone, Looking(*view) if view[0] else None
+    )
 
 
 def close_session(token: str) -> None:

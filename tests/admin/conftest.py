@@ -17,7 +17,8 @@ from guitaronline.booking.models import Booking
 from guitaronline.booking.slots import block_slot
 from guitaronline.db import session
 from guitaronline.identity import service as identity
-from guitaronline.identity.models import Guardian, Task, User
+from guitaronline.identity.models import ConsoleSession, Guardian, Task, User
+from guitaronline.identity.viewing import start_viewing
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
 from guitaronline.office import views
@@ -152,6 +153,20 @@ class School:
 
     def _moved(self, payment: Payment, status: str) -> Any:
         return billing.set_payment_status(self.finance, payment.id, status=status, reason="seen")
+
+    @property
+    def money_action(self) -> AuditAction:
+        """The grant of the package: everybody who may read about money sees it."""
+        query = select(AuditAction).where(AuditAction.record_id == self.package.id).order_by(AuditAction.id)
+        return session().scalars(query).first()  # type: ignore[return-value]
+
+    def look_as(self, person: User) -> dict[str, Any]:
+        """The admin's newest browser views as that person; nothing is to be typed for it."""
+        newest = select(ConsoleSession.id).where(ConsoleSession.user_id == self.world.ada.id)
+        session_id = session().scalars(newest.order_by(ConsoleSession.id.desc())).first()
+        assert session_id
+        start_viewing(self.admin, person.id, session_id=session_id, reason="they called")
+        return {}
 
     @cached_property
     def view(self) -> SavedView:

@@ -17,7 +17,7 @@ STAFF = {Role.SUPPORT: "sue", Role.FINANCE: "finn", Role.AUDITOR: "audrey", Role
 RECORDS = {  # a record of each table that has command pages
     "users": "child", "guardians": "guardian", "teacher_profiles": "profile", "availability_slots": "open_slot",
     "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
-    "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view",
+    "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view", "audit_actions": "money_action",
 }  # fmt: skip
 
 
@@ -87,6 +87,10 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         **lists,
         "Today": ("/admin/", Permission.READ_BOOKINGS),
         "Decisions": ("/admin/decisions/", Permission.READ_BOOKINGS),
+        "AuditChain": ("/admin/audit-chain/", Permission.READ_AUDIT),
+        "Integrity": ("/admin/integrity/", Permission.READ_CHECKS),
+        "Roles": ("/admin/roles/", Permission.READ_SETTINGS),
+        "ViewAs": ("/admin/view-as/", Permission.VIEW_AS),
     }
 
 

@@ -23,6 +23,8 @@ OVERRIDE          -   -   any -   -   any
 ADJUST_LESSONS    -   -   any any -   any
 READ_PEOPLE       -   own any any any any
 READ_CONTACTS     -   -   any -   -   any
+READ_MASKED       -   -   -   any any any
+VIEW_AS           -   -   any -   -   any
 EDIT_PEOPLE       -   -   any -   -   any
 WRITE_NOTES       -   -   any any -   any
 READ_PACKAGES     own -   any any any any
