@@ -38,6 +38,12 @@ TIMETABLE = (
         10 * MINUTE,
         "an overdue package is unusable at once; this moves its lessons and tells",
     ),
+    Job(
+        "exports.make",
+        5 * SECOND,
+        "somebody waits for a large file; it is made once and its parts are kept",
+        within=10 * MINUTE,
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

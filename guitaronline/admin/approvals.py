@@ -8,7 +8,7 @@ from sqlalchemy.orm import selectinload
 
 from guitaronline import policy
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, gate, show
+from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import State
@@ -59,6 +59,7 @@ class ApprovalsDesk(Desk):
         Column("id", "Asked for", lambda each: show.stamp(each.created_at), sort=Approval.id),
     )
     filters = (State(Approval.status, ApprovalStatus),)
+    exported = exported.APPROVALS
     default_order = (Approval.id, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Approval.payment),)

@@ -9,7 +9,7 @@ import flask
 from sqlalchemy import Select, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from guitaronline.admin import gate, show
+from guitaronline.admin import exported, gate, show
 from guitaronline.admin.base import Column, Desk, ListFilter
 from guitaronline.admin.filters import Choice, Days, Whose, people_matching
 from guitaronline.admin.history import TABLES, title_of, whole_action
@@ -81,6 +81,7 @@ class AuditDesk(Desk):
         ),
         Whose("actor", "Who", AuditAction.actor_id),
     )
+    exported = exported.AUDIT
     default_order = (AuditAction.id, True)
     page_title = staticmethod(lambda action: title_of(action.name))
 

@@ -22,6 +22,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.admin import gate, listing, show
+from guitaronline.admin.plain import Plains
 from guitaronline.db import Base, database, session
 from guitaronline.errors import NotFound
 from guitaronline.identity.access import Permission
@@ -149,6 +150,7 @@ class Desk(_Plain, ModelView):
     search_words: ClassVar[str] = ""  # what can be searched for; empty: no search
     row_actions: Any = None  # a static function: the buttons of a row; None: on its page only
     page_title: Any = staticmethod(show.label_of)  # of a record
+    exported: ClassVar[Mapping[str, Plains]] = {}  # name of the column → what it says in a file; see admin/exported.py
 
     can_create = can_edit = can_delete = can_export = can_set_page_size = False
     can_view_details = True
@@ -218,6 +220,7 @@ class Desk(_Plain, ModelView):
         asked = Selection(
             search or "", {name: value for _, name, value in filters or ()}, sort_column or "", bool(sort_desc)
         )
+        flask.g.asked = asked
         ids, is_whole = self.ids(asked)
         flask.g.listed = listing.load_page(
             session(), self.model, ids, is_whole=is_whole, page=page or 0, size=self.page_size, options=self.load

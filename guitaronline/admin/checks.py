@@ -7,7 +7,7 @@ from typing import Any
 import flask
 
 from guitaronline.actor import Actor
-from guitaronline.admin import show
+from guitaronline.admin import exported, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
 from guitaronline.admin.filters import Days
@@ -48,6 +48,7 @@ class ChecksDesk(Desk):
         Column("seconds", "Took", lambda run: f"{run.seconds:.1f} s", is_number=True),
     )
     filters = (Days("day", "Day", CheckRun.at),)
+    exported = exported.CHECKS
     default_order = (CheckRun.id, True)
     page_title = staticmethod(lambda run: f"{run.at:%Y-%m-%d %H:%M} UTC")
 
