@@ -175,11 +175,8 @@ def record_download(work: Work, export_id: UUID, *, needs: Permission) -> Export
 def expire_exports(work: Work, *, limit: int = 100) -> int:
     """Files whose time is over are gone; returns how many. Index: ix_exports_expiring."""
     over = select(Export).where(Export.status == ExportStatus.READY, Export.expires_at <= work.now)
-    found = list(
-        work.session.scalars(
-            over.order_by(Export.expires_at).limit(limit).with_for_update(skip_locked=True, key_share=True)
-        )
-    )
+    locked = over.order_by(Export.expires_at).limit(limit).with_for_update(skip_locked=True, key_share=True)
+    found = list(work.session.scalars(locked, execution_options={"populate_existing": True}))
     for export in found:
         work.move(export, ExportStatus.EXPIRED)
         _forget(work, export.id)
