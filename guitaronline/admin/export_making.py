@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from guitaronline.actor import SYSTEM
 from guitaronline.admin import gate
 from guitaronline.admin.base import Selection
 from guitaronline.admin.export_request import SelectionInvalid, columns_of, desk_at, selection_problems
-from guitaronline.admin.exporting import Reading, count, read_ids
+from guitaronline.admin.exporting import Reading, read_ids
 from guitaronline.admin.gate import Viewer
 from guitaronline.audit.integrity import LONG
 from guitaronline.db import session
@@ -24,6 +25,7 @@ from guitaronline.office.export_runs import Claimed, Progress
 from guitaronline.office.exports import MOST_ROWS, FencedOut, TooManyRows
 
 PART_BYTES = 1_000_000
+TELL_SECONDS = 1.0
 
 log = structlog.get_logger("exports")
 
@@ -72,7 +74,7 @@ def _reading(claimed: Claimed) -> Reading:
             raise SelectionInvalid(reasons=problems)
         session().execute(LONG)  # of this transaction
         ids = read_ids(desk, asked, most=MOST_ROWS[export.format] + 1)
-        if count(ids) > MOST_ROWS[export.format]:
+        if len(ids) > MOST_ROWS[export.format]:
             raise TooManyRows(f"The list has more than {MOST_ROWS[export.format]:,} rows. Narrow your filter.")
         app = flask.current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # flask's proxy has no public way
         return Reading(app, desk, columns_of(desk, export.columns), ids, viewer, gate.now())
@@ -81,15 +83,18 @@ def _reading(claimed: Claimed) -> Reading:
 def _written(claimed: Claimed, reading: Reading) -> int:
     """Every part of the file is kept; returns the rows written."""
     kind = session().get_one(Export, claimed.export_id).format
-    at = Progress(0, count(reading.ids))
+    at = Progress(0, len(reading.ids))
     sequence = 0
 
-    def watched() -> Iterator[list[list[files.Value]]]:
+    def watched() -> Iterator[files.Rows]:
         nonlocal at
+        told = time.monotonic()
         for batch in reading.batches():
             at = replace(at, done=at.done + len(batch))
             yield batch
-            export_runs.keep(claimed, sequence=sequence, part=b"", progress=at)  # we live, and this far we are
+            if time.monotonic() > told + TELL_SECONDS:
+                export_runs.keep(claimed, sequence=sequence, part=b"", progress=at)  # we live, and this far we are
+                told = time.monotonic()
 
     sheet = replace(reading.sheet(), batches=watched())
     for part in export_runs.in_parts(files.chunks(kind, sheet), PART_BYTES):

@@ -19,7 +19,7 @@ from guitaronline.admin import gate, plain, show
 from guitaronline.admin.base import Column, Console, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
 from guitaronline.admin.export_request import asked_in, desk_at
-from guitaronline.admin.exporting import Reading, count, read_ids
+from guitaronline.admin.exporting import Reading, read_ids
 from guitaronline.admin.filters import Choice, Days, State, Whose
 from guitaronline.admin.history import history_of
 from guitaronline.admin.record_page import facts
@@ -50,14 +50,14 @@ def export_list(path: str) -> ResponseReturnValue:
     asked = asked_in(desk_at(path), flask.request.form)
     ids = read_ids(asked.desk, asked.selection, most=DIRECT_UP_TO + 1)
     actor = gate.viewer().actor
-    if count(ids) > DIRECT_UP_TO:
+    if len(ids) > DIRECT_UP_TO:
         export = exports.request_export(actor, wanted=asked.wanted(), reason=asked.reason)
         flask.flash(
             f"More than {DIRECT_UP_TO:,} rows: the file is made in the background. You can go on working.", "info"
         )
         return flask.redirect(_page(export.id), 303)
     reading = Reading(_app(), asked.desk, asked.columns, ids, gate.viewer(), gate.now())
-    exports.record_export(actor, wanted=asked.wanted(), rows=count(ids), reason=asked.reason)
+    exports.record_export(actor, wanted=asked.wanted(), rows=len(ids), reason=asked.reason)
     return _file(files.chunks(asked.format, reading.sheet()), asked.desk.path, asked.format, gate.now())
 
 
