@@ -5,8 +5,19 @@ from guitaronline.billing import models as billing
 from guitaronline.booking import models as booking
 from guitaronline.identity import models as identity
 from guitaronline.lessons import models as lessons
+from guitaronline.office import export_models as exports
 from guitaronline.office import view_models as saved_views
 from guitaronline.scheduling import models as scheduling
 from guitaronline.teachers import models as teachers
 
-__all__ = ["audit", "billing", "booking", "identity", "lessons", "saved_views", "scheduling", "teachers"]
+__all__ = [
+    "audit",
+    "billing",
+    "booking",
+    "exports",
+    "identity",
+    "lessons",
+    "saved_views",
+    "scheduling",
+    "teachers",
+]

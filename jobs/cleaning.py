@@ -9,9 +9,11 @@ from sqlalchemy import text
 from guitaronline import policy
 from guitaronline.db import technical_transaction
 from guitaronline.identity.housekeeping import forget_old_sign_ins
+from guitaronline.office.exports import expire_all
 from jobs.runtime import job, repeated
 
 AT_ONCE = 5000  # rows in one transaction
+FILES_AT_ONCE = 100
 
 # table → which of its rows are done with
 DONE_WITH = {
@@ -26,8 +28,10 @@ DONE_WITH = {
 
 @job
 def clean_up() -> int:
-    """Old keys, closed events, failed sign-ins, ended sessions and tokens, and ticks are gone; returns how many rows."""
-    return repeated(forget_old_sign_ins, 1) + sum(repeated(partial(delete, table), AT_ONCE) for table in DONE_WITH)
+    """Files of exports whose time is over, old keys, closed events, failed sign-ins, ended sessions and tokens, and ticks are gone; returns how many rows."""
+    files = repeated(partial(expire_all, at_once=FILES_AT_ONCE), FILES_AT_ONCE)
+    gone = repeated(forget_old_sign_ins, 1) + sum(repeated(partial(delete, table), AT_ONCE) for table in DONE_WITH)
+    return files + gone
 
 
 def delete(table: str) -> int:

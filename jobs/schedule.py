@@ -45,6 +45,12 @@ TIMETABLE = (
         within=30 * MINUTE,
     ),
     Job("viewing.end_over", MINUTE, "a view is over by itself; this writes its end into the audit"),
+    Job(
+        "exports.make",
+        5 * SECOND,
+        "somebody waits for a large file; it is made once and its parts are kept",
+        within=10 * MINUTE,
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

@@ -12,6 +12,7 @@ from guitaronline.admin.base import Console
 from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.command_page import commands
+from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.integrity import Integrity
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.notes import TasksDesk
@@ -39,6 +40,7 @@ DESKS = (
     ApprovalsDesk,
     AuditDesk,
     ChecksDesk,
+    ExportsDesk,
 )
 
 
@@ -53,4 +55,5 @@ def init_admin(app: Flask) -> None:
         console.add_view(desk())
     console.init_app(app)
     app.register_blueprint(commands.blueprint())
+    init_exports(app)
     gate.guard(app)  # last: every route stands, and each must name what it needs

@@ -8,7 +8,7 @@ from sqlalchemy.orm import selectinload
 
 from guitaronline import policy
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, gate, show
+from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Amount, Choice, State
@@ -63,6 +63,7 @@ class ApprovalsDesk(Desk):
         Choice("kind", "What", list(ApprovalKind), lambda value: Approval.kind == value),
         Amount("amount", "Amount", Approval.amount_minor, Approval.currency),
     )
+    exported = exported.APPROVALS
     default_order = (Approval.id, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Approval.payment),)

@@ -20,6 +20,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.admin import gate, list_page, listing, selection, show
+from guitaronline.admin.plain import Plains
 from guitaronline.admin.selection import Column, Selection
 from guitaronline.db import Base, database, session
 from guitaronline.errors import NotFound
@@ -123,6 +124,7 @@ class Desk(_Plain, ModelView):
     search_words: ClassVar[str] = ""  # what can be searched for; empty: no search
     row_actions: Any = None  # a static function: the buttons of a row; None: on its page only
     page_title: Any = staticmethod(show.label_of)  # of a record
+    exported: ClassVar[Mapping[str, Plains]] = {}  # name of the column → what it says in a file; see admin/exported.py
 
     can_create = can_edit = can_delete = can_export = can_set_page_size = False
     can_view_details = True

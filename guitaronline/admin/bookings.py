@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline import policy
 from guitaronline.actor import Actor, Role
-from guitaronline.admin import forms, gate, people_picker, show, slot_picker
+from guitaronline.admin import exported, forms, gate, people_picker, show, slot_picker
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, State, Whose, record_or_people
@@ -81,6 +81,7 @@ class BookingsDesk(Desk):
         Person("teacher", "Teacher", Booking.teacher_id),
         Whose("package", "Package", Booking.package_id, Package),
     )
+    exported = exported.BOOKINGS
     default_order = (Booking.start_at, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Booking.student), selectinload(Booking.teacher), selectinload(Booking.package))

@@ -8,7 +8,7 @@ from uuid import UUID
 import flask
 
 from guitaronline.actor import Actor
-from guitaronline.admin import show
+from guitaronline.admin import exported, show
 from guitaronline.admin.audit_filters import TABLE_OF
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
@@ -58,6 +58,7 @@ class ChecksDesk(Desk):
         Column("seconds", "Took", lambda run: f"{run.seconds:.1f} s", is_number=True),
     )
     filters = (Days("day", "Day", CheckRun.at, is_past=True),)
+    exported = exported.CHECKS
     default_order = (CheckRun.id, True)
     page_title = staticmethod(lambda run: f"{run.at:%Y-%m-%d %H:%M} UTC")
 

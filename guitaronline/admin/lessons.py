@@ -9,7 +9,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, gate, show
+from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, State, record_or_people
@@ -69,6 +69,7 @@ class LessonsDesk(Desk):
         Person("student", "Student", Lesson.student_id),
         Person("teacher", "Teacher", Lesson.teacher_id),
     )
+    exported = exported.LESSONS
     default_order = (Lesson.scheduled_start_at, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Lesson.student), selectinload(Lesson.teacher))

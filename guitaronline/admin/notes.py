@@ -10,7 +10,7 @@ from wtforms import SelectField
 from wtforms.validators import InputRequired, Optional
 
 from guitaronline.actor import STAFF_ROLES, Actor
-from guitaronline.admin import forms, gate, show
+from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, Dates, State, contains
@@ -74,6 +74,7 @@ class TasksDesk(Desk):
         Choice("owner", "Owner", ["me"], lambda value: Task.owner_id == gate.viewer().id),
         Dates("due", "Due", Task.due_on),
     )
+    exported = exported.TASKS
     default_order = (Task.id, True)
     row_actions = staticmethod(buttons_of)
 

@@ -14,7 +14,7 @@ from wtforms.validators import Optional
 
 from guitaronline import policy
 from guitaronline.actor import Actor, Role
-from guitaronline.admin import forms, gate, people_picker, show
+from guitaronline.admin import exported, forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, State, Whole, record_or_people
@@ -85,6 +85,7 @@ class PackagesDesk(Desk):
         Whole("left", "Lessons left", Package.available + Package.reserved),
         Person("student", "Student", Package.student_id),
     )
+    exported = exported.PACKAGES
     default_order = (Package.id, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Package.student),)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, show
+from guitaronline.admin import exported, forms, show
 from guitaronline.admin.approvals import approval_line, approval_link
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
@@ -67,6 +67,7 @@ class PaymentsDesk(Desk):
         Person("student", "Student", Payment.student_id),
         Whose("package", "Package", Payment.package_id, Package),
     )
+    exported = exported.PAYMENTS
     default_order = (Payment.id, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Payment.student), selectinload(Payment.package))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Role
-from guitaronline.admin import contacts, show
+from guitaronline.admin import contacts, exported, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
@@ -59,6 +59,7 @@ class PeopleDesk(Desk):
         Choice("active", "State", ["active", "deactivated"], lambda value: User.is_active.is_(value == "active")),
         Days("since", "Since", User.created_at, is_past=True),
     )
+    exported = exported.PEOPLE
     default_order = (User.id, True)
     row_actions = staticmethod(buttons_of)
 

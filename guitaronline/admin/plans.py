@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, show
+from guitaronline.admin import exported, forms, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, contains
@@ -47,6 +47,7 @@ class PlansDesk(Desk):
         Column("is_active", "State", plan_state),
     )
     filters = (Choice("active", "On sale", ["yes", "no"], lambda value: Plan.is_active.is_(value == "yes")),)
+    exported = exported.PLANS
     default_order = (Plan.name, False)
     row_actions = staticmethod(buttons_of)
 

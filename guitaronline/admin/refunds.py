@@ -8,7 +8,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, gate, show
+from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.approvals import approval_line, approval_link
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
@@ -52,6 +52,7 @@ class RefundsDesk(Desk):
         Amount("amount", "Amount", Refund.amount_minor, Refund.currency),
         Days("asked", "Asked for", Refund.created_at, is_past=True),
     )
+    exported = exported.REFUNDS
     default_order = (Refund.id, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Refund.payment),)

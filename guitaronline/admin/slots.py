@@ -16,7 +16,7 @@ from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from guitaronline.actor import Actor, Role
-from guitaronline.admin import forms, gate, people_picker, show
+from guitaronline.admin import exported, forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, record_or_people
@@ -83,6 +83,7 @@ class SlotsDesk(Desk):
         Days("day", "Day", Slot.start_at),
         Person("teacher", "Teacher", Slot.teacher_id),
     )
+    exported = exported.SLOTS
     default_order = (Slot.start_at, True)
     load = (selectinload(Slot.teacher),)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, gate, show
+from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import State, contains, people_matching
@@ -41,6 +41,7 @@ class TeachersDesk(Desk):
         Column("id", "Since", lambda profile: show.stamp(profile.created_at), sort=TeacherProfile.id),
     )
     filters = (State(TeacherProfile.status, TeacherStatus),)
+    exported = exported.TEACHERS
     default_order = (TeacherProfile.id, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(TeacherProfile.user),)

@@ -40,6 +40,7 @@ class Permission(StrEnum):
     EDIT_PAYMENTS = "record payments and refunds"
     APPROVE = "approve what another asked for"
     READ_KPIS = "read KPIs"
+    EXPORT = "export lists"
     READ_OWN_ACTIONS = "read the audit of one's own actions"
     READ_MONEY_AUDIT = "read the audit of money"
     READ_AUDIT = "read the whole audit and the outbox"
@@ -77,6 +78,7 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.EDIT_PAYMENTS:    (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
         Permission.APPROVE:          (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
         Permission.READ_KPIS:        (_NO,    _NO,    _ANY,   _ANY,   _ANY,   _ANY),
+        Permission.EXPORT:           (_NO,    _NO,    _ANY,   _ANY,   _ANY,   _ANY),
         Permission.READ_OWN_ACTIONS: (_NO,    _NO,    _ANY,   _ANY,   _ANY,   _ANY),
         Permission.READ_MONEY_AUDIT: (_NO,    _NO,    _NO,    _ANY,   _ANY,   _ANY),
         Permission.READ_AUDIT:       (_NO,    _NO,    _NO,    _NO,    _ANY,   _ANY),

@@ -17,11 +17,14 @@ from guitaronline.booking.models import Booking
 from guitaronline.booking.slots import block_slot
 from guitaronline.db import session
 from guitaronline.identity import service as identity
+from guitaronline.identity.access import Permission
 from guitaronline.identity.models import ConsoleSession, Guardian, Task, User
 from guitaronline.identity.viewing import start_viewing
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
 from guitaronline.office import views
+from guitaronline.office.export_models import Export, ExportFormat
+from guitaronline.office.exports import Wanted, request_export
 from guitaronline.office.view_models import SavedView
 from guitaronline.scheduling.models import Slot
 from guitaronline.teachers.models import TeacherProfile
@@ -192,6 +195,12 @@ class School:
     @cached_property
     def done_task(self) -> Task:
         return identity.finish_task(self.admin, self._task("Write").id)
+
+    @cached_property
+    def wanted(self) -> Export:
+        """A large file that Ada waits for."""
+        list_of_people = Wanted("people", Permission.READ_PEOPLE, ["full_name"], ExportFormat.CSV, "UTC")
+        return request_export(self.admin, wanted=list_of_people)
 
     def _task(self, title: str) -> Task:
         about = {"record_type": "users", "record_id": self.world.ann.id}

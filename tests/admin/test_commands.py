@@ -85,6 +85,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "CancelRefund": ("refund", "refund.cancel", lambda s: WHY),
     "Approve": ("approval", "approval.decide", lambda s: {}),
     "Reject": ("approval", "approval.decide", lambda s: WHY),
+    "CancelExport": ("wanted", "export.cancel", lambda s: {}),
     "ExpireHolds": ("", "booking.expire_holds", lambda s: {}),
     "ExpirePackages": ("", "package.expire", lambda s: {}),
     "SaveView": ("", "view.save", lambda s: {"desk": "bookings", "query": "state=hold&columns=reference", "name": "Holds"}),
