@@ -26,7 +26,7 @@ TELL_AT_MOST = 20  # rows of one check
 LEASE_SECONDS = 120  # of an outbox event; jobs/outbox.py
 TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs"
-    " console_sessions token_families api_tokens sign_in_links failed_logins".split()
+    " console_sessions token_families api_tokens sign_in_links failed_logins bulk_rows bulk_queue".split()
 )  # no business rows: neither audited nor part of I11
 BUSINESS = sorted(set(Base.metadata.tables) - TECHNICAL)
 

@@ -5,7 +5,8 @@ from guitaronline.billing import models as billing
 from guitaronline.booking import models as booking
 from guitaronline.identity import models as identity
 from guitaronline.lessons import models as lessons
+from guitaronline.office import bulk_models as bulk
 from guitaronline.scheduling import models as scheduling
 from guitaronline.teachers import models as teachers
 
-__all__ = ["audit", "billing", "booking", "identity", "lessons", "scheduling", "teachers"]
+__all__ = ["audit", "billing", "booking", "bulk", "identity", "lessons", "scheduling", "teachers"]

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from flask import Flask
 
-from guitaronline.admin import auth, gate, navigation, show
+from guitaronline.admin import (
+    auth,
+    bulk_pages,  # noqa: F401  # adds its command pages
+    gate,
+    navigation,
+    show,
+)
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.base import Console
 from guitaronline.admin.bookings import BookingsDesk
+from guitaronline.admin.bulk import bulk_of
+from guitaronline.admin.bulk_runs import BulkProgress, BulkRunsDesk
 from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.command_page import commands
 from guitaronline.admin.lessons import LessonsDesk
@@ -36,15 +44,17 @@ DESKS = (
     ApprovalsDesk,
     AuditDesk,
     ChecksDesk,
+    BulkRunsDesk,
 )
 
 
 def init_admin(app: Flask) -> None:
     navigation.init_navigation(app)
-    app.jinja_env.globals["when"] = show.when
+    app.jinja_env.globals.update(when=show.when, bulk_of=bulk_of)
     auth.init_auth(app)
     console = Console(Today())
     console.add_view(Decisions())
+    console.add_view(BulkProgress())
     for desk in DESKS:
         console.add_view(desk())
     console.init_app(app)

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     READ_CONTACTS = "see contact data in clear"
     EDIT_PEOPLE = "create, edit and deactivate people"
     WRITE_NOTES = "write notes and tasks"
+    RUN_BULK = "act on many records at once, stop and undo that"
     READ_PACKAGES = "read packages and their ledger"
     GRANT_PACKAGES = "grant, reinstate and revoke packages"
     EXTEND_PACKAGES = "extend and freeze packages"
@@ -66,6 +67,7 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.READ_CONTACTS:    (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.EDIT_PEOPLE:      (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.WRITE_NOTES:      (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
+        Permission.RUN_BULK:         (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PACKAGES:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),
         Permission.GRANT_PACKAGES:   (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
         Permission.EXTEND_PACKAGES:  (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
