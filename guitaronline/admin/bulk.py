@@ -88,7 +88,7 @@ class BulkPage(CommandPage):
             )
         except DomainError as refusal:
             return Consequences(blockers=forms.reasons_of(refusal))
-        agree_on(form, self.action, self.arguments(form), forecasts)
+        agree_on(form, self.bulk, self.arguments(form), forecasts)
         return shown(self.bulk, forecasts, left_out=chosen.left_out)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
@@ -110,13 +110,17 @@ class BulkPage(CommandPage):
         return str(desk.title), flask.url_for(f"{desk.endpoint}.index_view")
 
 
-def agree_on(form: Any, action: str, arguments: Mapping[str, Any], forecasts: Sequence[Forecast]) -> None:
-    form.digest.data = bulk_forecast.digest(action, arguments, forecasts)
+def agree_on(form: Any, action: BulkAction, arguments: Mapping[str, Any], forecasts: Sequence[Forecast]) -> None:
+    """The form carries the marks of what is shown, and the rows stand below it, refused ones first."""
+    form.digest.data = bulk_forecast.digest(action.name, arguments, forecasts)
     form.seen.data = bulk_forecast.marks(forecasts)
+    in_order = sorted(forecasts, key=lambda each: each.is_possible)
+    form.rows_shown = [_line(action, each) for each in in_order[:ROWS_SHOWN]]
+    form.rows_more = len(forecasts) - len(form.rows_shown)
 
 
 def shown(action: BulkAction, forecasts: Sequence[Forecast], *, left_out: int = 0) -> Consequences:
-    """The counts, and the rows with the refused ones first."""
+    """What it comes to, in numbers."""
     if not forecasts:
         return Consequences(blockers=[NOTHING_CHOSEN])
     will = [each for each in forecasts if each.is_possible]
@@ -128,11 +132,8 @@ def shown(action: BulkAction, forecasts: Sequence[Forecast], *, left_out: int = 
         lines.append(("Left out", f"{left_out} that do not exist, or that your role does not show"))
     lines += action.totals(forecasts)
     lines.append(("Undo", undo_words(action)))
-    table = [_line(action, each) for each in [*refused, *will][:ROWS_SHOWN]]
-    if len(forecasts) > ROWS_SHOWN:
-        table.append(("…", "", f"and {len(forecasts) - ROWS_SHOWN:,} more"))
     blockers = [] if will else [Reason("nothing_possible", bulk.NothingPossible.detail)]
-    return Consequences(lines, table=[("Record", "", "What will happen"), *table], blockers=blockers)
+    return Consequences(lines, blockers=blockers)
 
 
 def undo_words(action: BulkAction) -> str:

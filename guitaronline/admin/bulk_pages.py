@@ -23,6 +23,7 @@ class BulkCancelForm(BulkForm):
         help="Whose doing it is decides what becomes of the lessons.",
     )
     waive = forms.BooleanField("Give the lessons back although the notice was too short")
+    reason = forms.reason()
 
 
 class BulkCancelBookings(BulkPage):
@@ -88,6 +89,7 @@ class BulkWithdrawSlots(BulkPage):
 
 class BulkExtendForm(BulkForm):
     days = forms.number("Days longer", least=1, most=DAYS_MOST, default=14)
+    reason = forms.reason()
 
 
 class BulkExtendPackages(BulkPage):

@@ -25,7 +25,7 @@ TONES = {
     "completed": "green", "succeeded": "green", "approved": "green", "done": "green", "booked": "green", "held": "yellow",
     "blocked": "orange", "no_show": "orange", "frozen": "cyan", "depleted": "secondary", "expired": "secondary",
     "withdrawn": "secondary", "canceled": "red", "failed": "red", "revoked": "red", "rejected": "red", "disabled": "red",
-    "requested": "yellow", "running": "azure", "waiting": "yellow", "refused": "red", "stopped": "orange", "deactivated": "red", "refunded": "purple",
+    "will happen": "green", "requested": "yellow", "running": "azure", "waiting": "yellow", "refused": "red", "stopped": "orange", "deactivated": "red", "refunded": "purple",
 }  # fmt: skip
 desk_endpoints: dict[str, str] = {}  # table → endpoint of its record page; each desk adds itself
 

@@ -20,10 +20,12 @@ from guitaronline.identity import service as identity
 from guitaronline.identity.models import Guardian, Task, User
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
+from guitaronline.office.bulk_models import BulkRun
 from guitaronline.scheduling.models import Slot
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
+from tests.office.bulk import ask, carried_out
 from tests.world import World, as_actor
 
 
@@ -158,6 +160,15 @@ class School:
     @cached_property
     def done_task(self) -> Task:
         return identity.finish_task(self.admin, self._task("Write").id)
+
+    @cached_property
+    def bulk_run(self) -> BulkRun:
+        """Done a moment ago."""
+        return carried_out(ask(self.admin, "slots.block", [self.world.slot(hours=110)]))
+
+    @cached_property
+    def open_run(self) -> BulkRun:
+        return ask(self.admin, "slots.block", [self.world.slot(hours=120)])
 
     def _task(self, title: str) -> Task:
         about = {"record_type": "users", "record_id": self.world.ann.id}

@@ -18,6 +18,7 @@ RECORDS = {  # a record of each table that has command pages
     "users": "child", "guardians": "guardian", "teacher_profiles": "profile", "availability_slots": "open_slot",
     "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
     "approvals": "approval", "plans": "plan", "tasks": "open_task",
+    "bulk_runs": "bulk_run",
 }  # fmt: skip
 
 
@@ -87,6 +88,7 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         **lists,
         "Today": ("/admin/", Permission.READ_BOOKINGS),
         "Decisions": ("/admin/decisions/", Permission.READ_BOOKINGS),
+        "BulkProgress": (f"/admin/bulk-runs/progress/?id={school['bulk_run'].id}", Permission.READ_BOOKINGS),
     }
 
 
