@@ -83,15 +83,15 @@ class BulkRunsDesk(Desk):
             "sections": [_rows_section(run)],
             "buttons": buttons_of(run),
             "history": history_of(run),
-            "progress": progress_of(run),
             "is_open": run.status in OPEN,
         }
 
 
 def _facts(run: BulkRun) -> list[show.Fact]:
-    action = ACTIONS[run.action]
+    """What is not there is not said."""
     undone = run.undone_by
-    return facts(
+    found = (
+        ("Progress", _bar(run)),
         ("What", title_of(run)),
         ("With", ", ".join(f"{show.word(name)}: {show.word(value)}" for name, value in run.arguments.items())),
         ("Who", show.link(run.owner)),
@@ -100,11 +100,23 @@ def _facts(run: BulkRun) -> list[show.Fact]:
         ("Begun", show.when(run.started_at)),
         ("Ended", show.when(run.finished_at)),
         ("Stopped because", run.stopped_because),
-        ("Undoes", show.link(run.undoes)),
-        ("Undone by", show.link(undone)),
-        ("Can be undone", _undo_fact(run) if undone is None else "It was undone."),
-        ("Undoing", action.undo_words if not bulk.final_because(run) else ""),
+        ("Undoes", show.link(run.undoes) if run.undoes else ""),
+        ("Undone by", show.link(undone) if undone else ""),
+        ("Can be undone", _undo_fact(run) if undone is None else ""),
+        ("Undoing", ACTIONS[run.action].undo_words if not bulk.final_because(run) else ""),
     )
+    return facts(*(pair for pair in found if pair[1]))
+
+
+def _bar(run: BulkRun) -> Any:
+    """Renews itself while the run is open: by script, else by the page."""
+    progress = progress_of(run)
+    url = flask.url_for("desk_bulk-runs_progress.index", id=run.id) if run.status in OPEN else ""
+    pattern = (
+        '<progress class="bulk-progress" max="{}" value="{}" aria-label="Rows that have their result"'
+        ' data-progress-url="{}"></progress><div role="status" data-progress-words>{}</div>'
+    )
+    return show.html(pattern, progress["total"], progress["ready"], url, progress["words"])
 
 
 def _undo_fact(run: BulkRun) -> Any:

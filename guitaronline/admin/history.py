@@ -26,6 +26,7 @@ UNSAID = {
     "created_at",
     "policy",
     "email_key",
+    "digest",
     "settlement",
     "sequence",
     "op_key",

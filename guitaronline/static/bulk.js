@@ -42,5 +42,5 @@
   }
 
   lists();
-  each("[data-progress-url]", watch);
+  each("[data-progress-url^='/']", watch);
 })();
