@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import flask
+from sqlalchemy import select
 from sqlalchemy.sql.elements import ColumnElement
 from wtforms import HiddenField
 from wtforms.validators import Length, Optional
@@ -21,6 +22,7 @@ from guitaronline.admin.command_page import Button, CommandPage, Consequences, D
 from guitaronline.db import session
 from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
+from guitaronline.identity.models import Task
 from guitaronline.office import bulk, bulk_forecast
 from guitaronline.office.bulk_actions import ACTIONS, BulkAction
 from guitaronline.office.bulk_forecast import Forecast
@@ -115,8 +117,18 @@ def agree_on(form: Any, action: BulkAction, arguments: Mapping[str, Any], foreca
     form.digest.data = bulk_forecast.digest(action.name, arguments, forecasts)
     form.seen.data = bulk_forecast.marks(forecasts)
     in_order = sorted(forecasts, key=lambda each: each.is_possible)
-    form.rows_shown = [_line(action, each) for each in in_order[:ROWS_SHOWN]]
+    shown_rows = in_order[:ROWS_SHOWN]
+    labels = labels_of(action.table, {each.record_id: each.label for each in shown_rows})
+    form.rows_shown = [_line(action, each, labels[each.record_id]) for each in shown_rows]
     form.rows_more = len(forecasts) - len(form.rows_shown)
+
+
+def labels_of(table: str, labels: dict[UUID, str]) -> dict[UUID, str]:
+    """What people call these records: the reference that a row carries, or the words that only the record itself may hold."""
+    if table != "tasks":
+        return labels
+    found = session().execute(select(Task.id, Task.title).where(Task.id.in_(labels)))
+    return labels | {row.id: row.title for row in found}
 
 
 def shown(action: BulkAction, forecasts: Sequence[Forecast], *, left_out: int = 0) -> Consequences:
@@ -148,9 +160,9 @@ def _why(refused: Sequence[Forecast]) -> str:
     return " ".join(f"{sentence} ({number})" for sentence, number in counted)
 
 
-def _line(action: BulkAction, forecast: Forecast) -> tuple[Any, Any, Any]:
+def _line(action: BulkAction, forecast: Forecast, label: str) -> tuple[Any, Any, Any]:
     chip = show.chip("will happen" if forecast.is_possible else "refused")
-    return show.link_to(action.table, forecast.record_id, forecast.label), chip, forecast.sentence
+    return show.link_to(action.table, forecast.record_id, label), chip, forecast.sentence
 
 
 # What is chosen

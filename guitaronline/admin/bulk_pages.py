@@ -128,7 +128,7 @@ class BulkFinishTasks(BulkPage):
     action = "tasks.finish"
     desk = "tasks"
     path = "tasks/bulk/finish"
-    title = "Done"
+    title = "Finish tasks"
     button = "They are done"
     permission = Permission.WRITE_NOTES
 

@@ -20,7 +20,7 @@ from wtforms.validators import Length, Optional
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, ConsolePage, Desk
-from guitaronline.admin.bulk import agree_on, shown
+from guitaronline.admin.bulk import agree_on, labels_of, shown
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, State, record_or_people
 from guitaronline.admin.history import history_of
@@ -128,13 +128,19 @@ def _rows_section(run: BulkRun) -> Section:
     """What was refused or failed first."""
     is_done = BulkRow.status.in_([RowStatus.DONE, RowStatus.WAITING])
     query = select(BulkRow).where(BulkRow.run_id == run.id).order_by(is_done, BulkRow.position).limit(ROWS_SHOWN)
-    table = [[_record(run, row), show.chip(row.status), _sentence(run, row)] for row in session().scalars(query)]
+    found = list(session().scalars(query))
+    table_name = ACTIONS[run.action].table
+    labels = labels_of(table_name, {row.record_id: row.label for row in found})
+    table = [
+        [
+            show.link_to(table_name, row.record_id, labels[row.record_id]),
+            show.chip(row.status),
+            _sentence(run, row),
+        ]
+        for row in found
+    ]
     title = "Rows" if run.rows_total <= ROWS_SHOWN else f"Rows: the first {ROWS_SHOWN} of {run.rows_total:,}"
     return Section(title, ("Record", "", "What came of it"), table)
-
-
-def _record(run: BulkRun, row: BulkRow) -> Any:
-    return show.link_to(ACTIONS[run.action].table, row.record_id, row.label)
 
 
 def _sentence(run: BulkRun, row: BulkRow) -> Any:

@@ -188,15 +188,16 @@ def download_bulk(work: Work, run_id: UUID) -> BulkRun:
     return work.find(BulkRun, run_id)
 
 
-@command("bulk.start", on="bulk_runs")
-def start_bulk(work: Work, run_id: UUID) -> BulkRun:
-    """The run is being carried out. Repeat: no-op. Locks the run."""
+@command("bulk.start", on="bulk_runs", quiet=True)
+def start_bulk(work: Work, run_id: UUID) -> bool:
+    """The run is being carried out; whether it was not before. Locks the run."""
     access.require(work.actor, Permission.ADMINISTER)
     run = work.lock(BulkRun, run_id)
-    if run.status is RunStatus.REQUESTED:
-        run.started_at = work.now
-        work.move(run, RunStatus.RUNNING)
-    return run
+    if run.status is not RunStatus.REQUESTED:
+        return False
+    run.started_at = work.now
+    work.move(run, RunStatus.RUNNING)
+    return True
 
 
 @command("bulk.close", on="bulk_runs")

@@ -185,6 +185,14 @@ def test_rows_that_do_not_exist_are_left_out_and_counted(ada: Browser, world: Wo
     assert "Left out 1 that do not exist" in words(ada.get(url).text)
 
 
+def test_tasks_are_called_by_their_words(ada: Browser, school: School) -> None:
+    sent = ada.post(of("tasks/bulk/finish", school.open_task), WHY)
+    run = carried_out(_run(sent.headers["Location"]))
+
+    assert rows(run)[0].label == f"task …{str(school.open_task.id)[-6:]}"
+    assert "Call done Done." in words(ada.get(sent.headers["Location"]).text)
+
+
 def test_the_bar_asks_how_far_it_is(ada: Browser, world: World) -> None:
     run = ask(as_actor(world.ada), "slots.block", [world.slot(hours=50), world.slot(hours=60)])
     url = f"/admin/bulk-runs/progress/?id={run.id}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -187,6 +188,17 @@ def test_two_workers_share_the_runs_and_do_no_row_twice(world: World, app: Flask
     assert actions("slot.block") == 8
 
 
+def test_going_on_with_a_run_is_no_action_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = ask(as_actor(world.ada), "slots.block", [world.slot()])
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "SLICE_SECONDS", 0.0)
+        assert [job.work_on(run.id, job_token) for job_token in (_claimed(), _claimed())] == [0, 0]
+
+    carried_out(run)
+
+    assert (actions("bulk.start"), actions("bulk.close"), again(run).status) == (1, 1, RunStatus.DONE)
+
+
 def test_a_run_that_somebody_works_on_is_not_taken_until_the_lease_ends(world: World) -> None:
     ask(as_actor(world.ada), "slots.block", [world.slot()])
 
@@ -206,6 +218,12 @@ def test_a_worker_that_lost_its_lease_stops(world: World) -> None:
 
     assert job.work_on(run.id, slow) == 0
     assert states(run) == ["waiting"]
+
+
+def _claimed() -> UUID:
+    token = new_id()
+    assert job.claim(token) is not None
+    return token
 
 
 def _next_row() -> bulk_rows.Due:
