@@ -5,6 +5,7 @@ from guitaronline.billing import models as billing
 from guitaronline.booking import models as booking
 from guitaronline.identity import models as identity
 from guitaronline.lessons import models as lessons
+from guitaronline.office import bulk_models as bulk
 from guitaronline.office import export_models as exports
 from guitaronline.office import view_models as saved_views
 from guitaronline.scheduling import models as scheduling
@@ -14,6 +15,7 @@ __all__ = [
     "audit",
     "billing",
     "booking",
+    "bulk",
     "exports",
     "identity",
     "lessons",

@@ -9,6 +9,7 @@ What the body returns is what it did, in numbers; it stands in the log and, as `
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +18,11 @@ from functools import cache, wraps
 import flask
 import structlog
 from flask import Flask
-from sqlalchemy import NullPool, TextClause, text
+from sqlalchemy import TextClause, text
 
 import config
 from guitaronline import create_core, logs
-from guitaronline.db import technical_transaction
+from guitaronline.db import database, technical_transaction
 from guitaronline.errors import DomainError
 
 STARTED = text(
@@ -38,10 +39,15 @@ class JobFailed(Exception):
 
 @cache
 def app(settings: config.Settings | None = None) -> Flask:
-    """The jobs' application: no doors, and no connection kept, so that a fork shares nothing with its worker."""
+    """The jobs' application: no doors. A job's process keeps one connection for its many short transactions (a new one for
+    each cost more than the rows of a bulk action); a fork forgets what its worker may have had, so they share nothing."""
     settings = settings or config.load()
     logs.configure(settings.LOG_LEVEL)
-    return create_core(settings, poolclass=NullPool)
+    made = create_core(settings, pool_size=1, max_overflow=2)
+    with made.app_context():
+        engine = database.engine
+    os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
+    return made
 
 
 def job(body: Callable[[], int]) -> Callable[..., int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from guitaronline.admin import auth, gate, navigation, selling, show, view_as  # noqa: F401  # selling is a page and no desk
+from guitaronline.admin import auth, bulk_pages, gate, navigation, selling, show, view_as  # noqa: F401  # pages that are no desks add themselves
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.audit_chain import AuditChain
 from guitaronline.admin.base import Console
 from guitaronline.admin.bookings import BookingsDesk
+from guitaronline.admin.bulk import bulk_of
+from guitaronline.admin.bulk_runs import BulkProgress, BulkRunsDesk
 from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.command_page import commands
 from guitaronline.admin.exports import ExportsDesk, init_exports
@@ -41,15 +43,16 @@ DESKS = (
     AuditDesk,
     ChecksDesk,
     ExportsDesk,
+    BulkRunsDesk,
 )
 
 
 def init_admin(app: Flask) -> None:
     navigation.init_navigation(app)
-    app.jinja_env.globals.update(when=show.when, viewed=view_as.viewed, new_key=view_as.new_key)
+    app.jinja_env.globals.update(when=show.when, viewed=view_as.viewed, new_key=view_as.new_key, bulk_of=bulk_of)
     auth.init_auth(app)
     console = Console(Today())
-    for page in (Decisions, AuditChain, Integrity, Roles, view_as.ViewAs):
+    for page in (Decisions, AuditChain, Integrity, Roles, view_as.ViewAs, BulkProgress):
         console.add_view(page())
     for desk in DESKS:
         console.add_view(desk())

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -136,17 +136,26 @@ def _lesson_section(booking: Booking) -> Section:
 
 
 def _moved(booking: Booking) -> list[Section]:
-    """Where it came from and where it went."""
-    ids = [Booking.rescheduled_from_booking_id == booking.id]
-    if booking.rescheduled_from_booking_id:
-        ids.append(Booking.id == booking.rescheduled_from_booking_id)
-    found = [each for condition in ids for each in session().scalars(select(Booking).where(condition).limit(2))]
+    """Where it came from and where it went: moved, or canceled by mistake and restored."""
+    before = {
+        booking.rescheduled_from_booking_id: "moved from",
+        booking.restored_from_booking_id: "restored from",
+    }
+    after = or_(
+        Booking.rescheduled_from_booking_id == booking.id, Booking.restored_from_booking_id == booking.id
+    )  # bookings_one_successor, bookings_one_restoration
+    query = select(Booking).where(or_(after, Booking.id.in_([each for each in before if each]))).order_by(Booking.id)
+    found = list(session().scalars(query.limit(4)))
     if not found:
         return []
-    word = lambda each: "moved from" if each.id == booking.rescheduled_from_booking_id else "moved to"  # noqa: E731
+
+    def word(each: Booking) -> str:
+        later = "moved to" if each.rescheduled_from_booking_id == booking.id else "restored as"
+        return before.get(each.id, later)
+
     return [
         Section(
-            "Moved",
+            "Moved or restored",
             ("", "Booking", "Starts", "State"),
             rows(found, word, show.link, lambda each: show.when(each.start_at), booking_state),
         )

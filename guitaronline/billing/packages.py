@@ -35,11 +35,7 @@ def extend_package(work: Work, package_id: UUID, *, expires_at: datetime | None,
     package = _lock_living(work, package_id)
     if package.expires_at == expires_at:
         return package
-    problems = rules.order_problems(lessons_total=1, expires_at=expires_at, now=work.now)
-    if package.expires_at is None or (expires_at is not None and expires_at < package.expires_at):
-        problems.append(
-            Reason("expires_at_invalid", "The package already lives longer than that.", pointer="/expires_at")
-        )
+    problems = rules.extension_problems(package, expires_at, work.now)
     if problems:
         raise InvalidPackage(reasons=problems)
     package.expires_at = expires_at
@@ -153,11 +149,10 @@ def expire_packages(work: Work, *, limit: int = 500) -> int:
 def _lock_living(work: Work, package_id: UUID) -> Package:
     """The package, locked; it is active or depleted. Raises PackageExpired, PackageNotActive."""
     package = work.lock(Package, package_id)
-    status = rules.effective_package_status(package, work.now)
-    if status is PackageStatus.EXPIRED:
-        raise PackageExpired("The package has expired. Reinstate it first.", expired_at=package.expires_at)
-    if status not in rules.LIVING:
-        raise PackageNotActive(f"The package is {status.value}.", status=status.value)
+    for problem in rules.living_problems(package, work.now):
+        if problem.code == "package_expired":
+            raise PackageExpired(problem.detail, expired_at=package.expires_at)
+        raise PackageNotActive(problem.detail, status=package.status.value)
     return package
 
 

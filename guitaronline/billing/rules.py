@@ -30,6 +30,26 @@ def effective_package_status(package: Package, now: datetime) -> PackageStatus:
     return PackageStatus.EXPIRED if is_lapsed(package, now) else package.status
 
 
+def living_problems(package: Package, now: datetime) -> list[Reason]:
+    """Why the package can neither be extended nor frozen: it is not active or depleted."""
+    status = effective_package_status(package, now)
+    if status is PackageStatus.EXPIRED:
+        return [Reason("package_expired", "The package has expired. Reinstate it first.", "Reinstate it.")]
+    if status not in LIVING:
+        return [Reason("package_not_active", f"The package is {status.value}.", "Choose another package.")]
+    return []
+
+
+def extension_problems(package: Package, expires_at: datetime | None, now: datetime) -> list[Reason]:
+    """Why a living package cannot live until `expires_at` (None: for ever)."""
+    problems = order_problems(lessons_total=1, expires_at=expires_at, now=now)
+    if package.expires_at is None or (expires_at is not None and expires_at < package.expires_at):
+        problems.append(
+            Reason("expires_at_invalid", "The package already lives longer than that.", pointer="/expires_at")
+        )
+    return problems
+
+
 def package_problems(package: Package, *, minutes: int, lesson_start: datetime, now: datetime) -> list[Reason]:
     """Every reason why a lesson of `minutes` at `lesson_start` cannot be held with the package; empty when it can."""
     status = effective_package_status(package, now)

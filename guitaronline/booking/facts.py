@@ -5,6 +5,8 @@ The statements stand ready-made: a hold is the hottest path of the product.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,10 +64,11 @@ def live(now: Any) -> ColumnElement[bool]:
     )
 
 
-_student = select(User.id, User.is_active, User.role).where(User.id == STUDENT)
+_people = select(User.id, User.is_active, User.role)
+_student = _people.where(User.id == STUDENT)
 _student_locked = _student.with_for_update(key_share=True)
 
-_place = (
+_places = (
     select(
         Slot.id,
         Slot.teacher_id,
@@ -77,8 +80,8 @@ _place = (
     )
     .join(User, User.id == Slot.teacher_id)
     .outerjoin(TeacherProfile, TeacherProfile.user_id == Slot.teacher_id)
-    .where(Slot.id == SLOT)
 )
+_place = _places.where(Slot.id == SLOT)
 _place_locked = _place.with_for_update(key_share=True, of=Slot)
 
 _BOOKING = (
@@ -189,6 +192,60 @@ def read_scene(
     return Scene(student, place, active, packages, now)
 
 
+def read_scenes(session: Session, bookings: Sequence[Booking], now: datetime) -> dict[UUID, Scene]:
+    """The scene of each booking's own slot, student and package, unlocked: four statements for all of them."""
+    people = {each.student_id for each in bookings}
+    slots = {each.slot_id for each in bookings}
+    own = select(Package).where(Package.id.in_({each.package_id for each in bookings}))
+    packages = {each.id: each for each in session.scalars(own, execution_options=FRESH)}
+    students = {row.id: _student_of(row) for row in session.execute(_people.where(User.id.in_(people)))}
+    places = {row.id: _place_of(row) for row in session.execute(_places.where(Slot.id.in_(slots)))}
+    if policy.current().BOOKING_MAX_PER_TEACHER_DAY:
+        places = {slot_id: _with_day(session, place, now) for slot_id, place in places.items()}
+    on_slot: dict[UUID, list[ActiveBooking]] = defaultdict(list)
+    of_student: dict[UUID, list[ActiveBooking]] = defaultdict(list)
+    for active in _read_active_around(session, slots, people, now):
+        on_slot[active.slot_id].append(active)
+        of_student[active.student_id].append(active)
+    return {
+        each.id: Scene(
+            students[each.student_id],
+            places[each.slot_id],
+            list(dict.fromkeys([*on_slot[each.slot_id], *of_student[each.student_id]])),
+            [packages[each.package_id]],
+            now,
+        )
+        for each in bookings
+    }
+
+
+def _read_active_around(session: Session, slots: set[UUID], people: set[UUID], now: datetime) -> list[ActiveBooking]:
+    """As `read_active`, for many: bookings_one_active_per_slot, ix_bookings_student_start, ix_bookings_student_holds."""
+    around = union(
+        select(*_BOOKING).where(Booking.slot_id.in_(slots), Booking.status.in_(ACTIVE)),
+        select(*_BOOKING).where(
+            Booking.student_id.in_(people), Booking.status.in_(ACTIVE), Booking.start_at > now - LONGEST
+        ),
+        select(*_BOOKING).where(Booking.student_id.in_(people), Booking.status == BookingStatus.HOLD),
+    )
+    return [ActiveBooking(*row) for row in session.execute(around)]
+
+
+def read_standing(session: Session, slot_ids: Sequence[UUID]) -> dict[UUID, list[ActiveBooking]]:
+    """The bookings in state hold or confirmed, lapsed or not, by slot. bookings_one_active_per_slot"""
+    found: dict[UUID, list[ActiveBooking]] = defaultdict(list)
+    query = select(*_BOOKING).where(Booking.slot_id.in_(slot_ids), Booking.status.in_(ACTIVE))
+    for row in session.execute(query):
+        found[row.slot_id].append(ActiveBooking(*row))
+    return found
+
+
+def active_like(booking: Booking) -> ActiveBooking:
+    """The canceled booking as it would stand again."""
+    values = (getattr(booking, column.key) for column in _BOOKING)
+    return replace(ActiveBooking(*values), status=booking.status_before)
+
+
 def teacher_of(session: Session, slot_id: UUID) -> UUID | None:
     return session.scalar(select(Slot.teacher_id).where(Slot.id == slot_id))
 
@@ -201,7 +258,11 @@ def lock_people(session: Session, *user_ids: UUID | None) -> None:
 
 def read_student(session: Session, student_id: UUID, *, lock: bool = False) -> Student | None:
     row = session.execute(_student_locked if lock else _student, {"student": student_id}).one_or_none()
-    return Student(row.id, row.is_active and row.role is Role.STUDENT) if row else None
+    return _student_of(row) if row else None
+
+
+def _student_of(row: Any) -> Student:
+    return Student(row.id, row.is_active and row.role is Role.STUDENT)
 
 
 def read_place(
@@ -211,9 +272,17 @@ def read_place(
     row = session.execute(_place_locked if lock else _place, {"slot": slot_id}).one_or_none()
     if row is None:
         raise NotFound()
-    place = Place(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+    place = _place_of(row)
     if policy.current().BOOKING_MAX_PER_TEACHER_DAY == 0:
         return place
+    return _with_day(session, place, now, moving)
+
+
+def _place_of(row: Any) -> Place:
+    return Place(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+
+
+def _with_day(session: Session, place: Place, now: datetime, moving: UUID | None = None) -> Place:
     that_day = teacher_day_count(place.teacher_id, place.start_at, now).where(Booking.id != moving)
     return replace(place, teacher_bookings_that_day=session.scalar(that_day) or 0)
 

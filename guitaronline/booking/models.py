@@ -69,6 +69,7 @@ class Booking(Timestamps, Versioned, Base):
             name="bookings_no_student_overlap",
         ),
         Index("bookings_one_successor", "rescheduled_from_booking_id", unique=True),
+        Index("bookings_one_restoration", "restored_from_booking_id", unique=True),
         Index("ix_bookings_student_start", "student_id", "start_at", "id"),
         Index("ix_bookings_teacher_start", "teacher_id", "start_at", "id"),
         Index("ix_bookings_package_id", "package_id"),
@@ -92,6 +93,7 @@ class Booking(Timestamps, Versioned, Base):
         [
             Move(None, BookingStatus.HOLD, "booking.held"),
             Move(None, BookingStatus.CONFIRMED, "booking.rescheduled"),
+            Move(None, BookingStatus.CONFIRMED, "booking.restored"),
             Move(BookingStatus.HOLD, BookingStatus.CONFIRMED, "booking.confirmed"),
             Move(BookingStatus.HOLD, BookingStatus.CANCELED, "booking.hold_released"),
             Move(BookingStatus.HOLD, BookingStatus.EXPIRED, "booking.expired"),
@@ -118,11 +120,18 @@ class Booking(Timestamps, Versioned, Base):
     cancel_cause: Mapped[CancelCause | None] = mapped_column(choice(CancelCause, "cause_known"))
     refund_returned: Mapped[bool | None]  # None until it is canceled
     rescheduled_from_booking_id: Mapped[UUID | None] = mapped_column(ForeignKey("bookings.id"))
+    restored_from_booking_id: Mapped[UUID | None] = mapped_column(ForeignKey("bookings.id"))  # canceled by mistake
     revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # grows when people must be told anew
     policy: Mapped[dict[str, Any]] = mapped_column(JSONB)  # refund window and notice as they were when it was booked
     decision: Mapped[dict[str, Any] | None] = mapped_column(
         JSONB(none_as_null=True)
     )  # what became of the lesson, and why
+
+    @property
+    def status_before(self) -> BookingStatus:
+        """Of a canceled booking: what it was until then."""
+        return BookingStatus.HOLD if self.confirmed_at is None else BookingStatus.CONFIRMED
+
     slot: Mapped[Slot] = relationship(primaryjoin="foreign(Booking.slot_id) == Slot.id", viewonly=True)
     student: Mapped[User] = relationship(foreign_keys=[student_id], viewonly=True)
     teacher: Mapped[User] = relationship(primaryjoin="foreign(Booking.teacher_id) == User.id", viewonly=True)

@@ -207,7 +207,20 @@ def preview_cancel(
 ) -> CancelPreview:
     """What `cancel_booking` would do now. Raises NotAllowed, NotFound."""
     now = clock.read(session)
-    booking, package, lesson = _to_change(session, actor, booking_id)
+    return judge_cancel(actor, *_to_change(session, actor, booking_id), now=now, cause=cause, waive=waive)
+
+
+def judge_cancel(
+    actor: Actor,
+    booking: Booking,
+    package: Package,
+    lesson: Lesson | None,
+    *,
+    now: datetime,
+    cause: str | None,
+    waive: bool,
+) -> CancelPreview:
+    """A rule: what becomes of the booking and its lesson, or everything that says no."""
     reasons = _cannot_change(actor, booking, now, cause=cause, waive=waive)
     if reasons:
         return CancelPreview(False, reasons, None)

@@ -102,6 +102,18 @@ class SameSlot(Conflict):
     detail = "The booking is on this slot already."
 
 
+class BookingNotCanceled(Conflict):
+    detail = "Only a canceled booking can be restored."
+
+
+class BookingWasMoved(Conflict):
+    detail = "The booking was moved, not called off."
+
+
+class AlreadyRestored(Conflict):
+    detail = "The booking was restored already."
+
+
 # The request
 
 
@@ -135,6 +147,10 @@ HOLD_REFUSALS: dict[str, type[DomainError]] = {
         PackageFrozen,
         NoLessonsLeft,
         SameSlot,
+        HoldExpired,
+        BookingNotCanceled,
+        BookingWasMoved,
+        AlreadyRestored,
     )
 } | {"lesson_already_started": CancellationWindowClosed, "outcome_already_recorded": CancellationWindowClosed}
 
@@ -149,6 +165,7 @@ constraint_errors.update(
         "bookings_one_active_per_slot": SlotTaken,
         "bookings_no_student_overlap": StudentBusy,
         "bookings_one_successor": AlreadyRescheduled,
+        "bookings_one_restoration": AlreadyRestored,
         "fk_bookings_slot_whole": NotFound,  # slots are never deleted and never move: only a made-up id leads here
         "fk_bookings_own_package": NotFound,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,11 +13,15 @@ from guitaronline.booking import cancellation, facts, rules, steps
 from guitaronline.booking.models import Booking
 from guitaronline.booking.refusals import SlotOccupied
 from guitaronline.booking.rules import ActiveBooking
+from guitaronline.errors import DomainError, Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.refusals import ReasonRequired
 from guitaronline.scheduling.models import Slot, SlotStatus
+from guitaronline.states import IllegalMove
 from guitaronline.unit_of_work import Work, command
+
+OUT_REFUSALS: dict[str, type[DomainError]] = {"slot_occupied": SlotOccupied, "illegal_move": IllegalMove}
 
 
 @command("slot.block", on="availability_slots")
@@ -40,10 +45,29 @@ def _take_out(work: Work, slot_id: UUID, target: SlotStatus, reason: str) -> Slo
     access.require(work.actor, Permission.MANAGE_SLOTS, own=slot.teacher_id == work.actor.id)
     if slot.status is target:
         return slot
-    for occupying in facts.read_active(work.session, slot_id=slot_id, student_id=None, now=work.now):
+    standing = facts.read_active(work.session, slot_id=slot_id, student_id=None, now=work.now)
+    for problem in out_problems(slot, standing, target, work.now):
+        raise OUT_REFUSALS[problem.code](reasons=[problem], **problem.facts)
+    for occupying in standing:
         _release(work, occupying, packages, work.now)
     work.move(slot, target, teacher_id=str(slot.teacher_id))
     return slot
+
+
+def out_problems(slot: Slot, standing: Sequence[ActiveBooking], target: SlotStatus, now: datetime) -> list[Reason]:
+    """A rule: why the slot cannot be blocked or withdrawn. A lapsed hold is in nobody's way."""
+    live = [each for each in standing if not rules.is_lapsed(each, now)]
+    if not Slot.states.events(slot.status, target):
+        return [Reason("illegal_move", f"It is {slot.status.value}: {Slot.states.meanings[slot.status]}.")]
+    return [
+        Reason(
+            "slot_occupied",
+            SlotOccupied.detail,
+            "Cancel or move the booking first.",
+            facts={"booking_id": str(each.id)},
+        )
+        for each in live
+    ]
 
 
 def _release(work: Work, occupying: ActiveBooking, packages: list[Package], now: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from guitaronline import policy
+from guitaronline import db, policy
 from guitaronline.billing import ledger
 from guitaronline.billing.models import Package
 from guitaronline.booking import rules
@@ -15,7 +15,7 @@ from guitaronline.booking.facts import Scene
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.booking.rules import Purse
 from guitaronline.lessons.models import Lesson
-from guitaronline.lessons.service import cancel_lesson, create_lesson
+from guitaronline.lessons.service import cancel_lesson, create_lesson, keep_report
 from guitaronline.unit_of_work import Work
 
 
@@ -56,7 +56,7 @@ def make_successor(
     booking = _made(scene, purse, booking_id, override=override, status=BookingStatus.CONFIRMED)
     booking.confirmed_at = work.now
     booking.rescheduled_from_booking_id = moved.id
-    work.create(booking, rescheduled_from=str(moved.id), **parties(booking))
+    work.create(booking, event="booking.rescheduled", rescheduled_from=str(moved.id), **parties(booking))
     ledger.reserve(work, package, booking.id)
     ledger.consume(work, package, booking.id)
     work.session.flush()  # the lesson's foreign key: a flush does not order tables that no relationship joins
@@ -70,6 +70,39 @@ def confirm(work: Work, booking: Booking, package: Package) -> None:
     work.move(booking, BookingStatus.CONFIRMED, **parties(booking))
     ledger.consume(work, package, booking.id)
     create_lesson(work, booking)
+
+
+def make_restored(work: Work, scene: Scene, purse: Purse, *, canceled: Booking, lesson: Lesson | None) -> Booking:
+    """The canceled booking stands again as a new one, on its old terms: a hold until its old moment, else confirmed with
+    a lesson that has the old one's report. A forfeited lesson is given back first, so that it is used once."""
+    package = _package(scene, purse)
+    if lesson is not None and canceled.refund_returned is False:
+        ledger.give_back(work, package, canceled.id, lesson.settlement, students_fault=True)  # prolongs nothing
+        canceled.refund_returned = lesson.is_returned = True
+    booking = _made(scene, purse, db.new_id(), override=True, status=canceled.status_before)
+    booking.policy = dict(canceled.policy)
+    booking.restored_from_booking_id = canceled.id
+    canceled.decision = _taken_back(canceled.decision, booking.id)
+    news = {"restored_from": str(canceled.id), **parties(booking)}
+    if booking.status is BookingStatus.HOLD:
+        booking.hold_expires_at = canceled.hold_expires_at
+        work.create(booking, **news)
+        ledger.reserve(work, package, booking.id)
+        return booking
+    booking.confirmed_at = work.now
+    work.create(booking, event="booking.restored", **news)
+    ledger.reserve(work, package, booking.id)
+    ledger.consume(work, package, booking.id)
+    work.session.flush()
+    keep_report(create_lesson(work, booking), lesson)
+    return booking
+
+
+def _taken_back(decision: dict[str, Any] | None, restored_as: UUID) -> dict[str, Any]:
+    """The decision as it was, and that it does not hold any more."""
+    before = decision or {}
+    sentence = f"{before.get('sentence', '')} This was taken back: the booking stands again.".strip()
+    return {**before, "sentence": sentence, "restored_as": str(restored_as)}
 
 
 def call_off(

@@ -33,6 +33,7 @@ class Permission(StrEnum):
     VIEW_AS = "view the school as a student or teacher, with a reason"
     EDIT_PEOPLE = "create, edit and deactivate people"
     WRITE_NOTES = "write notes and tasks"
+    RUN_BULK = "act on many records at once, stop and undo that"
     READ_PACKAGES = "read packages and their ledger"
     GRANT_PACKAGES = "grant, reinstate and revoke packages"
     EXTEND_PACKAGES = "extend and freeze packages"
@@ -71,6 +72,7 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.VIEW_AS:          (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.EDIT_PEOPLE:      (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.WRITE_NOTES:      (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
+        Permission.RUN_BULK:         (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PACKAGES:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),
         Permission.GRANT_PACKAGES:   (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
         Permission.EXTEND_PACKAGES:  (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),

@@ -83,6 +83,12 @@ def create_lesson(work: Work, booking: BookedTime) -> Lesson:
     return lesson
 
 
+def keep_report(lesson: Lesson, before: Lesson | None) -> None:
+    """A step: what was prepared for the lesson that was canceled by mistake stands on the one in its place."""
+    for field in (*rules.EDITABLE, "join_url") if before is not None else ():
+        setattr(lesson, field, getattr(before, field))
+
+
 def lock_lesson_of(work: Work, booking_id: UUID) -> Lesson | None:
     """A step: the booking's lesson, locked, fresh; None while there is none."""
     query = select(Lesson).where(Lesson.booking_id == booking_id).with_for_update(key_share=True)

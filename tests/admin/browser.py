@@ -16,7 +16,9 @@ from guitaronline.identity.models import User
 from guitaronline.identity.service import set_password
 from tests.world import PASSWORD
 
-HIDDEN = re.compile(r'<input[^>]*name="(csrf_token|key|version|record_type|record_id)"[^>]*value="([^"]*)"')
+HIDDEN = re.compile(
+    r'<input[^>]*name="(csrf_token|key|version|record_type|record_id|chosen|digest|seen)"[^>]*value="([^"]*)"'
+)
 LINK = re.compile(r'href="(/[^"]*)"')
 
 

@@ -23,6 +23,7 @@ from guitaronline.identity.viewing import start_viewing
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
 from guitaronline.office import views
+from guitaronline.office.bulk_models import BulkRun
 from guitaronline.office.export_models import Export, ExportFormat
 from guitaronline.office.exports import Wanted, request_export
 from guitaronline.office.view_models import SavedView
@@ -30,6 +31,7 @@ from guitaronline.scheduling.models import Slot
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
+from tests.office.bulk import ask, carried_out
 from tests.world import World, as_actor
 
 
@@ -201,6 +203,15 @@ class School:
         """A large file that Ada waits for."""
         list_of_people = Wanted("people", Permission.READ_PEOPLE, ["full_name"], ExportFormat.CSV, "UTC")
         return request_export(self.admin, wanted=list_of_people)
+
+    @cached_property
+    def bulk_run(self) -> BulkRun:
+        """Done a moment ago."""
+        return carried_out(ask(self.admin, "slots.block", [self.world.slot(hours=110)]))
+
+    @cached_property
+    def open_run(self) -> BulkRun:
+        return ask(self.admin, "slots.block", [self.world.slot(hours=120)])
 
     def _task(self, title: str) -> Task:
         about = {"record_type": "users", "record_id": self.world.ann.id}

@@ -86,6 +86,19 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "Approve": ("approval", "approval.decide", lambda s: {}),
     "Reject": ("approval", "approval.decide", lambda s: WHY),
     "CancelExport": ("wanted", "export.cancel", lambda s: {}),
+    "BulkCancelBookings": ("booked", "bulk.request", lambda s: {"cause": "school", **WHY}),
+    "BulkConfirmBookings": ("held", "bulk.request", lambda s: WHY),
+    "BulkCompleteLessons": ("waiting", "bulk.request", lambda s: WHY),
+    "BulkBlockSlots": ("open_slot", "bulk.request", lambda s: WHY),
+    "BulkUnblockSlots": ("blocked", "bulk.request", lambda s: WHY),
+    "BulkWithdrawSlots": ("open_slot", "bulk.request", lambda s: WHY),
+    "BulkExtendPackages": ("package", "bulk.request", lambda s: {"days": "14", **WHY}),
+    "BulkFreezePackages": ("package", "bulk.request", lambda s: WHY),
+    "BulkUnfreezePackages": ("frozen", "bulk.request", lambda s: WHY),
+    "BulkFinishTasks": ("open_task", "bulk.request", lambda s: WHY),
+    "UndoBulk": ("bulk_run", "bulk.undo", lambda s: WHY),
+    "StopBulk": ("open_run", "bulk.stop", lambda s: WHY),
+    "DownloadBulk": ("bulk_run", "bulk.download", lambda s: {}),
     "ExpireHolds": ("", "booking.expire_holds", lambda s: {}),
     "ExpirePackages": ("", "package.expire", lambda s: {}),
     "SaveView": ("", "view.save", lambda s: {"desk": "bookings", "query": "state=hold&columns=reference", "name": "Holds"}),
@@ -98,7 +111,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "DeleteView": ("view", "view.delete", lambda s: {}),
 }  # fmt: skip
 QUIET = {"ExpireHolds", "ExpirePackages"}  # nothing was due: no action, and a sentence that says 0
-UNKEPT = {"InvitePerson", "SetUpTotp", "ChangePassword"}  # their answer must not be stored
+UNKEPT = {"InvitePerson", "SetUpTotp", "ChangePassword", "DownloadBulk"}  # their answer must not be stored
 
 
 def test_every_command_page_is_tried_here() -> None:
@@ -149,5 +162,7 @@ def test_a_sweep_that_finds_nothing_says_so(app: Flask, school: School, name: st
 
 def _url(school: School, name: str, on: str) -> str:
     page = next(page for page in commands.pages if page.name == name)
+    if page.path.split("/")[1:2] == ["bulk"]:
+        return f"/admin/{page.path}?id={school[on].id}"
     about = f"?record_type=users&record_id={school.world.ann.id}" if name in ("WriteNote", "CreateTask") else ""
     return "/admin/" + page.path.replace("<uuid:id>", str(school[on].id) if on else "") + about

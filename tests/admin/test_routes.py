@@ -18,7 +18,7 @@ RECORDS = {  # a record of each table that has command pages
     "users": "child", "guardians": "guardian", "teacher_profiles": "profile", "availability_slots": "open_slot",
     "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
     "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view", "audit_actions": "money_action",
-    "exports": "wanted",
+    "exports": "wanted", "bulk_runs": "bulk_run",
 }  # fmt: skip
 
 
@@ -96,6 +96,7 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         "Integrity": ("/admin/integrity/", Permission.READ_CHECKS),
         "Roles": ("/admin/roles/", Permission.READ_SETTINGS),
         "ViewAs": ("/admin/view-as/", Permission.VIEW_AS),
+        "BulkProgress": (f"/admin/bulk-runs/progress/?id={school['bulk_run'].id}", Permission.READ_BOOKINGS),
     }
 
 

@@ -118,6 +118,14 @@ def test_one_booking_has_one_successor(db: Session, world: World) -> None:
     assert refused_by(db, statement, first=first.id, second=second.id, third=third.id) == "bookings_one_successor"
 
 
+def test_one_booking_is_restored_once(db: Session, world: World) -> None:
+    world.package()
+    first, second, third = (world.booking(world.slot(hours=hours)) for hours in (50, 60, 70))
+
+    statement = "UPDATE bookings SET restored_from_booking_id = :first WHERE id IN (:second, :third)"
+    assert refused_by(db, statement, first=first.id, second=second.id, third=third.id) == "bookings_one_restoration"
+
+
 @pytest.mark.parametrize(
     ("table", "change", "constraint"),
     [
@@ -128,6 +136,7 @@ def test_one_booking_has_one_successor(db: Session, world: World) -> None:
         ("bookings", "student_id = teacher_id", "ck_bookings_two_people"),
         ("bookings", "status = 'lost'", "ck_bookings_status_known"),
         ("bookings", "rescheduled_from_booking_id = gen_random_uuid()", "fk_bookings_rescheduled_from_booking_id"),
+        ("bookings", "restored_from_booking_id = gen_random_uuid()", "fk_bookings_restored_from_booking_id"),
         ("bookings", "cancel_cause = 'weather'", "ck_bookings_cause_known"),
         ("bookings", "reference = (SELECT max(reference) FROM bookings)", "uq_bookings_reference"),
         ("lessons", "status = 'no_show'", "ck_lessons_no_show_has_side"),

@@ -27,6 +27,7 @@ READ_MASKED       -   -   -   any any any
 VIEW_AS           -   -   any -   -   any
 EDIT_PEOPLE       -   -   any -   -   any
 WRITE_NOTES       -   -   any any -   any
+RUN_BULK          -   -   any any -   any
 READ_PACKAGES     own -   any any any any
 GRANT_PACKAGES    -   -   -   any -   any
 EXTEND_PACKAGES   -   -   any any -   any
