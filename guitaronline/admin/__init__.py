@@ -19,6 +19,7 @@ from guitaronline.admin.people import PeopleDesk
 from guitaronline.admin.plans import PlansDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.slots import SlotsDesk
+from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.today import Decisions, Today
 
@@ -36,6 +37,8 @@ DESKS = (
     ApprovalsDesk,
     AuditDesk,
     ChecksDesk,
+    EventsDesk,
+    JobsDesk,
 )
 
 

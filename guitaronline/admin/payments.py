@@ -17,6 +17,7 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, but
 from guitaronline.admin.filters import Days, State, Whose, record_or_people
 from guitaronline.admin.history import names
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
+from guitaronline.admin.waiting import Waiting
 from guitaronline.billing import queries, service
 from guitaronline.billing.models import (
     Approval,
@@ -26,6 +27,7 @@ from guitaronline.billing.models import (
     PaymentStatus,
     RefundStatus,
 )
+from guitaronline.booking import waiting
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -52,6 +54,7 @@ class PaymentsDesk(Desk):
     )
     filters = (
         State(Payment.status, PaymentStatus),
+        Waiting(waiting.PAYMENTS),
         Days("paid", "Paid", Payment.paid_at),
         Days("recorded", "Recorded", Payment.created_at),
         Whose("student", "Student", Payment.student_id),

@@ -16,7 +16,9 @@ from guitaronline.admin.command_page import Button, button_of, buttons_of, comma
 from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
 from guitaronline.admin.person_commands import ROLES, CreatePerson, RemoveGuardian
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
+from guitaronline.admin.waiting import Waiting
 from guitaronline.billing.models import Package
+from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -53,6 +55,7 @@ class PeopleDesk(Desk):
     filters = (
         Choice("role", "Role", ROLES, lambda value: User.role == value),
         Choice("active", "State", ["active", "deactivated"], lambda value: User.is_active.is_(value == "active")),
+        Waiting(waiting.PEOPLE),
         Days("since", "Since", User.created_at),
     )
     default_order = (User.id, True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, or_, select, union
 from sqlalchemy.orm import Session
 
-from guitaronline.audit.models import AuditAction, AuditChange, AuditPersonal
+from guitaronline.audit.models import AuditAction, AuditChange, AuditPersonal, CheckRun, JobTick
 
 CHANGES_SHOWN = 100  # of one action; a bulk action has many
 
@@ -187,3 +187,17 @@ def clear_values(
     """The personal values behind the digests of these changes, where they were not erased."""
     query = select(AuditPersonal.change_id, AuditPersonal.before, AuditPersonal.after)
     return {row[0]: (row[1], row[2]) for row in session.execute(query.where(AuditPersonal.change_id.in_(change_ids)))}
+
+
+FAILED = "failed"  # how the outcome of a failed job begins; jobs/runtime.py
+LATELY = timedelta(hours=24)
+
+
+def failed_lately(now: datetime) -> ColumnElement[bool]:
+    """SQL, over JobTick: jobs that failed within a day. uq_job_ticks_job_tick_at, skipping from job to job"""
+    return and_(JobTick.tick_at > now - LATELY, JobTick.outcome.startswith(FAILED))
+
+
+def last_check(session: Session) -> CheckRun | None:
+    """The newest run of the invariants."""
+    return session.scalars(select(CheckRun).order_by(CheckRun.id.desc()).limit(1)).one_or_none()

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, select, true, tuple_
 from sqlalchemy.orm import Session
 
 import config
 from guitaronline import clock, policy
 from guitaronline.actor import Actor, Role
 from guitaronline.billing.models import Package
-from guitaronline.booking import cancellation, facts, rules
+from guitaronline.booking import cancellation, facts, rules, waiting
 from guitaronline.booking.cancellation import Decision
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.moving import judge_move
@@ -26,7 +26,7 @@ from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson
 from guitaronline.scheduling.models import Slot, SlotStatus
 from guitaronline.teachers.models import TeacherProfile
-from guitaronline.teachers.queries import ACTIVE_TEACHER, teacher_is_active
+from guitaronline.teachers.queries import ACTIVE_TEACHER
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def students_of_teacher(
 
 def needs_decision(session: Session, now: datetime, *, limit: int = 100) -> list[Booking]:
     """Bookings ahead whose teacher is no longer active, soonest first."""
-    query = select(Booking).where(facts.live(now), Booking.start_at > now, not_(teacher_is_active(Booking.teacher_id)))
+    query = select(Booking).where(waiting.needs_decision(now))
     return list(session.scalars(query.order_by(Booking.start_at, Booking.id).limit(limit)))  # ix_bookings_start
 
 
