@@ -9,22 +9,15 @@ from sqlalchemy.sql.elements import ColumnElement
 from guitaronline.admin import gate, show
 from guitaronline.admin.base import Column, Desk, ListFilter
 from guitaronline.admin.filters import Choice, Days, State
+from guitaronline.admin.history import TOLD
 from guitaronline.admin.record_page import facts
 from guitaronline.audit.models import JobTick, OutboxEvent, OutboxStatus
 from guitaronline.audit.queries import FAILED, failed_lately
 from guitaronline.identity.access import Permission
 
-TOLD = {  # what became of an event, in words
-    OutboxStatus.PENDING: ("pending", "waits to be handled"),
-    OutboxStatus.DONE: ("done", "handled"),
-    OutboxStatus.NO_HANDLER: ("no_handler", "nobody is to be told"),
-    OutboxStatus.DEAD: ("failed", "could not be handled; all attempts failed"),
-}
-
 
 def told(event: OutboxEvent) -> Any:
-    tone, meaning = TOLD[event.status]
-    return show.chip(tone, meaning) if event.status is not OutboxStatus.DEAD else show.chip("failed", meaning) + " dead"
+    return show.chip(event.status, TOLD[event.status][1])
 
 
 class Topic(ListFilter):
@@ -36,7 +29,9 @@ class Topic(ListFilter):
 
 
 def record_of(event: OutboxEvent) -> Any:
-    return show.link_to(event.record_type, event.record_id, f"{show.word(event.record_type)} …{str(event.record_id)[-6:]}")
+    return show.link_to(
+        event.record_type, event.record_id, f"{show.word(event.record_type)} …{str(event.record_id)[-6:]}"
+    )
 
 
 class EventsDesk(Desk):

@@ -126,27 +126,28 @@ def _conditions(filters: Filters, cursor: UUID | None) -> Iterable[Any]:
 
 def _entries(session: Session, query: Select[AuditAction], *, clear: bool) -> list[Entry]:
     actions = list(session.scalars(query))
-    changes = _changes_of(session, [action.id for action in actions], clear=clear)
-    return [
-        Entry(
-            id=action.id,
-            at=action.at,
-            recorded_at=action.recorded_at,
-            actor_id=action.actor_id,
-            actor_kind=action.actor_kind,
-            name=action.name,
-            reason=action.reason,
-            record_type=action.record_type,
-            record_id=action.record_id,
-            request_id=action.request_id,
-            address=action.address,
-            changes=changes[action.id],
-        )
-        for action in actions
-    ]
+    changes = changes_of(session, [action.id for action in actions], clear=clear)
+    return [entry_of(action, changes[action.id]) for action in actions]
 
 
-def _changes_of(session: Session, action_ids: list[UUID], *, clear: bool) -> dict[UUID, list[Change]]:
+def entry_of(action: AuditAction, changes: list[Change]) -> Entry:
+    return Entry(
+        id=action.id,
+        at=action.at,
+        recorded_at=action.recorded_at,
+        actor_id=action.actor_id,
+        actor_kind=action.actor_kind,
+        name=action.name,
+        reason=action.reason,
+        record_type=action.record_type,
+        record_id=action.record_id,
+        request_id=action.request_id,
+        address=action.address,
+        changes=changes,
+    )
+
+
+def changes_of(session: Session, action_ids: Sequence[UUID], *, clear: bool = False) -> dict[UUID, list[Change]]:
     """At most CHANGES_SHOWN of each action, in the order in which they were made."""
     newest = (
         select(AuditChange)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, select, true, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 import config
 from guitaronline import clock, policy
@@ -25,8 +25,11 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson
 from guitaronline.scheduling.models import Slot, SlotStatus
+from guitaronline.scheduling.rules import SLOT_MINUTES_MAX
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.queries import ACTIVE_TEACHER
+
+LONGEST = timedelta(minutes=SLOT_MINUTES_MAX)  # no booking is longer: lets the index find where to begin
 
 
 @dataclass(frozen=True)
@@ -288,3 +291,21 @@ CANCELED = Reason("booking_canceled", "The booking was canceled.", "Book again."
 EXPIRED = Reason("hold_expired", "The hold has lapsed.", "Book again.")
 NOT_CONFIRMED = Reason("booking_not_confirmed", "Only a confirmed booking can be moved.", "Confirm it first.")
 SAME_SLOT = Reason("same_slot", "The booking is on this slot already.", "Choose another slot.")
+
+
+def bookings_ahead(
+    session: Session, person: UUID, *, now: datetime, until: datetime | None = None, limit: int = 10
+) -> list[Booking]:
+    """Holds and confirmed bookings that the person takes or gives and that are not over, soonest first, with both people.
+
+    Two index scans: ix_bookings_student_start, ix_bookings_teacher_start."""
+
+    def first(mine: ColumnElement[bool]) -> Select[UUID]:
+        query = select(Booking.id).where(mine, Booking.start_at > now - LONGEST, Booking.end_at > now, facts.live(now))
+        if until is not None:
+            query = query.where(Booking.start_at < until)
+        return query.order_by(Booking.start_at, Booking.id).limit(limit)
+
+    ids = first(Booking.student_id == person).union(first(Booking.teacher_id == person))
+    query = select(Booking).where(Booking.id.in_(ids)).order_by(Booking.start_at, Booking.id).limit(limit)
+    return list(session.scalars(query.options(joinedload(Booking.student), joinedload(Booking.teacher))))
