@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ UNSAID = {
     "op_key",
     "reference",
     "currency",  # stands with the amount
+    "revision",
 }
 STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 DIGEST = ("sha256:", "***")
@@ -39,18 +40,18 @@ TABLES = {
     "notes": "note",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
-    "credit_entries": ("kind", "d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),
-    "payment_transitions": ("from_status", "to_status", "cause"),
+    "credit_entries": ("d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),
+    "payment_transitions": ("evidence",),  # the payment's own move says the rest
     "plan_prices": ("amount_minor", "currency"),
     "notes": (),
 }
 
 
 TOLD = {  # what became of an event
-    OutboxStatus.PENDING: ("pending", "waits to be handled"),
-    OutboxStatus.DONE: ("done", "handled"),
+    OutboxStatus.PENDING: ("yellow", "waits to be handled"),
+    OutboxStatus.DONE: ("green", "handled"),
     OutboxStatus.NO_HANDLER: ("", "nobody had to be told"),
-    OutboxStatus.DEAD: ("failed", "could not be handled"),
+    OutboxStatus.DEAD: ("red", "could not be handled"),
 }
 BUCKETS = ("available", "reserved", "consumed", "expired", "revoked")  # of a package: its ledger entries tell them
 
@@ -104,7 +105,7 @@ def told(
     changes = sorted(
         entry.changes, key=lambda each: (each.table_name, each.row_id) != (entry.record_type, entry.record_id)
     )
-    tables = [_table(change, (said or {}).get(change.row_id)) for change in changes]
+    tables = [_table(change, entry, (said or {}).get(change.row_id)) for change in changes]
     return Told(
         title=title_of(entry.name),
         who=_who(entry, known),
@@ -137,26 +138,31 @@ def title_of(name: str) -> str:
     return f"{subject.capitalize()}: {show.word(verb)}" if verb else subject.capitalize()
 
 
-def _table(change: Change, said: str | None) -> TableChange:
+def _table(change: Change, entry: Entry, said: str | None) -> TableChange:
     noun = TABLES.get(change.table_name, show.word(change.table_name))
     verb = "made" if change.before is None else "removed" if change.after is None else "changed"
     what = show.html("{} {}", show.link_to(change.table_name, change.row_id, noun), verb)
-    fields = [] if said and change.before is None else _fields(change)
+    fields = [] if said and change.before is None else _fields(change, entry)
     return TableChange(what, _move(change), show.prose(said) if said else "", fields)
 
 
 def _move(change: Change) -> Any:
-    """`hold → confirmed`, or the state in which it was made."""
+    """`hold → confirmed`, or the state in which it was made; of a ledger entry its kind."""
+    if change.table_name == "credit_entries":
+        return show.word((change.after or {}).get("kind", ""))
     before, after = (change.before or {}).get("status"), (change.after or {}).get("status")
     if after is None:
         return ""
     return show.html("{} → {}", show.chip(before), show.chip(after)) if before else show.chip(after)
 
 
-def _fields(change: Change) -> list[tuple[str, Any, Any]]:
+def _fields(change: Change, entry: Entry) -> list[tuple[str, Any, Any]]:
     made = change.before is None
     said = MADE_SAYS.get(change.table_name) if made else None
-    columns = [each for each in change.columns if _is_told(change.table_name, each[0], said)]
+    columns = [
+        each for each in change.columns if _is_told(change.table_name, each[0], said) and not _repeats(each[2], entry)
+    ]
+    columns.sort(key=lambda each: "start" not in each[0])  # a beginning before its end
     if change.table_name == "credit_entries":
         return [(_bucket(name), None, _signed(after)) for name, _, after in columns if after]
     currency = (change.after or {}).get("currency")
@@ -174,6 +180,13 @@ def _is_told(table: str, name: str, said: tuple[str, ...] | None) -> bool:
     if name in UNSAID or name == "status" or (table == "packages" and name in BUCKETS):
         return False
     return said is None or name in said
+
+
+def _repeats(value: Any, entry: Entry) -> bool:
+    """What the line above says already: the reason, or that it happened when it happened."""
+    if isinstance(value, str) and STAMP.match(value):
+        return abs(datetime.fromisoformat(value) - entry.at) < timedelta(seconds=1)
+    return value is not None and value == entry.reason
 
 
 def _label(name: str) -> str:
@@ -207,6 +220,8 @@ def readable(value: Any) -> Any:
         return "(not shown)"
     if isinstance(value, str) and STAMP.match(value):
         return show.when(datetime.fromisoformat(value))
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value) or "nothing"
     if isinstance(value, dict):
         return value.get("sentence") or ", ".join(f"{key} {each}" for key, each in value.items())
     return show.word(value) if isinstance(value, str) and value.islower() else value

@@ -48,7 +48,10 @@ def _week(start: datetime, slots: list[Slot], taken: dict[UUID, Booking], user_i
     for slot in slots:
         by_day[slot.start_at.astimezone(show.zone()).date()].append(_slot(slot, taken.get(slot.id)))
     days = [start.date() + timedelta(days=each) for each in range(DAYS)]
-    table = [[show.day(day), show.joined(by_day[day])] for day in days]
+    table = [
+        [show.html('<span class="nowrap">{}</span>', f"{day:%a} {day.day} {day:%b}"), show.joined(by_day[day])]
+        for day in days
+    ]
     return Section(
         "The next 7 days", ("Day", "Slots"), table, more=flask.url_for("desk_slots.index_view", teacher=user_id)
     )

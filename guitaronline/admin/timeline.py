@@ -45,6 +45,7 @@ class Timeline:
     older: str  # where it goes on; empty: that was all
     newest: str  # back to the beginning; empty: this is it
     empty: str
+    is_wordy: bool  # says of each event what became of it, where that is the question
 
 
 def timeline_of(record: Any) -> Timeline:
@@ -56,6 +57,7 @@ def timeline_of(record: Any) -> Timeline:
         older=_url(kind, found.before) if found.before else "",
         newest=_url(kind) if before else "",
         empty="Nothing has happened yet." if kind is Kind.ALL else f"Nothing of this kind: {kind}.",
+        is_wordy=kind is Kind.MESSAGES,
     )
 
 
