@@ -60,7 +60,7 @@ BUCKETS = ("available", "reserved", "consumed", "expired", "revoked")  # of a pa
 class Told:
     """One line of history."""
 
-    title: str
+    title: Any  # leads to the record that it was about
     who: Any
     role: str  # in which they acted; empty for the system
     at: datetime
@@ -107,7 +107,7 @@ def told(
     )
     tables = [_table(change, entry, (said or {}).get(change.row_id)) for change in changes]
     return Told(
-        title=title_of(entry.name),
+        title=_title(entry),
         who=_who(entry, known),
         role=entry.actor_kind if entry.actor_id else "",
         at=entry.at,
@@ -117,6 +117,11 @@ def told(
         changes=[each for each in tables if each.move or each.said or each.fields],
         events=[_event(each) for each in events],
     )
+
+
+def _title(entry: Entry) -> Any:
+    words = title_of(entry.name)
+    return show.link_to(entry.record_type, entry.record_id, words) if entry.record_type and entry.record_id else words
 
 
 def _who(entry: Entry, known: Mapping[UUID, str]) -> Any:

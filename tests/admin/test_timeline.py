@@ -22,7 +22,7 @@ from tests.admin.browser import Browser, signed_in, words
 from tests.admin.conftest import School
 from tests.world import World, as_actor
 
-HEAD = re.compile(r'<div class="entry-head"><strong>([^<]+)</strong>')
+HEAD = re.compile(r'<div class="entry-head"><strong>(?:<a [^>]+>)?([^<]+)<')
 OLDER = re.compile(r'<a class="btn" href="([^"]+)" rel="next">Older</a>')
 CARD = re.compile(r'<section class="card" id="timeline".*?</section>', re.DOTALL)
 
