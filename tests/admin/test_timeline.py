@@ -78,6 +78,18 @@ def test_a_bookings_timeline_has_its_moves_lesson_ledger_notes_and_reasons(
     assert "Ring Ann" in read
 
 
+def test_of_an_action_on_the_record_itself_all_is_shown_that_it_changed_elsewhere(app: Flask, world: World) -> None:
+    world.package(lessons=1)
+    made = world.booking()
+    booking.cancel_booking(as_actor(world.sue), made.id, reason="ill", cause="school")
+    browser = signed_in(app, world.ada)
+
+    whole, changes = (words(shown(browser, made, timeline=kind)) for kind in ("all", "changes"))
+
+    assert "package changed depleted → active" in whole
+    assert "package changed" not in changes
+
+
 def test_who_did_it_is_said_with_their_role_and_when_with_its_age(app: Flask, world: World, canceled: Any) -> None:
     read = words(shown(signed_in(app, world.ada), canceled))
 
