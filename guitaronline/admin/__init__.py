@@ -25,6 +25,7 @@ from guitaronline.admin.plans import PlansDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
 from guitaronline.admin.slots import SlotsDesk
+from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.today import Decisions, Today
 
@@ -44,6 +45,8 @@ DESKS = (
     ChecksDesk,
     ExportsDesk,
     BulkRunsDesk,
+    EventsDesk,
+    JobsDesk,
 )
 
 

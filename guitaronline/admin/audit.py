@@ -18,7 +18,7 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, but
 from guitaronline.admin.filters import Choice, Days, Whose, people_matching
 from guitaronline.admin.history import TABLES, readable, title_of, whole_action
 from guitaronline.admin.notes import MODELS
-from guitaronline.admin.record_page import Section, facts
+from guitaronline.admin.record_page import Section, actions_of, facts
 from guitaronline.audit import queries
 from guitaronline.audit.models import AuditAction, AuditChange, AuditPersonal
 from guitaronline.db import session
@@ -124,7 +124,7 @@ class AuditDesk(Desk):
             "facts": lines,
             "sections": [_rows_changed(action), *_personal_values(action, has_personal), *_same_request(action)],
             "history": whole_action(action),
-            **({"buttons": [button_of(commands.named(RevealAction), action)]} if has_personal else {}),
+            **({"actions": actions_of([button_of(commands.named(RevealAction), action)])} if has_personal else {}),
         }
 
 

@@ -18,9 +18,10 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, but
 from guitaronline.admin.filters import Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.slots import slot_commands
+from guitaronline.admin.waiting import Waiting
 from guitaronline.billing.models import Package
 from guitaronline.booking import facts as booking_facts
-from guitaronline.booking import queries, service
+from guitaronline.booking import queries, service, waiting
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.rules import Liberties, effective_status, is_lapsed, slot_problems
 from guitaronline.db import session
@@ -75,6 +76,7 @@ class BookingsDesk(Desk):
     )
     filters = (
         State(Booking.status, BookingStatus, _clause),
+        Waiting(waiting.BOOKINGS),
         Days("day", "Day of the lesson", Booking.start_at),
         Choice("cause", "Canceled because of", list(CancelCause), lambda value: Booking.cancel_cause == value),
         Person("student", "Student", Booking.student_id),

@@ -18,13 +18,13 @@ from wtforms import HiddenField
 from wtforms.validators import Length, Optional
 
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, gate, show
+from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.base import Column, ConsolePage, Desk
 from guitaronline.admin.bulk import agree_on, labels_of, shown
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, State, record_or_people
-from guitaronline.admin.history import history_of
-from guitaronline.admin.record_page import Section, facts
+from guitaronline.admin.record_page import Section, actions_of, facts
+from guitaronline.admin.timeline import timeline_of
 from guitaronline.db import session
 from guitaronline.errors import DomainError, NotFound
 from guitaronline.identity.access import Permission
@@ -70,6 +70,7 @@ class BulkRunsDesk(Desk):
         State(BulkRun.status, RunStatus),
         Choice("owner", "Who", ["me"], lambda value: BulkRun.owner_id == gate.viewer().id),
     )
+    exported = exported.BULK_RUNS
     default_order = (BulkRun.id, True)
     load = (selectinload(BulkRun.owner),)
 
@@ -81,8 +82,8 @@ class BulkRunsDesk(Desk):
             "facts": _facts(run),
             "state": show.state(run),
             "sections": [_rows_section(run)],
-            "buttons": buttons_of(run),
-            "history": history_of(run),
+            "actions": actions_of(buttons_of(run)),
+            "timeline": timeline_of(run),
             "is_open": run.status in OPEN,
         }
 

@@ -13,7 +13,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.admin import gate, show
 from guitaronline.admin.plain import Plain, Plains, amount, label, moment, number, of, span, word, words, yes
-from guitaronline.audit.models import AuditAction, CheckRun
+from guitaronline.audit.models import AuditAction, CheckRun, JobTick, OutboxEvent
+from guitaronline.audit.queries import state_of_tick
 from guitaronline.billing import rules
 from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Plan, PlanPrice, Refund
 from guitaronline.booking import facts
@@ -21,6 +22,7 @@ from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task, User
 from guitaronline.lessons.models import Lesson
+from guitaronline.office.bulk_models import BulkRun
 from guitaronline.scheduling.models import Slot, SlotStatus
 from guitaronline.teachers.models import TeacherProfile
 
@@ -195,6 +197,39 @@ AUDIT: ByName = {
         *words(label(AuditAction.record_type, AuditAction.record_id)),
     ),
     "reason": words(AuditAction.reason),
+}
+EVENTS: ByName = {
+    "id": moment(OutboxEvent.created_at),
+    "topic": words(OutboxEvent.topic),
+    "record": (
+        *word(OutboxEvent.record_type),
+        *words(label(OutboxEvent.record_type, OutboxEvent.record_id), label="Which"),
+    ),
+    "status": word(OutboxEvent.status),
+    "attempts": number(OutboxEvent.attempts),
+    "last_error": words(OutboxEvent.last_error),
+}
+JOBS: ByName = {
+    "id": moment(JobTick.tick_at),
+    "job": words(JobTick.job),
+    "outcome": (Plain((JobTick.started_at, JobTick.outcome), state_of_tick),),
+    "said": words(JobTick.outcome),
+    "started_at": moment(JobTick.started_at),
+    "finished_at": moment(JobTick.finished_at),
+}
+BULK_RUNS: ByName = {
+    "reference": words(BulkRun.reference),
+    "action": words(BulkRun.action),
+    "owner": _person(BulkRun.owner_id),
+    "status": word(BulkRun.status),
+    "rows_total": (
+        *number(BulkRun.rows_total),
+        *number(BulkRun.succeeded, label="Done"),
+        *number(BulkRun.refused, label="Refused"),
+        *number(BulkRun.failed, label="Failed"),
+    ),
+    "reason": words(BulkRun.reason),
+    "id": moment(BulkRun.created_at),
 }
 _findings = func.jsonb_array_length(func.coalesce(CheckRun.findings["findings"], cast([], JSONB)))
 CHECKS: ByName = {

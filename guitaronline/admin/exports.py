@@ -21,8 +21,8 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, but
 from guitaronline.admin.export_request import asked_in, desk_at
 from guitaronline.admin.exporting import Reading, read_ids
 from guitaronline.admin.filters import Choice, Days, State, Whose
-from guitaronline.admin.history import history_of
-from guitaronline.admin.record_page import facts
+from guitaronline.admin.record_page import actions_of, facts
+from guitaronline.admin.timeline import timeline_of
 from guitaronline.db import session
 from guitaronline.errors import NotFound
 from guitaronline.identity.access import Permission
@@ -213,8 +213,8 @@ class ExportsDesk(Desk):
             "download_url": flask.url_for("exports.download", id=export.id)
             if mine and status is ExportStatus.READY
             else "",
-            "buttons": [button_of(commands.named(CancelExport), export)],
-            "history": history_of(export),
+            "actions": actions_of([button_of(commands.named(CancelExport), export)]),
+            "timeline": timeline_of(export),
         }
 
 

@@ -14,7 +14,9 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, State, record_or_people
 from guitaronline.admin.record_page import Page, facts, whole
+from guitaronline.admin.waiting import Waiting
 from guitaronline.billing.models import Package
+from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -64,6 +66,7 @@ class LessonsDesk(Desk):
     filters = (
         State(Lesson.status, LessonStatus),
         Choice("outcome", "Outcome", ["missing"], lambda value: is_waiting()),
+        Waiting(waiting.LESSONS),
         Choice("side", "No-show of", list(NoShowSide), lambda value: Lesson.no_show_side == value),
         Days("day", "Day", Lesson.scheduled_start_at),
         Person("student", "Student", Lesson.student_id),

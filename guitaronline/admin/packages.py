@@ -19,8 +19,10 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, State, Whole, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
+from guitaronline.admin.waiting import Waiting
 from guitaronline.billing import queries, rules, service
 from guitaronline.billing.models import CreditEntry, Package, PackageOrigin, PackageStatus, Payment, Plan
+from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -74,6 +76,7 @@ class PackagesDesk(Desk):
     )
     filters = (
         State(Package.status, PackageStatus, _clause),
+        Waiting(waiting.PACKAGES),
         Choice("origin", "Origin", list(PackageOrigin), lambda value: Package.origin == value),
         Choice(
             "frozen",

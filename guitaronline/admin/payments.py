@@ -17,6 +17,7 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, but
 from guitaronline.admin.filters import Amount, Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.history import names
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
+from guitaronline.admin.waiting import Waiting
 from guitaronline.billing import queries, service
 from guitaronline.billing.models import (
     Approval,
@@ -27,6 +28,7 @@ from guitaronline.billing.models import (
     PaymentStatus,
     RefundStatus,
 )
+from guitaronline.booking import waiting
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -60,6 +62,7 @@ class PaymentsDesk(Desk):
     )
     filters = (
         State(Payment.status, PaymentStatus),
+        Waiting(waiting.PAYMENTS),
         Amount("amount", "Amount", Payment.amount_minor, Payment.currency),
         Days("paid", "Paid", Payment.paid_at, is_past=True),
         Days("recorded", "Recorded", Payment.created_at, is_past=True),

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import flask
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Role
-from guitaronline.admin import contacts, exported, show
+from guitaronline.admin import contacts, exported, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
 from guitaronline.admin.person_commands import ROLES, CreatePerson, RemoveGuardian
-from guitaronline.admin.record_page import Page, Section, facts, rows, whole
-from guitaronline.billing.models import Package
-from guitaronline.booking.models import Booking
+from guitaronline.admin.record_page import Figure, Page, Section, facts, rows, whole
+from guitaronline.admin.waiting import Waiting
+from guitaronline.booking import queries, waiting
 from guitaronline.db import session
+from guitaronline.identity import queries as identity
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Guardian, User
 from guitaronline.teachers.models import TeacherProfile
@@ -57,11 +57,13 @@ class PeopleDesk(Desk):
     filters = (
         Choice("role", "Role", ROLES, lambda value: User.role == value),
         Choice("active", "State", ["active", "deactivated"], lambda value: User.is_active.is_(value == "active")),
+        Waiting(waiting.PEOPLE),
         Days("since", "Since", User.created_at, is_past=True),
     )
     exported = exported.PEOPLE
     default_order = (User.id, True)
     row_actions = staticmethod(buttons_of)
+    details_template = "admin/person.html"
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         exact = reference_is(User.reference, words)
@@ -71,16 +73,32 @@ class PeopleDesk(Desk):
         return {"buttons": [button_of(commands.named(CreatePerson))]}
 
     def record_page(self, person: Any) -> dict[str, Any]:
+        figures, sections = _parts(person)
         return whole(
             person,
             Page(
                 facts=_facts(person),
                 state=active_chip(person),
                 marks=[show.chip(person.role)],
-                sections=_sections(person),
+                figures=figures,
+                sections=[*sections, *_family(person), _devices(person)],
                 also=_for_student(person) if person.role is Role.STUDENT else (),
             ),
         )
+
+
+def _parts(person: User) -> tuple[list[Figure], list[Section]]:
+    """What a student or a teacher has that others have not."""
+    from guitaronline.admin.student_page import student_figures, student_sections
+    from guitaronline.admin.teacher_page import teacher_parts
+
+    if person.role is Role.STUDENT:
+        ahead = queries.bookings_ahead(session(), person.id, now=gate.now())
+        return student_figures(person, ahead), student_sections(person, ahead)
+    if person.role is Role.TEACHER:
+        figures, sections = teacher_parts(person.id)
+        return figures, [_profile(person), *sections]
+    return [], []
 
 
 def _for_student(person: User) -> list[Button]:
@@ -106,61 +124,10 @@ def _facts(person: User) -> list[show.Fact]:
     )
 
 
-def _sections(person: User) -> list[Section]:
-    if person.role is Role.STUDENT:
-        return [*_student_sections(person), *_family(person)]
-    if person.role is Role.TEACHER:
-        return [_profile(person), _bookings(person, Booking.teacher_id), *_family(person)]
-    return _family(person)
-
-
-def _student_sections(person: User) -> list[Section]:
-    from guitaronline.admin.packages import balance, package_state
-    from guitaronline.admin.payments import payments_section
-
-    packages = session().scalars(
-        select(Package).where(Package.student_id == person.id).order_by(Package.id.desc()).limit(10)
-    )
-    return [
-        Section(
-            "Packages",
-            ("Package", "State", "Lessons", "Expires"),
-            rows(packages, show.link, package_state, balance, lambda each: show.when(each.expires_at)),
-            "No package yet.",
-            flask.url_for("desk_packages.index_view", student=person.id),
-        ),
-        _bookings(person, Booking.student_id),
-        payments_section(person),
-    ]
-
-
-def _bookings(person: User, column: Any) -> Section:
-    from guitaronline.admin.bookings import booking_state
-
-    gives = person.role is Role.TEACHER
-    query = select(Booking).where(column == person.id).order_by(Booking.start_at.desc(), Booking.id.desc()).limit(10)
-    found = session().scalars(query.options(joinedload(Booking.teacher), joinedload(Booking.student)))
-    return Section(
-        "Bookings",
-        ("Booking", "Starts", "With", "State"),
-        rows(
-            found,
-            show.link,
-            lambda each: show.when(each.start_at, each.student, each.teacher),
-            lambda each: show.link(each.student if gives else each.teacher),
-            booking_state,
-        ),
-        "No booking yet.",
-        flask.url_for("desk_bookings.index_view", teacher=person.id)
-        if gives
-        else flask.url_for("desk_bookings.index_view", student=person.id),
-    )
-
-
 def _profile(person: User) -> Section:
     profile = session().scalars(select(TeacherProfile).where(TeacherProfile.user_id == person.id)).one_or_none()
     found = [[show.link(profile), show.state(profile)]] if profile else []
-    return Section("Teacher profile", ("Shown to students as", "State"), found, "No profile yet.")
+    return Section("Teacher profile", ("Shown to students as", ""), found, "No profile yet.", is_aside=True)
 
 
 def _family(person: User) -> list[Section]:
@@ -172,7 +139,18 @@ def _family(person: User) -> list[Section]:
     found = list(session().scalars(query))
     if not found and person.role is not Role.STUDENT:
         return []
-    table = rows(
+    return [
+        Section(
+            heading,
+            ("Name", "Relation", "Pays", "Gets messages", "E-mail", "Phone", ""),
+            _relatives(found, other),
+            is_aside=True,
+        )
+    ]
+
+
+def _relatives(found: list[Guardian], other: str) -> list[list[Any]]:
+    return rows(
         found,
         lambda each: show.link(getattr(each, other)),
         lambda each: each.relation,
@@ -182,4 +160,14 @@ def _family(person: User) -> list[Section]:
         lambda each: show.phone(getattr(each, other)),
         lambda each: show.action_link(button_of(commands.named(RemoveGuardian), each)),
     )
-    return [Section(heading, ("Name", "Relation", "Pays", "Gets messages", "E-mail", "Phone", ""), table)]
+
+
+def _devices(person: User) -> Section:
+    """Deactivating the person signs all of them out."""
+    table = rows(
+        identity.devices_of(session(), person.id, now=gate.now()),
+        lambda each: each.device_label or "a device without a name",
+        lambda each: show.stamp(each.last_used_at),
+        lambda each: show.stamp(each.created_at),
+    )
+    return Section("Devices", ("Device", "Last used", "Signed in"), table, "Not signed in to the app.", is_aside=True)

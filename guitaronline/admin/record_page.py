@@ -1,4 +1,4 @@
-"""What every record's page has: its actions, its notes and tasks, its history, and tables of what belongs to it."""
+"""What every record's page has: its actions, its notes and tasks, its timeline, and tables of what belongs to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from guitaronline.admin import gate, show
 from guitaronline.admin.command_page import Button, buttons_of
-from guitaronline.admin.history import history_of
+from guitaronline.admin.timeline import timeline_of
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Note, Task, User
@@ -28,6 +28,37 @@ class Section:
     rows: Sequence[Sequence[Any]]
     empty: str = "None."
     more: str = ""
+    is_aside: bool = False  # in the narrow column
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number at the top of the page that people look for first."""
+
+    label: str
+    value: Any
+    note: Any = ""
+
+
+@dataclass(frozen=True)
+class NotNow:
+    """Actions that are not possible now, for one and the same reason."""
+
+    titles: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What can be done with a record: the usual, apart from it what cannot be taken back easily, and what is not possible now."""
+
+    usual: Sequence[Button]
+    dangerous: Sequence[Button]
+    not_now: Sequence[NotNow]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.usual or self.dangerous)
 
 
 @dataclass(frozen=True)
@@ -39,6 +70,7 @@ class Page:
     marks: Sequence[Any] = ()
     sections: Sequence[Section] = field(default_factory=tuple)
     also: Sequence[Button] = ()  # actions that are about more than this record
+    figures: Sequence[Figure] = ()
 
 
 def whole(record: Any, page: Page) -> dict[str, Any]:
@@ -47,11 +79,23 @@ def whole(record: Any, page: Page) -> dict[str, Any]:
         "facts": page.facts,
         "state": page.state,
         "marks": page.marks,
-        "sections": page.sections,
-        "buttons": [*page.also, *buttons_of(record)],
-        "history": history_of(record),
+        "figures": page.figures,
+        "sections": [each for each in page.sections if not each.is_aside],
+        "asides": [each for each in page.sections if each.is_aside],
+        "actions": actions_of([*page.also, *buttons_of(record)]),
+        "timeline": timeline_of(record),
         **notes_and_tasks(record),
     }
+
+
+def actions_of(buttons: Sequence[Button]) -> Actions:
+    allowed = [each for each in buttons if not each.why_not]
+    reasons = dict.fromkeys(each.why_not for each in buttons if each.why_not)
+    return Actions(
+        usual=[each for each in allowed if each.tone != "danger"],
+        dangerous=[each for each in allowed if each.tone == "danger"],
+        not_now=[NotNow(", ".join(each.title for each in buttons if each.why_not == why), why) for why in reasons],
+    )
 
 
 def facts(*pairs: tuple[str, Any]) -> list[show.Fact]:

@@ -15,6 +15,7 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import State, contains, people_matching
 from guitaronline.admin.record_page import Page, facts, whole
+from guitaronline.admin.teacher_page import teacher_parts
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -60,7 +61,8 @@ class TeachersDesk(Desk):
             ("Bookings", _link("desk_bookings", profile, "all bookings")),
             ("Slots", _link("desk_slots", profile, "all slots")),
         )
-        return whole(profile, Page(found, state=show.state(profile)))
+        figures, sections = teacher_parts(profile.user_id)
+        return whole(profile, Page(found, state=show.state(profile), figures=figures, sections=sections))
 
 
 def _link(endpoint: str, profile: TeacherProfile, words: str) -> Any:

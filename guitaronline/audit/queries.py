@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, or_, select, union
 from sqlalchemy.orm import Session
 
-from guitaronline.audit.models import AuditAction, AuditChange, AuditPersonal
+from guitaronline.audit.models import AuditAction, AuditChange, AuditPersonal, CheckRun, JobTick
 
 CHANGES_SHOWN = 100  # of one action; a bulk action has many
 
@@ -126,27 +126,28 @@ def _conditions(filters: Filters, cursor: UUID | None) -> Iterable[Any]:
 
 def _entries(session: Session, query: Select[AuditAction], *, clear: bool) -> list[Entry]:
     actions = list(session.scalars(query))
-    changes = _changes_of(session, [action.id for action in actions], clear=clear)
-    return [
-        Entry(
-            id=action.id,
-            at=action.at,
-            recorded_at=action.recorded_at,
-            actor_id=action.actor_id,
-            actor_kind=action.actor_kind,
-            name=action.name,
-            reason=action.reason,
-            record_type=action.record_type,
-            record_id=action.record_id,
-            request_id=action.request_id,
-            address=action.address,
-            changes=changes[action.id],
-        )
-        for action in actions
-    ]
+    changes = changes_of(session, [action.id for action in actions], clear=clear)
+    return [entry_of(action, changes[action.id]) for action in actions]
 
 
-def _changes_of(session: Session, action_ids: list[UUID], *, clear: bool) -> dict[UUID, list[Change]]:
+def entry_of(action: AuditAction, changes: list[Change]) -> Entry:
+    return Entry(
+        id=action.id,
+        at=action.at,
+        recorded_at=action.recorded_at,
+        actor_id=action.actor_id,
+        actor_kind=action.actor_kind,
+        name=action.name,
+        reason=action.reason,
+        record_type=action.record_type,
+        record_id=action.record_id,
+        request_id=action.request_id,
+        address=action.address,
+        changes=changes,
+    )
+
+
+def changes_of(session: Session, action_ids: Sequence[UUID], *, clear: bool = False) -> dict[UUID, list[Change]]:
     """At most CHANGES_SHOWN of each action, in the order in which they were made."""
     newest = (
         select(AuditChange)
@@ -187,3 +188,24 @@ def clear_values(
     """The personal values behind the digests of these changes, where they were not erased."""
     query = select(AuditPersonal.change_id, AuditPersonal.before, AuditPersonal.after)
     return {row[0]: (row[1], row[2]) for row in session.execute(query.where(AuditPersonal.change_id.in_(change_ids)))}
+
+
+FAILED = "failed"  # how the outcome of a failed job begins; jobs/runtime.py
+LATELY = timedelta(hours=24)
+
+
+def state_of_tick(started_at: datetime | None, outcome: str | None) -> str:
+    """How far one tick of the timetable is: scheduled, pending, failed or done."""
+    if outcome is None:
+        return "pending" if started_at else "scheduled"
+    return "failed" if outcome.startswith(FAILED) else "done"
+
+
+def failed_lately(now: datetime) -> ColumnElement[bool]:
+    """SQL, over JobTick: jobs that failed within a day. uq_job_ticks_job_tick_at, skipping from job to job"""
+    return and_(JobTick.tick_at > now - LATELY, JobTick.outcome.startswith(FAILED))
+
+
+def last_check(session: Session) -> CheckRun | None:
+    """The newest run of the invariants."""
+    return session.scalars(select(CheckRun).order_by(CheckRun.id.desc()).limit(1)).one_or_none()

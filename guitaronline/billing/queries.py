@@ -23,6 +23,7 @@ from guitaronline.billing.models import (
     Refund,
     RefundStatus,
 )
+from guitaronline.billing.rules import LIVING
 
 COMMITTED = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
 
@@ -199,3 +200,40 @@ def live_bookings(session: Session, package_id: UUID, *, now: datetime, limit: i
     """Holds, lapsed ones too, and confirmed bookings still to come, soonest first."""
     rows = session.execute(LIVE_BOOKINGS, {"package_id": package_id, "now": now, "limit": limit})
     return [LiveBooking(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What a student can use now, over all packages; `left` includes what is reserved. `frozen`: left in frozen ones, on top."""
+
+    left: int
+    reserved: int
+    frozen: int
+    next_expiry: datetime | None
+
+
+def balance_of(session: Session, student_id: UUID, *, now: datetime) -> Balance:
+    """Lapsed packages do not count, whether or not a job has run. Index: ix_packages_student."""
+    usable = Package.frozen_at.is_(None)
+    in_time = or_(Package.expires_at.is_(None), Package.expires_at > now)
+    left = Package.available + Package.reserved
+    query = select(
+        func.coalesce(func.sum(left).filter(usable, in_time), 0),
+        func.coalesce(func.sum(Package.reserved).filter(usable, in_time), 0),
+        func.coalesce(func.sum(left).filter(~usable), 0),
+        func.min(Package.expires_at).filter(usable, in_time, left > 0),
+    )
+    row = session.execute(query.where(Package.student_id == student_id, Package.status.in_(LIVING))).one()
+    return Balance(*row)
+
+
+def entries_of_student(session: Session, student_id: UUID, *, limit: int = 10) -> list[tuple[CreditEntry, Package]]:
+    """The newest facts about all lessons of the student. Reads the ledgers of their packages (ix_credit_entries_package)."""
+    query = (
+        select(CreditEntry, Package)
+        .join(Package, Package.id == CreditEntry.package_id)
+        .where(Package.student_id == student_id)
+        .order_by(CreditEntry.created_at.desc(), CreditEntry.sequence.desc())
+        .limit(limit)
+    )
+    return [(entry, package) for entry, package in session.execute(query)]

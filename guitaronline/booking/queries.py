@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, select, true, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, select, true, tuple_
+from sqlalchemy.orm import Session, joinedload
 
 import config
 from guitaronline import clock, policy
 from guitaronline.actor import Actor, Role
 from guitaronline.billing.models import Package
-from guitaronline.booking import cancellation, facts, rules
+from guitaronline.booking import cancellation, facts, rules, waiting
 from guitaronline.booking.cancellation import Decision
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.moving import judge_move
@@ -25,8 +25,11 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson
 from guitaronline.scheduling.models import Slot, SlotStatus
+from guitaronline.scheduling.rules import SLOT_MINUTES_MAX
 from guitaronline.teachers.models import TeacherProfile
-from guitaronline.teachers.queries import ACTIVE_TEACHER, teacher_is_active
+from guitaronline.teachers.queries import ACTIVE_TEACHER
+
+LONGEST = timedelta(minutes=SLOT_MINUTES_MAX)  # no booking is longer: lets the index find where to begin
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ def students_of_teacher(
 
 def needs_decision(session: Session, now: datetime, *, limit: int = 100) -> list[Booking]:
     """Bookings ahead whose teacher is no longer active, soonest first."""
-    query = select(Booking).where(facts.live(now), Booking.start_at > now, not_(teacher_is_active(Booking.teacher_id)))
+    query = select(Booking).where(waiting.needs_decision(now))
     return list(session.scalars(query.order_by(Booking.start_at, Booking.id).limit(limit)))  # ix_bookings_start
 
 
@@ -301,3 +304,21 @@ CANCELED = Reason("booking_canceled", "The booking was canceled.", "Book again."
 EXPIRED = Reason("hold_expired", "The hold has lapsed.", "Book again.")
 NOT_CONFIRMED = Reason("booking_not_confirmed", "Only a confirmed booking can be moved.", "Confirm it first.")
 SAME_SLOT = Reason("same_slot", "The booking is on this slot already.", "Choose another slot.")
+
+
+def bookings_ahead(
+    session: Session, person: UUID, *, now: datetime, until: datetime | None = None, limit: int = 10
+) -> list[Booking]:
+    """Holds and confirmed bookings that the person takes or gives and that are not over, soonest first, with both people.
+
+    Two index scans: ix_bookings_student_start, ix_bookings_teacher_start."""
+
+    def first(mine: ColumnElement[bool]) -> Select[UUID]:
+        query = select(Booking.id).where(mine, Booking.start_at > now - LONGEST, Booking.end_at > now, facts.live(now))
+        if until is not None:
+            query = query.where(Booking.start_at < until)
+        return query.order_by(Booking.start_at, Booking.id).limit(limit)
+
+    ids = first(Booking.student_id == person).union(first(Booking.teacher_id == person))
+    query = select(Booking).where(Booking.id.in_(ids)).order_by(Booking.start_at, Booking.id).limit(limit)
+    return list(session.scalars(query.options(joinedload(Booking.student), joinedload(Booking.teacher))))

@@ -1,0 +1,195 @@
+"""What waits for people: for each kind of record, named conditions over its table. Lists filter by them, Today counts by them.
+
+Each is bounded: it looks at records in a state that few are in, or at a stretch of time, so that it stays quick in a large
+school; the index is named beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Interval, and_, exists, func, literal, not_, or_, select, type_coerce
+from sqlalchemy.orm import aliased
+
+from guitaronline.actor import Role
+from guitaronline.billing.models import Package, PackageOrigin, PackageStatus, Payment, PaymentStatus
+from guitaronline.billing.rules import LIVING
+from guitaronline.booking import facts
+from guitaronline.booking.models import Booking, BookingStatus
+from guitaronline.db import UtcDateTime
+from guitaronline.identity.models import User
+from guitaronline.lessons.models import Lesson, LessonStatus
+from guitaronline.teachers.models import TeacherProfile
+from guitaronline.teachers.queries import ACTIVE_TEACHER
+
+Condition = Callable[[datetime], ColumnElement[bool]]
+
+LAPSES_WITHIN = timedelta(hours=1)  # long enough to ring the student up
+LINK_WITHIN = timedelta(hours=48)
+PAYMENT_PATIENCE = timedelta(hours=24)
+EXPIRES_SOON, EXPIRES_LATER = timedelta(days=7), timedelta(days=30)
+WITHOUT_LESSON = timedelta(days=21)
+GONE_AFTER = timedelta(days=90)  # a student or trial that was quiet for longer is history, not work
+RUNNING_OUT_LEFT = 1
+RUNNING_OUT_FOR = timedelta(days=30)  # afterwards the student shows as one without a lesson, or is gone
+
+
+def about_to_lapse(now: datetime) -> ColumnElement[bool]:
+    """ix_bookings_lapsing"""
+    return and_(
+        Booking.status == BookingStatus.HOLD,
+        Booking.hold_expires_at > now,
+        Booking.hold_expires_at <= now + LAPSES_WITHIN,
+    )
+
+
+def needs_decision(now: datetime) -> ColumnElement[bool]:
+    """Ahead, and the teacher is not active any more. Few teachers are not: ix_bookings_teacher_start finds theirs."""
+    inactive = select(TeacherProfile.user_id).join(User, User.id == TeacherProfile.user_id).where(not_(ACTIVE_TEACHER))
+    return and_(facts.live(now), Booking.start_at > now, Booking.teacher_id.in_(inactive))
+
+
+def disabled_since() -> Any:
+    """SQL, over Booking: when its teacher's profile was last changed, as a rule disabled."""
+    query = select(TeacherProfile.updated_at).where(TeacherProfile.user_id == Booking.teacher_id)
+    return query.correlate(Booking).scalar_subquery()
+
+
+def without_join_link(now: datetime) -> ColumnElement[bool]:
+    """Starts soon, and neither it nor its teacher has a place to meet. ix_lessons_start"""
+    room = exists().where(TeacherProfile.user_id == Lesson.teacher_id, TeacherProfile.meeting_url.is_not(None))
+    return and_(
+        Lesson.status == LessonStatus.SCHEDULED,
+        Lesson.scheduled_start_at > now,
+        Lesson.scheduled_start_at <= now + LINK_WITHIN,
+        Lesson.join_url.is_(None),
+        ~room,
+    )
+
+
+def awaited(now: datetime) -> ColumnElement[bool]:
+    """Not for too long yet. ix_payments_status"""
+    return and_(Payment.status == PaymentStatus.PENDING, Payment.created_at > now - PAYMENT_PATIENCE)
+
+
+def awaited_too_long(now: datetime) -> ColumnElement[bool]:
+    """ix_payments_status"""
+    return and_(Payment.status == PaymentStatus.PENDING, Payment.created_at <= now - PAYMENT_PATIENCE)
+
+
+def failed_for_good(now: datetime) -> ColumnElement[bool]:
+    """The money did not come, not by another payment either, and its package still stands. ix_payments_status, ix_payments_package_id"""
+    other = aliased(Payment)
+    instead = exists().where(
+        other.package_id == Payment.package_id, other.status.in_((PaymentStatus.SUCCEEDED, PaymentStatus.PENDING))
+    )
+    revoked = exists().where(Package.id == Payment.package_id, Package.status == PackageStatus.REVOKED)
+    return and_(Payment.status == PaymentStatus.FAILED, ~instead, ~revoked)
+
+
+def used_unpaid(now: datetime) -> ColumnElement[bool]:
+    """On account, lessons of it are booked or given, and less was paid than it costs."""
+    paid = (
+        select(func.coalesce(func.sum(Payment.amount_minor), 0))
+        .where(Payment.package_id == Package.id, Payment.status == PaymentStatus.SUCCEEDED)
+        .correlate(Package)
+        .scalar_subquery()
+    )
+    return and_(
+        Package.origin == PackageOrigin.ON_ACCOUNT,
+        Package.status != PackageStatus.REVOKED,
+        Package.reserved + Package.consumed > 0,
+        Package.price_minor > paid,
+    )
+
+
+def expires_soon(now: datetime) -> ColumnElement[bool]:
+    return _expires(now, now + EXPIRES_SOON)
+
+
+def expires_later(now: datetime) -> ColumnElement[bool]:
+    return _expires(now + EXPIRES_SOON, now + EXPIRES_LATER)
+
+
+def expiring_since(window: timedelta) -> Any:
+    """SQL, over Package: since when its end has been within the window."""
+    return type_coerce(Package.expires_at - literal(window, Interval()), UtcDateTime())
+
+
+def _expires(after: datetime, until: datetime) -> ColumnElement[bool]:
+    """With lessons that would be lost. ix_packages_due"""
+    return and_(
+        Package.status.in_(LIVING),
+        Package.frozen_at.is_(None),
+        Package.available > 0,
+        Package.expires_at > after,
+        Package.expires_at <= until,
+    )
+
+
+def running_out(now: datetime) -> ColumnElement[bool]:
+    """One lesson left at most, used lately, and the student has no newer package; trials have a queue of their own."""
+    newer = aliased(Package)
+    followed = exists().where(  # ix_packages_student
+        newer.student_id == Package.student_id, newer.id > Package.id, newer.status != PackageStatus.REVOKED
+    )
+    return and_(
+        Package.status.in_(LIVING),
+        Package.available + Package.reserved <= RUNNING_OUT_LEFT,
+        Package.updated_at > now - RUNNING_OUT_FOR,
+        not_(Package.is_trial),
+        or_(Package.expires_at.is_(None), Package.expires_at > now),
+        ~followed,
+    )
+
+
+def trial_without_purchase(now: datetime) -> ColumnElement[bool]:
+    """The trial lesson was given, and the student has no other package. ix_packages_student"""
+    other = aliased(Package)
+    bought = exists().where(
+        other.student_id == Package.student_id, not_(other.is_trial), other.status != PackageStatus.REVOKED
+    )
+    given = exists().where(  # ix_lessons_student_start
+        Lesson.student_id == Package.student_id,
+        Lesson.package_id == Package.id,
+        Lesson.status == LessonStatus.COMPLETED,
+    )
+    return and_(Package.is_trial, Package.updated_at > now - GONE_AFTER, given, ~bought)
+
+
+def without_lesson(now: datetime) -> ColumnElement[bool]:
+    """An active student whose last lesson is a while ago, though not so long that they are gone, and none is ahead.
+
+    ix_lessons_student_start, once for either side."""
+    taken = exists().where(Lesson.student_id == User.id, Lesson.status != LessonStatus.CANCELED)
+    lately = taken.where(Lesson.scheduled_start_at > now - WITHOUT_LESSON)
+    before = taken.where(
+        Lesson.scheduled_start_at > now - GONE_AFTER, Lesson.scheduled_start_at <= now - WITHOUT_LESSON
+    )
+    return and_(User.role == Role.STUDENT, User.is_active, ~lately, before)
+
+
+def last_lesson() -> Any:
+    """SQL, over User: start of the student's last lesson that was not called off. ix_lessons_student_start"""
+    query = select(Lesson.scheduled_start_at).where(
+        Lesson.student_id == User.id, Lesson.status != LessonStatus.CANCELED
+    )
+    return query.order_by(Lesson.scheduled_start_at.desc()).limit(1).correlate(User).scalar_subquery()
+
+
+BOOKINGS: Mapping[str, Condition] = {"about_to_lapse": about_to_lapse, "needs_a_decision": needs_decision}
+LESSONS: Mapping[str, Condition] = {"no_join_link": without_join_link}
+PAYMENTS: Mapping[str, Condition] = {
+    "awaited": awaited,
+    "awaited_too_long": awaited_too_long,
+    "failed": failed_for_good,
+}
+PACKAGES: Mapping[str, Condition] = {
+    "used_but_unpaid": used_unpaid,
+    "expires_within_7_days": expires_soon,
+    "expires_in_8_to_30_days": expires_later,
+    "running_out": running_out,
+    "trial_and_nothing_bought": trial_without_purchase,
+}
+PEOPLE: Mapping[str, Condition] = {"no_lesson_for_21_days": without_lesson}
