@@ -26,6 +26,7 @@ TONES = {
     "blocked": "orange", "no_show": "orange", "frozen": "cyan", "depleted": "secondary", "expired": "secondary",
     "withdrawn": "secondary", "canceled": "red", "failed": "red", "revoked": "red", "rejected": "red", "disabled": "red",
     "deactivated": "red", "refunded": "purple",
+    "sent": "green", "ready": "green", "requested": "yellow", "running": "azure",
 }  # fmt: skip
 desk_endpoints: dict[str, str] = {}  # table → endpoint of its record page; each desk adds itself
 
