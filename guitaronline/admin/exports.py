@@ -81,7 +81,12 @@ def progress(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route's word
     desk: ExportsDesk = gate.view_of("desk_exports.index_view")
     export = desk.get_one(id)
     at = export_runs.progress_of([id]).get(id, Progress())
-    return {"words": said(export, at), "percent": at.percent, "is_over": export.status not in WAITING}
+    return {
+        "words": said(export, at),
+        "percent": at.percent,
+        "status": export.status,
+        "is_over": export.status not in WAITING,
+    }
 
 
 def _parts(app: Flask, export_id: UUID) -> Iterator[bytes]:
@@ -130,9 +135,10 @@ def bar(export: Export) -> Any:
     if export.status not in WAITING:
         return show.NOTHING if export.rows is None else f"{export.rows:,}"
     return show.html(
-        '<span class="export-progress" data-progress="{}"><progress max="100" value="{}" aria-label="Progress"></progress>'
+        '<span class="export-progress" data-progress="{}" data-status="{}"><progress max="100" value="{}" aria-label="Progress"></progress>'
         ' <span data-words role="status">{}</span></span>',
         flask.url_for("exports.progress", id=export.id),
+        export.status,
         at.percent,
         said(export, at),
     )
@@ -228,7 +234,7 @@ def _facts(export: Export) -> list[show.Fact]:
     ]
     headings = [each.label for each in desk.columns if each.name in export.columns] if desk else export.columns
     order = f"{export.sort}, {'descending' if export.is_descending else 'ascending'}" if export.sort else "as usual"
-    return facts(
+    told = facts(
         ("Who", show.link(export.owner)),
         ("As", show.word(export.role)),
         ("Search", export.search),
@@ -242,6 +248,7 @@ def _facts(export: Export) -> list[show.Fact]:
         ("Kept until", show.when(export.expires_at)),
         ("Why not", export.error),
     )
+    return [fact for fact in told if fact.value is not show.NOTHING]
 
 
 class CancelExport(CommandPage):

@@ -7,7 +7,7 @@
     fetch(node.dataset.progress, { headers: { Accept: "application/json" }, credentials: "same-origin" })
       .then(function (answer) { if (!answer.ok) { throw new Error(String(answer.status)); } return answer.json(); })
       .then(function (now) {
-        if (now.is_over) { window.location.reload(); return; }
+        if (now.is_over || now.status !== node.dataset.status) { window.location.reload(); return; }
         node.querySelector("progress").value = now.percent;
         node.querySelector("[data-words]").textContent = now.words;
         setTimeout(look, EVERY_MS, node);

@@ -268,8 +268,8 @@ def test_a_large_list_is_made_by_a_job_and_then_downloaded(large: tuple[Browser,
 
     assert "waits for its turn" in words(waiting)
     assert '<noscript><meta http-equiv="refresh"' in waiting
-    assert before == {"words": "waits for its turn", "percent": 0, "is_over": False}
-    assert sue.get(progress).json == {"words": "ready", "percent": 0, "is_over": True}
+    assert before == {"words": "waits for its turn", "percent": 0, "status": "requested", "is_over": False}
+    assert sue.get(progress).json == {"words": "ready", "percent": 0, "status": "ready", "is_over": True}
     assert sorted(row[0] for row in rows(answer)[1:]) == sorted(db.scalars(select(User.full_name)))
     assert answer.content_length == len(answer.data)
     assert actions("export.download") == 1
