@@ -20,13 +20,14 @@ from guitaronline.audit import integrity
 from guitaronline.audit.models import CheckRun
 from guitaronline.billing.models import Payment
 from guitaronline.db import Base, new_id, technical_transaction
+from guitaronline.kpis import proof
 from guitaronline.states import StateTable
 
 TELL_AT_MOST = 20  # rows of one check
 LEASE_SECONDS = 120  # of an outbox event; jobs/outbox.py
 TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs"
-    " console_sessions token_families api_tokens sign_in_links failed_logins".split()
+    " console_sessions token_families api_tokens sign_in_links failed_logins kpi_days kpi_touched kpi_progress".split()
 )  # no business rows: neither audited nor part of I11
 BUSINESS = sorted(set(Base.metadata.tables) - TECHNICAL)
 
@@ -54,7 +55,8 @@ def run_all(session: Session) -> list[Finding]:
     """Every finding of every check; empty is the good news. Reads only."""
     found = [finding for check in CHECKS for finding in run_one(session, check)]
     broken = integrity.verify(session).broken[:TELL_AT_MOST]
-    return [*found, *(Finding(CHAIN.name, CHAIN.sentence, {"what": sentence}) for sentence in broken)]
+    found += [Finding(CHAIN.name, CHAIN.sentence, {"what": sentence}) for sentence in broken]
+    return [*found, *(Finding(ROLLUP.name, ROLLUP.sentence, facts) for facts in proof.findings(session)[:TELL_AT_MOST])]
 
 
 def run_one(session: Session, check: Check) -> list[Finding]:
@@ -108,6 +110,7 @@ _ROWS = " UNION ALL ".join(
 )
 
 CHAIN = Check("I11 chain", "The sealed audit is what was sealed.", "")
+ROLLUP = Check(proof.NAME, proof.SENTENCE, "")
 
 CHECKS = (
     Check(

@@ -4,8 +4,9 @@ from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
 from guitaronline.booking import models as booking
 from guitaronline.identity import models as identity
+from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
 from guitaronline.scheduling import models as scheduling
 from guitaronline.teachers import models as teachers
 
-__all__ = ["audit", "billing", "booking", "identity", "lessons", "scheduling", "teachers"]
+__all__ = ["audit", "billing", "booking", "identity", "kpis", "lessons", "scheduling", "teachers"]

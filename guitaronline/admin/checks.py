@@ -15,7 +15,7 @@ from guitaronline.admin.record_page import Section, facts
 from guitaronline.audit.models import CheckRun
 from guitaronline.billing import service as billing
 from guitaronline.booking import service as booking
-from guitaronline.checks import CHAIN, CHECKS
+from guitaronline.checks import CHAIN, CHECKS, ROLLUP
 from guitaronline.identity.access import Permission
 
 FINDINGS_SHOWN = 200
@@ -65,7 +65,7 @@ class ChecksDesk(Desk):
 
 
 def _row(finding: dict[str, Any]) -> list[Any]:
-    sentences = {check.name: check.sentence for check in (*CHECKS, CHAIN)}
+    sentences = {check.name: check.sentence for check in (*CHECKS, CHAIN, ROLLUP)}
     words = ", ".join(f"{name}: {value}" for name, value in finding.get("facts", {}).items())
     return [finding["check"], sentences.get(finding["check"], ""), words]
 

@@ -87,6 +87,7 @@ class Package(Timestamps, Versioned, Base):
         CheckConstraint("isfinite(expires_at) AND expires_at < '9999-01-01'", name="expiry_finite"),
         UniqueConstraint("id", "student_id", name="uq_packages_owner"),
         Index("ix_packages_student", "student_id", "expires_at", "id"),
+        Index("ix_packages_activated_at", "activated_at"),
         Index(
             "ix_packages_due",
             "expires_at",
@@ -221,6 +222,7 @@ class Payment(Timestamps, Versioned, Base):
         Index("ix_payments_student", "student_id", "id"),
         Index("ix_payments_package_id", "package_id"),
         Index("ix_payments_status", "status", "id"),
+        Index("ix_payments_paid_at", "paid_at"),
         Index("uq_payments_external_reference", "provider", "external_reference", unique=True),
     )
     states: ClassVar[StateTable] = StateTable(
@@ -294,6 +296,7 @@ class Refund(Timestamps, Versioned, Base):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         Index("ix_refunds_payment_id", "payment_id"),
         Index("ix_refunds_status", "status", "id"),
+        Index("ix_refunds_settled_at", "settled_at"),
     )
     states: ClassVar[StateTable] = StateTable(
         "refunds",

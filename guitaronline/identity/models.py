@@ -25,6 +25,7 @@ class User(Timestamps, Versioned, Base):
         CheckConstraint("email IS NOT NULL OR role = 'student'", name="only_children_lack_email"),
         Index("uq_users_email_key", "email_key", unique=True),
         Index("ix_users_role_name", "role", "full_name", "id"),
+        Index("ix_users_test", "id", postgresql_where=text("is_test")),
         Index(
             "ix_users_full_name_trgm", "full_name", postgresql_using="gin", postgresql_ops={"full_name": "gin_trgm_ops"}
         ),

@@ -1,0 +1,207 @@
+"""The numbers of a span: days that are over from the rollup, today counted live. The one function behind every door."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from guitaronline.kpis import days, touching
+from guitaronline.kpis.days import Span
+from guitaronline.kpis.definitions import (
+    BY_CODE,
+    COUNT_NOW,
+    DIFFERENCES,
+    LEVELS,
+    NUMBERS,
+    RATIOS,
+    Difference,
+    Number,
+    Ratio,
+    Section,
+    Unit,
+)
+
+LIVE_DAYS = 2  # days after the last one that the job closed; it comes every minute
+WHOLE = 10_000  # basis points
+# pk_kpi_days. A level of several days is how it stood on the last of them.
+STORED = text("""
+SELECT metric, dimension, currency, b.bucket,
+       CAST(sum(value) AS bigint) AS total,
+       CAST(sum(value) FILTER (WHERE day = least(CAST(b.bucket + CAST(:length AS interval) AS date) - 1, :last)) AS bigint) AS at_end
+  FROM kpi_days CROSS JOIN LATERAL (SELECT CAST(date_trunc(:step, CAST(day AS timestamp)) AS date) AS bucket) b
+ WHERE day BETWEEN :first AND :last GROUP BY metric, dimension, currency, b.bucket
+""")
+LIVE = text(COUNT_NOW)
+
+Definition = Number | Ratio | Difference
+Key = tuple[str, str, str]  # metric, dimension, currency
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number, its value, and the one of the span before. None: there is nothing to divide by."""
+
+    of: Definition
+    value: int | None
+    before: int | None
+    dimension: str = ""
+    currency: str = ""
+
+    @property
+    def change(self) -> int | None:
+        return None if self.value is None or self.before is None else self.value - self.before
+
+    @property
+    def change_bps(self) -> int | None:
+        """Change in basis points of what was before; None when that was nothing."""
+        if self.change is None or not self.before:
+            return None
+        return self.change * WHOLE // abs(self.before)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The numbers of a span, those of the span before, and how they went; `step` is day, week or month."""
+
+    span: Span
+    step: str
+    now: datetime
+    values: dict[Key, int]
+    before: dict[Key, int]
+    course: dict[tuple[str, str], dict[date, int]]  # (metric, currency) → first day of each step → value
+    counted_until: date | None
+    waiting: int  # days that are to be counted anew
+
+    def figures(self, number: Number) -> list[Figure]:
+        """One for each dimension and currency that occurs in either span; a lone zero when none does."""
+        keys = sorted({key for key in (*self.values, *self.before) if key[0] == number.code})
+        found = [Figure(number, self.values.get(key, 0), self.before.get(key, 0), *key[1:]) for key in keys]
+        return found or [Figure(number, 0, 0)]
+
+    def total(self, number: Number) -> list[Figure]:
+        """Over all dimensions; one for each currency."""
+        currencies = sorted({each.currency for each in self.figures(number)})
+        return [
+            Figure(number, _sum(self.values, number, each), _sum(self.before, number, each), "", each)
+            for each in currencies
+        ]
+
+    def ratio(self, ratio: Ratio) -> Figure:
+        part, whole = BY_CODE[ratio.part], BY_CODE[ratio.whole]
+        return Figure(ratio, *(_share(_sum(each, part), _sum(each, whole)) for each in (self.values, self.before)))
+
+    def difference(self, difference: Difference) -> list[Figure]:
+        more, less = BY_CODE[difference.more], BY_CODE[difference.less]
+        currencies = {each.currency for number in (more, less) for each in self.figures(number)}
+        named = sorted(currencies - {""}) or [""]
+        return [
+            Figure(
+                difference,
+                *(_sum(each, more, currency) - _sum(each, less, currency) for each in (self.values, self.before)),
+                "",
+                currency,
+            )
+            for currency in named
+        ]
+
+
+def read(session: Session, span: Span, now: datetime) -> Reading:
+    """Three or four statements, whatever the span: the rollup of both spans, today live, and how far the counting is."""
+    known = touching.progress(session)
+    step = "day" if span.days <= 62 else "week" if span.days <= 400 else "month"
+    values: dict[Key, int] = defaultdict(int)
+    course: dict[tuple[str, str], dict[date, int]] = defaultdict(dict)
+    for row, live_day in _rows(session, span, step, known, now):
+        value = row.value if live_day else (row.at_end if row.metric in LEVELS else row.total)
+        bucket = _bucket(live_day, step) if live_day else row.bucket
+        is_last = live_day == span.last if live_day else _ends(bucket, step) >= span.last
+        key = (row.metric, row.dimension, row.currency)
+        if row.metric not in LEVELS:
+            values[key] += value
+            course[row.metric, row.currency][bucket] = course[row.metric, row.currency].get(bucket, 0) + value
+        elif value is not None:
+            course[row.metric, row.currency][bucket] = value
+            values |= {key: value} if is_last else {}
+    earlier: dict[Key, int] = defaultdict(int)
+    for row, live_day in _rows(session, span.before(), "day", known, now):
+        value = row.value if live_day else row.total
+        if row.metric not in LEVELS or (live_day or row.bucket) == span.before().last:
+            earlier[row.metric, row.dimension, row.currency] += value
+    waiting = session.execute(text("SELECT count(*) FROM kpi_touched")).scalar_one()
+    return Reading(
+        span, step, now, dict(values), dict(earlier), dict(course), known.counted_until if known else None, waiting
+    )
+
+
+def _rows(session: Session, span: Span, step: str, known: Any, now: datetime) -> Iterable[tuple[Any, date | None]]:
+    """What is stored of the span, and of its days that are not over what is counted now."""
+    today = days.today(now)
+    until = known.counted_until if known else today - days.DAY
+    last = min(span.last, until)
+    if last >= span.first:
+        told = {"first": span.first, "last": last, "step": step, "length": f"1 {step}"}
+        yield from ((row, None) for row in session.execute(STORED, told))
+    live = max(span.first, until + days.DAY, today - (LIVE_DAYS - 1) * days.DAY)
+    while live <= min(span.last, today):
+        for row in session.execute(LIVE, days.moments(Span(live, live), now)):
+            yield row, live
+        live += days.DAY
+
+
+def _bucket(day: date, step: str) -> date:
+    return {"day": day, "week": day - day.weekday() * days.DAY, "month": day.replace(day=1)}[step]
+
+
+def _ends(bucket: date, step: str) -> date:
+    following = {
+        "day": bucket + days.DAY,
+        "week": bucket + 7 * days.DAY,
+        "month": (bucket + timedelta(days=31)).replace(day=1),
+    }
+    return following[step] - days.DAY
+
+
+def _sum(values: dict[Key, int], number: Number, currency: str = "") -> int:
+    return sum(value for key, value in values.items() if key[0] == number.code and key[2] in (currency, ""))
+
+
+def _share(part: int, whole: int) -> int | None:
+    return part * WHOLE // whole if whole else None
+
+
+def figures_of(reading: Reading, section: Section, *, money: bool) -> list[list[Figure]]:
+    """The section's numbers in the order in which they are told, each as its totals; money only for who may see it."""
+    numbers = [reading.total(each) for each in NUMBERS if each.section is section and (money or not each.needs_money)]
+    shares = [[reading.ratio(each)] for each in RATIOS if each.section is section]
+    nets = [reading.difference(each) for each in DIFFERENCES if each.section is section and money]
+    return [*numbers, *shares, *nets]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number for Today: `code` leads to its definition on the page of KPIs."""
+
+    code: str
+    name: str
+    unit: Unit
+    value: int | None
+    before: int | None
+    currency: str = ""
+
+
+TODAY_CARDS = ("delivered", "bookings", "holds", "packages_sold", "revenue_gross", "active_students")
+
+
+def today_cards(session: Session, *, now: datetime, money: bool) -> list[Card]:
+    """A few numbers of the last seven days, against the seven before them."""
+    today = days.today(now)
+    reading = read(session, Span(today - 6 * days.DAY, today), now)
+    chosen = [BY_CODE[code] for code in TODAY_CARDS if money or not BY_CODE[code].needs_money]
+    found = [figure for number in chosen for figure in reading.total(number)]
+    return [Card(each.of.code, each.of.name, each.of.unit, each.value, each.before, each.currency) for each in found]
