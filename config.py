@@ -53,7 +53,9 @@ class Settings:
     DATABASE_POOL_SIZE: int = setting(8, "connections a web process", ge=1, le=100)
 
     SCHOOL_TIMEZONE: str = setting(
-        "UTC", "the school's own days: KPIs are counted by them; after a change every day is counted anew", unit="IANA zone"
+        "UTC",
+        "the school's own days: KPIs are counted by them; after a change every day is counted anew",
+        unit="IANA zone",
     )
 
     # Booking

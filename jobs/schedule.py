@@ -38,7 +38,11 @@ TIMETABLE = (
         10 * MINUTE,
         "an overdue package is unusable at once; this moves its lessons and tells",
     ),
-    Job("kpis.roll_up", MINUTE, "yesterday's numbers follow a late outcome or refund within minutes; today's are counted live"),
+    Job(
+        "kpis.roll_up",
+        MINUTE,
+        "yesterday's numbers follow a late outcome or refund within minutes; today's are counted live",
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

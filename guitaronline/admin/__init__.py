@@ -11,6 +11,7 @@ from guitaronline.admin.base import Console
 from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.command_page import commands
+from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.notes import TasksDesk
 from guitaronline.admin.packages import PackagesDesk
@@ -45,6 +46,7 @@ def init_admin(app: Flask) -> None:
     auth.init_auth(app)
     console = Console(Today())
     console.add_view(Decisions())
+    console.add_view(KpisPage())
     for desk in DESKS:
         console.add_view(desk())
     console.init_app(app)

@@ -12,6 +12,7 @@ from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.billing.models import Package
@@ -64,6 +65,7 @@ class LessonsDesk(Desk):
         Days("day", "Day", Lesson.scheduled_start_at),
         Whose("student", "Student", Lesson.student_id),
         Whose("teacher", "Teacher", Lesson.teacher_id),
+        Counted("lessons", Lesson.id),
     )
     default_order = (Lesson.scheduled_start_at, True)
     row_actions = staticmethod(buttons_of)

@@ -20,6 +20,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Lessons", (("desk_lessons.index_view", "video"),)),
     ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"))),
     ("Money", (("desk_packages.index_view", "packages"), ("desk_plans.index_view", "tag"), ("desk_payments.index_view", "credit-card"), ("desk_refunds.index_view", "receipt-refund"), ("desk_approvals.index_view", "shield-check"))),
+    ("Insight", (("desk_kpis.index", "chart-bar"),)),
     ("System", (("desk_audit.index_view", "file-search"), ("desk_checks.index_view", "checklist"))),
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.billing import queries, rules, service
@@ -78,6 +79,7 @@ class PackagesDesk(Desk):
         ),
         Days("expires", "Expires", Package.expires_at),
         Whose("student", "Student", Package.student_id),
+        Counted("packages", Package.id),
     )
     default_order = (Package.id, True)
     row_actions = staticmethod(buttons_of)

@@ -13,6 +13,7 @@ from guitaronline.actor import Role
 from guitaronline.admin import show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
 from guitaronline.admin.person_commands import ROLES, CreatePerson, RemoveGuardian
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
@@ -54,6 +55,7 @@ class PeopleDesk(Desk):
         Choice("role", "Role", ROLES, lambda value: User.role == value),
         Choice("active", "State", ["active", "deactivated"], lambda value: User.is_active.is_(value == "active")),
         Days("since", "Since", User.created_at),
+        Counted("people", User.id),
     )
     default_order = (User.id, True)
     row_actions = staticmethod(buttons_of)

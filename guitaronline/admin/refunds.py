@@ -12,6 +12,7 @@ from guitaronline.admin import forms, gate, show
 from guitaronline.admin.approvals import approval_line, approval_link
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Days, State
 from guitaronline.admin.payments import PaymentCommand
 from guitaronline.admin.record_page import Page, facts, whole
@@ -47,7 +48,11 @@ class RefundsDesk(Desk):
         Column("reason", "Reason", lambda each: each.reason),
         Column("id", "Asked for", lambda each: show.stamp(each.created_at), sort=Refund.id),
     )
-    filters = (State(Refund.status, RefundStatus), Days("asked", "Asked for", Refund.created_at))
+    filters = (
+        State(Refund.status, RefundStatus),
+        Days("asked", "Asked for", Refund.created_at),
+        Counted("refunds", Refund.id),
+    )
     default_order = (Refund.id, True)
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Refund.payment),)

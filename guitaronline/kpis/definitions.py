@@ -1,3 +1,4 @@
+# ruff: noqa: S608  # the statements are put together from constants of this file
 """What each number means, in words and in SQL; console, API, rollup, drill-down and check all read it here.
 
 `source` is the statement from FROM on, over `t` and the moments of `days.moments`: it says which rows count between

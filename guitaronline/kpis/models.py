@@ -39,9 +39,7 @@ class KpiProgress(Base):
     """One row: which changes have been looked at, and the last day that is over and was given to be counted."""
 
     __tablename__ = "kpi_progress"
-    __table_args__ = (
-        CheckConstraint("id = 1", name="one_row"),
-    )
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     timezone: Mapped[str]

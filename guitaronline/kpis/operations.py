@@ -25,7 +25,9 @@ SELECT count(*) AS events, percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS p5
                  ORDER BY closed_at DESC LIMIT :newest) e
           JOIN audit_actions a ON a.id = e.action_id) took
 """)
-LAST_CHECK = text("SELECT at, jsonb_array_length(findings -> 'findings') AS found FROM check_runs ORDER BY id DESC LIMIT 1")
+LAST_CHECK = text(
+    "SELECT at, jsonb_array_length(findings -> 'findings') AS found FROM check_runs ORDER BY id DESC LIMIT 1"
+)
 WAITING = text("SELECT count(*) FROM kpi_touched")
 
 

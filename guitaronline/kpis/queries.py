@@ -62,7 +62,8 @@ class Figure:
         """Change in basis points of what was before; None when that was nothing."""
         if self.change is None or not self.before:
             return None
-        return self.change * WHOLE // abs(self.before)
+        size = abs(self.change) * WHOLE // abs(self.before)
+        return size if self.change > 0 else -size
 
 
 @dataclass(frozen=True)
@@ -94,20 +95,16 @@ class Reading:
 
     def ratio(self, ratio: Ratio) -> Figure:
         part, whole = BY_CODE[ratio.part], BY_CODE[ratio.whole]
-        return Figure(ratio, *(_share(_sum(each, part), _sum(each, whole)) for each in (self.values, self.before)))
+        now, before = (_share(_sum(each, part), _sum(each, whole)) for each in (self.values, self.before))
+        return Figure(ratio, now, before)
 
     def difference(self, difference: Difference) -> list[Figure]:
         more, less = BY_CODE[difference.more], BY_CODE[difference.less]
         currencies = {each.currency for number in (more, less) for each in self.figures(number)}
         named = sorted(currencies - {""}) or [""]
         return [
-            Figure(
-                difference,
-                *(_sum(each, more, currency) - _sum(each, less, currency) for each in (self.values, self.before)),
-                "",
-                currency,
-            )
-            for currency in named
+            Figure(difference, _less(self.values, more, less, each), _less(self.before, more, less, each), "", each)
+            for each in named
         ]
 
 
@@ -167,8 +164,20 @@ def _ends(bucket: date, step: str) -> date:
     return following[step] - days.DAY
 
 
+def steps(span: Span, step: str) -> list[date]:
+    """The first day of each step that the span touches."""
+    found = [_bucket(span.first, step)]
+    while _ends(found[-1], step) < span.last:
+        found.append(_ends(found[-1], step) + days.DAY)
+    return found
+
+
 def _sum(values: dict[Key, int], number: Number, currency: str = "") -> int:
     return sum(value for key, value in values.items() if key[0] == number.code and key[2] in (currency, ""))
+
+
+def _less(values: dict[Key, int], more: Number, less: Number, currency: str) -> int:
+    return _sum(values, more, currency) - _sum(values, less, currency)
 
 
 def _share(part: int, whole: int) -> int | None:

@@ -89,5 +89,7 @@ def settled_days(session: Session, now: datetime) -> list[date]:
     here = session.execute(touching.HERE).one()
     moved = session.scalars(touching.TOUCHED_BY_CHANGES, touching.values(known, here.xmax, known.counted_until))
     waiting = set(moved) | set(session.scalars(text("SELECT day FROM kpi_touched")))
-    all_days = session.scalars(text("SELECT DISTINCT day FROM kpi_days WHERE day <= :last ORDER BY day DESC"), {"last": known.counted_until})
+    all_days = session.scalars(
+        text("SELECT DISTINCT day FROM kpi_days WHERE day <= :last ORDER BY day DESC"), {"last": known.counted_until}
+    )
     return [day for day in all_days if day not in waiting]

@@ -58,7 +58,7 @@ _CHANGED = """
     FROM moments m CROSS JOIN LATERAL generate_series(0, m.days_on) g
    WHERE m.at IS NOT NULL AND CAST(m.at AT TIME ZONE :zone AS date) + g <= CAST(:until AS date)"""
 TOUCHED_BY_CHANGES = text(_CHANGED)
-TOUCH = text(f"INSERT INTO kpi_touched (day) {_CHANGED} ON CONFLICT DO NOTHING")  # noqa: S608  # our own text
+TOUCH = text(f"INSERT INTO kpi_touched (day) {_CHANGED} ON CONFLICT DO NOTHING")  # our own text
 TOUCH_SPAN = text(
     "INSERT INTO kpi_touched (day) SELECT CAST(d AS date) FROM generate_series(CAST(:first AS date), CAST(:last AS date),"
     " interval '1 day') d ON CONFLICT DO NOTHING"
