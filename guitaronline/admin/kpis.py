@@ -155,10 +155,10 @@ def change_words(figure: Figure) -> str:
 
 
 def _tone(figure: Figure) -> str:
-    if not figure.change or figure.before is None:
+    good = figure.of.good if isinstance(figure.of, Number) else 1
+    if not figure.change or not figure.before or not good:
         return "muted"
-    is_cost = isinstance(figure.of, Number) and figure.of.is_cost
-    return "better" if (figure.change > 0) is not is_cost else "worse"
+    return "better" if (figure.change > 0) is (good > 0) else "worse"
 
 
 def drawings(reading: Reading, section: Section, *, money: bool) -> list[tuple[str, charts.Chart]]:

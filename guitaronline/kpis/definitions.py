@@ -44,7 +44,7 @@ class Number:
     key: str = "t.id"
     is_level: bool = False
     at_end: str = ""
-    is_cost: bool = False  # less of it is better
+    good: int = 1  # more of it is good news (1), bad news (−1), neither (0)
 
     @property
     def is_kept(self) -> bool:
@@ -165,7 +165,7 @@ NUMBERS: tuple[Number, ...] = (
         "bookings",
         dimension="t.cancel_cause || CASE WHEN CAST(t.decision ->> 'minutes_of_notice' AS integer)"
         " >= 60 * CAST(t.policy ->> 'refund_window_hours' AS integer) THEN ', in time' ELSE ', late' END",
-        is_cost=True,
+        good=-1,
     ),
     Number(
         "moved",
@@ -174,6 +174,7 @@ NUMBERS: tuple[Number, ...] = (
         Section.BOOKINGS,
         f"{CALLED_OFF} AND {MOVED}{BOTH}",
         "bookings",
+        good=0,
     ),
     Number(
         "delivered",
@@ -193,7 +194,7 @@ NUMBERS: tuple[Number, ...] = (
         f"FROM lessons t WHERE {TAUGHT} AND t.status = 'no_show'{BOTH}",
         "lessons",
         dimension="t.no_show_side",
-        is_cost=True,
+        good=-1,
     ),
     Number(
         "offered",
@@ -254,7 +255,7 @@ NUMBERS: tuple[Number, ...] = (
         " AND CAST(l.scheduled_start_at AT TIME ZONE :zone AS date)"
         f" <= CAST(t.scheduled_start_at AT TIME ZONE :zone AS date) + :quiet_days){BOTH}",
         "lessons",
-        is_cost=True,
+        good=-1,
     ),
     Number(
         "trials",
@@ -304,7 +305,7 @@ NUMBERS: tuple[Number, ...] = (
         Unit.MONEY,
         "sum(t.amount_minor)",
         currency="t.currency",
-        is_cost=True,
+        good=-1,
     ),
     Number(
         "earned",
@@ -327,6 +328,7 @@ NUMBERS: tuple[Number, ...] = (
         "packages",
         value="sum(t.available + t.reserved)",
         is_level=True,
+        good=0,
         at_end=f"'' AS dimension, '' AS currency, CAST(coalesce(sum(e.unused), 0) AS bigint) AS value {OWED_AT_END} WHERE true{STUDENT}",
     ),
     Number(
@@ -342,7 +344,7 @@ NUMBERS: tuple[Number, ...] = (
         at_end=f"'' AS dimension, '' AS currency, CAST(coalesce(sum(e.unused), 0) AS bigint) AS value {OWED_AT_END}"
         " WHERE t.frozen_at IS NULL AND t.expires_at > :end"
         f" AND t.expires_at <= :end + make_interval(days => :soon_days){STUDENT}",
-        is_cost=True,
+        good=-1,
     ),
     Number(
         "liability",
@@ -358,6 +360,7 @@ NUMBERS: tuple[Number, ...] = (
         "sum((t.available + t.reserved + coalesce(l.ahead, 0)) * t.price_minor / t.lessons_total)",
         currency="t.currency",
         is_level=True,
+        good=0,
         at_end=f"""'' AS dimension, t.currency, CAST(sum((e.unused + e.consumed - coalesce(d.delivered, 0)) * t.price_minor
        / t.lessons_total) AS bigint) AS value {OWED_AT_END}
   LEFT JOIN (SELECT t.package_id, count(*) AS delivered FROM lessons t JOIN bookings b ON b.id = t.booking_id
@@ -368,7 +371,7 @@ NUMBERS: tuple[Number, ...] = (
 RATIOS = (
     Ratio(
         "conversion",
-        "Holds that were confirmed",
+        "Hold to confirmation",
         "Holds confirmed ÷ holds made.",
         Section.BOOKINGS,
         "holds_confirmed",
@@ -384,7 +387,7 @@ RATIOS = (
     ),
     Ratio(
         "trial_conversion",
-        "Trials that led to a purchase",
+        "Trial to purchase",
         "Trials whose student bought a package afterwards ÷ trials.",
         Section.STUDENTS,
         "trials_bought",

@@ -15,7 +15,7 @@ NEWEST = 1000  # events by which the time is told
 # ix_outbox_events_due; dead ones are few and are kept as long as other closed ones.
 EVENTS = text("""
 SELECT count(*) FILTER (WHERE status = 'pending') AS pending, count(*) FILTER (WHERE status = 'dead') AS dead,
-       CAST(greatest(extract(epoch FROM clock_timestamp() - min(available_at) FILTER (WHERE status = 'pending')), 0) AS bigint) AS oldest
+       CAST(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE status = 'pending')) AS bigint) AS oldest
   FROM outbox_events WHERE status IN ('pending', 'dead')
 """)
 TOOK = text("""
@@ -55,7 +55,7 @@ def operations(session: Session) -> Operations:
     return Operations(
         events_pending=events.pending,
         events_dead=events.dead,
-        oldest_pending_seconds=events.oldest,
+        oldest_pending_seconds=None if events.oldest is None else max(events.oldest, 0),
         event_to_handled_p50_ms=took.p50,
         event_to_handled_p95_ms=took.p95,
         days_waiting=session.execute(WAITING).scalar_one(),

@@ -186,10 +186,18 @@ def _share(part: int, whole: int) -> int | None:
 
 def figures_of(reading: Reading, section: Section, *, money: bool) -> list[list[Figure]]:
     """The section's numbers in the order in which they are told, each as its totals; money only for who may see it."""
-    numbers = [reading.total(each) for each in NUMBERS if each.section is section and (money or not each.needs_money)]
-    shares = [[reading.ratio(each)] for each in RATIOS if each.section is section]
-    nets = [reading.difference(each) for each in DIFFERENCES if each.section is section and money]
-    return [*numbers, *shares, *nets]
+    found = []
+    for number in NUMBERS:
+        if number.section is section and (money or not number.needs_money):
+            found.append(reading.total(number))
+            found += [reading.difference(each) for each in DIFFERENCES if each.less == number.code]
+            found += [[reading.ratio(each)] for each in RATIOS if number.code == max(each.part, each.whole, key=_place)]
+    return found
+
+
+def _place(code: str) -> int:
+    """A ratio is told after both of its numbers."""
+    return list(BY_CODE).index(code)
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,9 @@ _CHANGED = """
     SELECT t.settled_at, 0 FROM refunds t JOIN payments p ON p.id = t.payment_id
      WHERE t.id IN (SELECT row_id FROM changed WHERE table_name = 'refunds') OR p.student_id IN (SELECT id FROM people)
     UNION ALL
-    SELECT CAST(v.value AS timestamptz), CASE v.key WHEN 'scheduled_start_at' THEN :quiet_days ELSE 0 END
-      FROM changed c CROSS JOIN LATERAL jsonb_each_text(c.before) v
-     WHERE v.key IN ('start_at', 'created_at', 'canceled_at', 'scheduled_start_at', 'activated_at', 'paid_at', 'settled_at'))
+    SELECT CASE WHEN v.key IN ('start_at', 'created_at', 'canceled_at', 'scheduled_start_at', 'activated_at', 'paid_at', 'settled_at')
+                THEN CAST(v.value AS timestamptz) END, CASE v.key WHEN 'scheduled_start_at' THEN :quiet_days ELSE 0 END
+      FROM changed c CROSS JOIN LATERAL jsonb_each_text(c.before) v)
   SELECT DISTINCT CAST(CAST(m.at AT TIME ZONE :zone AS date) + g AS date) AS day
     FROM moments m CROSS JOIN LATERAL generate_series(0, m.days_on) g
    WHERE m.at IS NOT NULL AND CAST(m.at AT TIME ZONE :zone AS date) + g <= CAST(:until AS date)"""
@@ -114,9 +114,14 @@ def touch(session: Session, now: datetime) -> int:
     return int(found)
 
 
+def is_known_here(known: Any, here: Any) -> bool:
+    """The counting was done in this cluster and by the days that the school has now."""
+    return known is not None and (known.timezone, known.cluster) == (policy.current().SCHOOL_TIMEZONE, here.cluster)
+
+
 def _is_new(known: Any, here: Any) -> bool:
     """Nothing is known that means anything here, or those who were writing at the first look have now ended."""
-    if known is None or (known.timezone, known.cluster) != (policy.current().SCHOOL_TIMEZONE, here.cluster):
+    if not is_known_here(known, here):
         return True
     return bool(known.change_id < 0 and int(here.xmin) >= int(known.ceiling_xid))
 
