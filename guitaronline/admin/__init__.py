@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from guitaronline.admin import auth, gate, navigation, show
+from guitaronline.admin import test_accounts as test_accounts  # its command pages add themselves
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.base import Console

@@ -14,7 +14,8 @@ from guitaronline.admin import gate
 from guitaronline.admin.base import ListFilter
 from guitaronline.kpis import days
 from guitaronline.kpis.days import Span
-from guitaronline.kpis.definitions import BY_CODE, Number
+from guitaronline.kpis.definitions import BY_CODE
+from guitaronline.kpis.kinds import Number
 
 NAMED = re.compile(r"(?<!:):([a-z_]+)")
 WORDS = re.compile(r"[a-z, _]{0,60}", re.ASCII)

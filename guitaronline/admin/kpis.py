@@ -16,7 +16,8 @@ from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.kpis import days, operations, queries
 from guitaronline.kpis.days import Span
-from guitaronline.kpis.definitions import BY_CODE, LEVELS, Number, Section, Unit
+from guitaronline.kpis.definitions import BY_CODE, LEVELS
+from guitaronline.kpis.kinds import Number, Section, Unit
 from guitaronline.kpis.queries import Definition, Figure, Reading
 from guitaronline.money import Money
 

@@ -205,41 +205,6 @@ class ReactivatePerson(PersonCommand):
         return service.reactivate_person(actor, record.id, reason=form.reason.data)
 
 
-class MarkTest(PersonCommand):
-    path = "people/<uuid:id>/test-account"
-    title = "Mark as test account"
-    form = forms.ReasonForm
-    sentence = "{} is a test account."
-    is_test = True
-
-    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        counts = "left out of every KPI from then on" if self.is_test else "counted in the KPIs again"
-        return Consequences(
-            [
-                (
-                    "Numbers",
-                    f"Bookings, lessons, packages and money of this person are {counts}; past days are counted anew.",
-                ),
-                ("Kept numbers", "What was outstanding and owed at the end of past days stays as it was."),
-            ]
-        )
-
-    def refused_because(self, record: Any) -> str | None:
-        if record.is_test is self.is_test:
-            return "It is a test account already." if self.is_test else "It is no test account."
-        return super().refused_because(record)
-
-    def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.set_test(actor, record.id, is_test=self.is_test, reason=form.reason.data)
-
-
-class UnmarkTest(MarkTest):
-    path = "people/<uuid:id>/real-account"
-    title = "No test account"
-    sentence = "{} counts again."
-    is_test = False
-
-
 class SetUpTotp(PersonCommand):
     path = "people/<uuid:id>/authenticator"
     title = "Set up authenticator app"
@@ -374,8 +339,6 @@ commands.add(
     SetUpTotp,
     DeactivatePerson,
     ReactivatePerson,
-    MarkTest,
-    UnmarkTest,
     RemoveGuardian,
     ChangePassword,
 )

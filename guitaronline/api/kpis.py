@@ -16,7 +16,7 @@ from guitaronline.identity import access
 from guitaronline.identity.access import Permission, Scope
 from guitaronline.kpis import days, queries
 from guitaronline.kpis.days import Span
-from guitaronline.kpis.definitions import Section
+from guitaronline.kpis.kinds import Section
 from guitaronline.kpis.operations import Operations, operations
 
 resource = Resource("admin", "The school's numbers, for staff")

@@ -13,19 +13,8 @@ from sqlalchemy.orm import Session
 
 from guitaronline.kpis import days, touching
 from guitaronline.kpis.days import Span
-from guitaronline.kpis.definitions import (
-    BY_CODE,
-    COUNT_NOW,
-    DIFFERENCES,
-    LEVELS,
-    NUMBERS,
-    RATIOS,
-    Difference,
-    Number,
-    Ratio,
-    Section,
-    Unit,
-)
+from guitaronline.kpis.definitions import BY_CODE, COUNT_NOW, DIFFERENCES, LEVELS, NUMBERS, RATIOS
+from guitaronline.kpis.kinds import Difference, Number, Ratio, Section, Unit
 
 LIVE_DAYS = 2  # days after the last one that the job closed; it comes every minute
 WHOLE = 10_000  # basis points

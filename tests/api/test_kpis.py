@@ -9,7 +9,8 @@ import pytest
 from guitaronline import clock
 from guitaronline.db import session
 from guitaronline.kpis import queries
-from guitaronline.kpis.definitions import NUMBERS, Section, Unit
+from guitaronline.kpis.definitions import NUMBERS
+from guitaronline.kpis.kinds import Section, Unit
 from tests.api.conftest import Api
 from tests.kpis.life import Life, counted
 from tests.world import World

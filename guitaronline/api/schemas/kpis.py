@@ -8,7 +8,7 @@ from marshmallow import fields
 from guitaronline import policy
 from guitaronline.api.fields import Output
 from guitaronline.api.schemas.common import maybe, moment
-from guitaronline.kpis.definitions import Number, Section, Unit
+from guitaronline.kpis.kinds import Number, Section, Unit
 from guitaronline.kpis.operations import Operations
 from guitaronline.kpis.queries import Figure, Reading, figures_of
 
