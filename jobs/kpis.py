@@ -14,6 +14,7 @@ RUN_SECONDS = 40  # then the next tick goes on
 def roll_up() -> int:
     """Days that were touched are counted anew, the newest first; how many. What is left stays on the list."""
     rollup.touch()
+    rollup.count_now()
     counted, give_up_at = 0, time.monotonic() + RUN_SECONDS
     while time.monotonic() < give_up_at and rollup.count_one() is not None:
         counted += 1

@@ -42,6 +42,7 @@ TIMETABLE = (
         "kpis.roll_up",
         MINUTE,
         "yesterday's numbers follow a late outcome or refund within minutes; today's are counted live",
+        within=10 * MINUTE,  # the first time there are years to count
     ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(

@@ -135,6 +135,7 @@ NUMBERS: tuple[Number, ...] = (
         value="count(DISTINCT t.student_id)",
         key="t.student_id",
         is_level=True,
+        is_long=True,
     ),
     Number(
         "new_students",
@@ -163,6 +164,7 @@ NUMBERS: tuple[Number, ...] = (
         " AND CAST(l.scheduled_start_at AT TIME ZONE :zone AS date)"
         f" <= CAST(t.scheduled_start_at AT TIME ZONE :zone AS date) + :quiet_days){BOTH}",
         "lessons",
+        is_long=True,
         good=-1,
     ),
     Number(
@@ -236,6 +238,7 @@ NUMBERS: tuple[Number, ...] = (
         "packages",
         value="sum(t.available + t.reserved)",
         is_level=True,
+        is_long=True,
         good=0,
         at_end=f"'' AS dimension, '' AS currency, CAST(coalesce(sum(e.unused), 0) AS bigint) AS value {OWED_AT_END} WHERE true{STUDENT}",
     ),
@@ -249,6 +252,7 @@ NUMBERS: tuple[Number, ...] = (
         "packages",
         value="sum(t.available + t.reserved)",
         is_level=True,
+        is_long=True,
         at_end=f"'' AS dimension, '' AS currency, CAST(coalesce(sum(e.unused), 0) AS bigint) AS value {OWED_AT_END}"
         " WHERE t.frozen_at IS NULL AND t.expires_at > :end"
         f" AND t.expires_at <= :end + make_interval(days => :soon_days){STUDENT}",
@@ -268,6 +272,7 @@ NUMBERS: tuple[Number, ...] = (
         "sum((t.available + t.reserved + coalesce(l.ahead, 0)) * t.price_minor / t.lessons_total)",
         currency="t.currency",
         is_level=True,
+        is_long=True,
         good=0,
         at_end=f"""'' AS dimension, t.currency, CAST(sum((e.unused + e.consumed - coalesce(d.delivered, 0)) * t.price_minor
        / t.lessons_total) AS bigint) AS value {OWED_AT_END}
@@ -316,6 +321,10 @@ DIFFERENCES = (
 BY_CODE: dict[str, Number] = {each.code: each for each in NUMBERS}
 LEVELS = [each.code for each in NUMBERS if each.is_level]
 KEPT = [each.code for each in NUMBERS if each.is_kept]
-COUNT_NOW = " UNION ALL ".join(each.counted() for each in NUMBERS)  # one statement, one way to the database and back
+LONG = [each.code for each in NUMBERS if each.is_long]
+# One statement each: one way to the database and back.
+COUNT_QUICK, COUNT_LONG = (
+    " UNION ALL ".join(each.counted() for each in NUMBERS if each.is_long is is_long) for is_long in (False, True)
+)
 COUNT_AGAIN = " UNION ALL ".join(each.counted() for each in NUMBERS if not each.is_kept)
 COUNT_KEPT = " UNION ALL ".join(each.counted_at_end() for each in NUMBERS if each.is_kept)

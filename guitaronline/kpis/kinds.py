@@ -39,6 +39,7 @@ class Number:
     key: str = "t.id"
     is_level: bool = False
     at_end: str = ""
+    is_long: bool = False  # counting it takes longer than a page may: the job counts today's each minute
     good: int = 1  # more of it is good news (1), bad news (−1), neither (0)
 
     @property

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from guitaronline.kpis import days, touching
 from guitaronline.kpis.days import Span
-from guitaronline.kpis.definitions import BY_CODE, COUNT_NOW, DIFFERENCES, LEVELS, NUMBERS, RATIOS
+from guitaronline.kpis.definitions import BY_CODE, COUNT_LONG, COUNT_QUICK, DIFFERENCES, LEVELS, NUMBERS, RATIOS
 from guitaronline.kpis.kinds import Difference, Number, Ratio, Section, Unit
 
 LIVE_DAYS = 2  # days after the last one that the job closed; it comes every minute
@@ -26,7 +26,12 @@ SELECT metric, dimension, currency, b.bucket,
   FROM kpi_days CROSS JOIN LATERAL (SELECT CAST(date_trunc(:step, CAST(day AS timestamp)) AS date) AS bucket) b
  WHERE day BETWEEN :first AND :last GROUP BY metric, dimension, currency, b.bucket
 """)
-LIVE = text(COUNT_NOW)
+QUICK, LONG = text(COUNT_QUICK), text(COUNT_LONG)
+FRESH_MINUTES = 5  # the job comes every minute; when it does not, the page takes the time
+COUNTED_NOW = text("""
+SELECT replace(metric, '@now', '') AS metric, dimension, currency, value FROM kpi_days
+ WHERE day = :day AND metric LIKE '%@now' AND counted_at > clock_timestamp() - make_interval(mins => :minutes)
+""")
 
 Definition = Number | Ratio | Difference
 Key = tuple[str, str, str]  # metric, dimension, currency
@@ -135,9 +140,18 @@ def _rows(session: Session, span: Span, step: str, known: Any, now: datetime) ->
         yield from ((row, None) for row in session.execute(STORED, told))
     live = max(span.first, until + days.DAY, today - (LIVE_DAYS - 1) * days.DAY)
     while live <= min(span.last, today):
-        for row in session.execute(LIVE, days.moments(Span(live, live), now)):
+        for row in _live(session, live, today, now):
             yield row, live
         live += days.DAY
+
+
+def _live(session: Session, day: date, today: date, now: datetime) -> list[Any]:
+    """The day counted now; what takes long is at most FRESH_MINUTES old."""
+    told = days.moments(Span(day, day), now)
+    kept: list[Any] = []
+    if day == today:
+        kept = list(session.execute(COUNTED_NOW, {"day": day, "minutes": FRESH_MINUTES}))
+    return [*session.execute(QUICK, told), *(kept or session.execute(LONG, told))]
 
 
 def _bucket(day: date, step: str) -> date:

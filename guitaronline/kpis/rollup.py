@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from guitaronline import clock
 from guitaronline.db import technical_transaction
 from guitaronline.kpis import days, touching
-from guitaronline.kpis.definitions import COUNT_AGAIN, COUNT_KEPT, KEPT
+from guitaronline.kpis.definitions import COUNT_AGAIN, COUNT_KEPT, COUNT_LONG, KEPT
 from guitaronline.kpis.models import KpiDay
 
 TAKE = text("""
@@ -26,6 +26,14 @@ HAS_KEPT = text("SELECT EXISTS (SELECT FROM kpi_days WHERE day = :day AND metric
 _WRITE = "INSERT INTO kpi_days (day, metric, dimension, currency, value) SELECT :day, n.* FROM ({}) n"
 WRITE_AGAIN, WRITE_KEPT = (text(_WRITE.format(each)) for each in (COUNT_AGAIN, COUNT_KEPT))
 AGAIN = text(COUNT_AGAIN)
+# Today's long numbers stand under a name of their own until the day has ended, and are forgotten with its first counting.
+FORGET_NOW = text("DELETE FROM kpi_days WHERE day >= :day AND metric LIKE '%@now'")
+_WRITE_NOW = (
+    "INSERT INTO kpi_days (day, metric, dimension, currency, value)"
+    " SELECT :day, n.metric || '@now', n.dimension, n.currency, n.value FROM ({}) n"
+)
+WRITE_NOW = text(_WRITE_NOW.format(COUNT_LONG))
+LONG = text("SET LOCAL statement_timeout = '5min'")  # the ledger of years is added up
 
 Key = tuple[str, str, str]  # metric, dimension, currency
 
@@ -51,6 +59,7 @@ def touch() -> int:
 def count_one() -> date | None:
     """The newest day on the list is counted and off it; None when there is nothing to count. Several at once do no harm."""
     with technical_transaction() as session:
+        session.execute(LONG)
         day: date | None = session.execute(TAKE).scalar_one_or_none()
         if day is not None:
             count_day(session, day, clock.read(session))
@@ -64,6 +73,18 @@ def count_day(session: Session, day: date, now: datetime) -> None:
     session.execute(WRITE_AGAIN, told)
     if not session.execute(HAS_KEPT, told).scalar_one():
         session.execute(WRITE_KEPT, told)
+
+
+def count_now() -> None:
+    """Today's long numbers are as they are now; pages read them instead of counting for so long."""
+    with technical_transaction() as session:
+        session.execute(LONG)
+        session.execute(touching.LOCK)  # two at once would meet in the primary key
+        now = clock.read(session)
+        today = days.today(now)
+        told = {**days.moments(days.Span(today, today), now), "day": today}
+        session.execute(FORGET_NOW, told)
+        session.execute(WRITE_NOW, told)
 
 
 def unequal(session: Session, which: list[date], now: datetime) -> list[Unequal]:
