@@ -26,6 +26,11 @@ SELECT metric, dimension, currency, b.bucket,
   FROM kpi_days CROSS JOIN LATERAL (SELECT CAST(date_trunc(:step, CAST(day AS timestamp)) AS date) AS bucket) b
  WHERE day BETWEEN :first AND :last GROUP BY metric, dimension, currency, b.bucket
 """)
+STORED_WHOLE = text("""
+SELECT metric, dimension, currency, CAST(NULL AS date) AS bucket, CAST(sum(value) AS bigint) AS total,
+       CAST(sum(value) FILTER (WHERE day = :last) AS bigint) AS at_end
+  FROM kpi_days WHERE day BETWEEN :first AND :last GROUP BY metric, dimension, currency
+""")
 QUICK, LONG = text(COUNT_QUICK), text(COUNT_LONG)
 FRESH_MINUTES = 5  # the job comes every minute; when it does not, the page takes the time
 COUNTED_NOW = text("""
@@ -105,13 +110,14 @@ class Reading:
 def read(session: Session, span: Span, now: datetime) -> Reading:
     """Three or four statements, whatever the span: the rollup of both spans, today live, and how far the counting is."""
     known = touching.progress(session)
+    is_over = known is not None and span.last <= known.counted_until  # else how it stands comes from the live counting
     step = "day" if span.days <= 62 else "week" if span.days <= 400 else "month"
     values: dict[Key, int] = defaultdict(int)
     course: dict[tuple[str, str], dict[date, int]] = defaultdict(dict)
     for row, live_day in _rows(session, span, step, known, now):
         value = row.value if live_day else (row.at_end if row.metric in LEVELS else row.total)
         bucket = _bucket(live_day, step) if live_day else row.bucket
-        is_last = live_day == span.last if live_day else _ends(bucket, step) >= span.last
+        is_last = live_day == span.last if live_day else is_over and _ends(bucket, step) >= span.last
         key = (row.metric, row.dimension, row.currency)
         if row.metric not in LEVELS:
             values[key] += value
@@ -120,9 +126,9 @@ def read(session: Session, span: Span, now: datetime) -> Reading:
             course[row.metric, row.currency][bucket] = value
             values |= {key: value} if is_last else {}
     earlier: dict[Key, int] = defaultdict(int)
-    for row, live_day in _rows(session, span.before(), "day", known, now):
-        value = row.value if live_day else row.total
-        if row.metric not in LEVELS or (live_day or row.bucket) == span.before().last:
+    for row, live_day in _rows(session, span.before(), "", known, now):
+        value = row.value if live_day else (row.at_end if row.metric in LEVELS else row.total)
+        if value is not None and (row.metric not in LEVELS or live_day in (None, span.before().last)):
             earlier[row.metric, row.dimension, row.currency] += value
     waiting = session.execute(text("SELECT count(*) FROM kpi_touched")).scalar_one()
     return Reading(
@@ -131,13 +137,14 @@ def read(session: Session, span: Span, now: datetime) -> Reading:
 
 
 def _rows(session: Session, span: Span, step: str, known: Any, now: datetime) -> Iterable[tuple[Any, date | None]]:
-    """What is stored of the span, and of its days that are not over what is counted now."""
+    """What is stored of the span, by step or as a whole, and of its days that are not over what is counted now."""
     today = days.today(now)
     until = known.counted_until if known else today - days.DAY
     last = min(span.last, until)
     if last >= span.first:
-        told = {"first": span.first, "last": last, "step": step, "length": f"1 {step}"}
-        yield from ((row, None) for row in session.execute(STORED, told))
+        told = {"first": span.first, "last": last}
+        by_step = {"step": step, "length": f"1 {step}"} if step else {}
+        yield from ((row, None) for row in session.execute(STORED if step else STORED_WHOLE, told | by_step))
     live = max(span.first, until + days.DAY, today - (LIVE_DAYS - 1) * days.DAY)
     while live <= min(span.last, today):
         for row in _live(session, live, today, now):
