@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_args, get_origin, get_type_hints
 from typing import Literal as OneOf
+from zoneinfo import available_timezones
 
 MINUTES_PER_DAY = 24 * 60
 
@@ -50,6 +51,12 @@ class Settings:
     WEB_CONCURRENCY: int = setting(2, "web processes", ge=1, le=64)
     WEB_THREADS: int = setting(4, "threads a web process", ge=1, le=64)
     DATABASE_POOL_SIZE: int = setting(8, "connections a web process", ge=1, le=100)
+
+    SCHOOL_TIMEZONE: str = setting(
+        "UTC",
+        "the school's own days: KPIs are counted by them; after a change every day is counted anew",
+        unit="IANA zone",
+    )
 
     # Booking
     BOOKING_HOLD_MINUTES: int = setting(
@@ -132,6 +139,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         except ValueError as error:
             wrong.append(f"{each.name}={raw!r}: {error}")
     settings = Settings(**values)
+    if settings.SCHOOL_TIMEZONE not in available_timezones():
+        wrong.append(f"SCHOOL_TIMEZONE={settings.SCHOOL_TIMEZONE!r}: must be an IANA zone such as Europe/Berlin")
     wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
     if wrong:
         raise BadConfig("cannot start with these settings:\n  " + "\n  ".join(wrong))

@@ -4,6 +4,7 @@ from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
 from guitaronline.booking import models as booking
 from guitaronline.identity import models as identity
+from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
 from guitaronline.office import bulk_models as bulk
 from guitaronline.office import export_models as exports
@@ -18,6 +19,7 @@ __all__ = [
     "bulk",
     "exports",
     "identity",
+    "kpis",
     "lessons",
     "saved_views",
     "scheduling",

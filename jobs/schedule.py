@@ -52,6 +52,12 @@ TIMETABLE = (
         "somebody waits for a large file; it is made once and its parts are kept",
         within=10 * MINUTE,
     ),
+    Job(
+        "kpis.roll_up",
+        MINUTE,
+        "yesterday's numbers follow a late outcome or refund within minutes; today's are counted live",
+        within=10 * MINUTE,  # the first time there are years to count
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

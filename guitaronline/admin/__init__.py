@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from guitaronline.admin import auth, bulk_pages, gate, navigation, selling, show, view_as  # noqa: F401  # pages that are no desks add themselves
+from guitaronline.admin import auth, bulk_pages, gate, navigation, selling, show, test_accounts, view_as  # noqa: F401  # pages that are no desks add themselves
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.audit_chain import AuditChain
@@ -16,6 +16,7 @@ from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.command_page import commands
 from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.integrity import Integrity
+from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.notes import TasksDesk
 from guitaronline.admin.packages import PackagesDesk
@@ -55,7 +56,7 @@ def init_admin(app: Flask) -> None:
     app.jinja_env.globals.update(when=show.when, viewed=view_as.viewed, new_key=view_as.new_key, bulk_of=bulk_of)
     auth.init_auth(app)
     console = Console(Today())
-    for page in (Decisions, AuditChain, Integrity, Roles, view_as.ViewAs, BulkProgress):
+    for page in (Decisions, AuditChain, Integrity, Roles, view_as.ViewAs, BulkProgress, KpisPage):
         console.add_view(page())
     for desk in DESKS:
         console.add_view(desk())

@@ -15,6 +15,7 @@ from guitaronline.actor import Actor, Role
 from guitaronline.admin import exported, forms, gate, people_picker, show, slot_picker
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.slots import slot_commands
@@ -82,6 +83,7 @@ class BookingsDesk(Desk):
         Person("student", "Student", Booking.student_id),
         Person("teacher", "Teacher", Booking.teacher_id),
         Whose("package", "Package", Booking.package_id, Package),
+        Counted("bookings", Booking.id),
     )
     exported = exported.BOOKINGS
     default_order = (Booking.start_at, True)

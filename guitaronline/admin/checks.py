@@ -17,7 +17,7 @@ from guitaronline.admin.record_page import Section, facts
 from guitaronline.audit.models import CheckRun
 from guitaronline.billing import service as billing
 from guitaronline.booking import service as booking
-from guitaronline.checks import CHAIN, CHECKS
+from guitaronline.checks import EVERY
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.office import proofs
@@ -77,7 +77,7 @@ class ChecksDesk(Desk):
 
 
 def _row(finding: dict[str, Any]) -> list[Any]:
-    sentences = {check.name: check.sentence for check in (*CHECKS, CHAIN)}
+    sentences = {check.name: check.sentence for check in EVERY}
     return [finding["check"], sentences.get(finding["check"], ""), fact_words(finding.get("facts", {}))]
 
 

@@ -14,7 +14,7 @@ from guitaronline.admin.base import ConsolePage
 from guitaronline.admin.checks import checks_failing, fact_words, findings_of
 from guitaronline.admin.command_page import Consequences, button_of, commands
 from guitaronline.audit.models import CheckRun, RunKind
-from guitaronline.checks import CHAIN, CHECKS
+from guitaronline.checks import EVERY
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.office import proofs
@@ -36,7 +36,7 @@ class Integrity(ConsolePage):
             last=last,
             last_at=show.when(last.at) if last else None,
             failing=checks_failing(),
-            checks=[_check(check.name, check.sentence, last) for check in (*CHECKS, CHAIN)],
+            checks=[_check(check.name, check.sentence, last) for check in EVERY],
             progress=progress(proofs.open_run(session(), RunKind.INVARIANTS), last.seconds if last else None),
             runs=_table(runs),
             buttons=[button_of(commands.named(RunChecks))],

@@ -12,6 +12,7 @@ from guitaronline.actor import Actor
 from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, Person, State, record_or_people
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.admin.waiting import Waiting
@@ -71,6 +72,7 @@ class LessonsDesk(Desk):
         Days("day", "Day", Lesson.scheduled_start_at),
         Person("student", "Student", Lesson.student_id),
         Person("teacher", "Teacher", Lesson.teacher_id),
+        Counted("lessons", Lesson.id),
     )
     exported = exported.LESSONS
     default_order = (Lesson.scheduled_start_at, True)

@@ -17,6 +17,7 @@ from guitaronline.actor import Actor, Role
 from guitaronline.admin import exported, forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, Person, State, Whole, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.waiting import Waiting
@@ -87,6 +88,7 @@ class PackagesDesk(Desk):
         Days("expires", "Expires", Package.expires_at),
         Whole("left", "Lessons left", Package.available + Package.reserved),
         Person("student", "Student", Package.student_id),
+        Counted("packages", Package.id),
     )
     exported = exported.PACKAGES
     default_order = (Package.id, True)

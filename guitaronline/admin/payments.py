@@ -14,6 +14,7 @@ from guitaronline.admin import exported, forms, show
 from guitaronline.admin.approvals import approval_line, approval_link
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Amount, Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.history import names
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
@@ -69,6 +70,7 @@ class PaymentsDesk(Desk):
         Choice("provider", "By", list(PaymentProvider), lambda value: Payment.provider == value),
         Person("student", "Student", Payment.student_id),
         Whose("package", "Package", Payment.package_id, Package),
+        Counted("payments", Payment.id),
     )
     exported = exported.PAYMENTS
     default_order = (Payment.id, True)

@@ -12,6 +12,7 @@ from guitaronline.actor import Role
 from guitaronline.admin import contacts, exported, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
 from guitaronline.admin.person_commands import ROLES, CreatePerson, RemoveGuardian
 from guitaronline.admin.record_page import Figure, Page, Section, facts, rows, whole
@@ -59,6 +60,7 @@ class PeopleDesk(Desk):
         Choice("active", "State", ["active", "deactivated"], lambda value: User.is_active.is_(value == "active")),
         Waiting(waiting.PEOPLE),
         Days("since", "Since", User.created_at, is_past=True),
+        Counted("people", User.id),
     )
     exported = exported.PEOPLE
     default_order = (User.id, True)

@@ -12,6 +12,7 @@ from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.approvals import approval_line, approval_link
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Amount, Days, State
 from guitaronline.admin.payments import PaymentCommand
 from guitaronline.admin.record_page import Page, facts, whole
@@ -51,6 +52,7 @@ class RefundsDesk(Desk):
         State(Refund.status, RefundStatus),
         Amount("amount", "Amount", Refund.amount_minor, Refund.currency),
         Days("asked", "Asked for", Refund.created_at, is_past=True),
+        Counted("refunds", Refund.id),
     )
     exported = exported.REFUNDS
     default_order = (Refund.id, True)

@@ -19,6 +19,7 @@ from guitaronline.actor import Actor, Role
 from guitaronline.admin import exported, forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
+from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, Person, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.booking import facts as booking_facts
@@ -82,6 +83,7 @@ class SlotsDesk(Desk):
         Choice("state", "State", ["open", "held", "booked", "blocked", "withdrawn"], _clause),
         Days("day", "Day", Slot.start_at),
         Person("teacher", "Teacher", Slot.teacher_id),
+        Counted("slots", Slot.id),
     )
     exported = exported.SLOTS
     default_order = (Slot.start_at, True)

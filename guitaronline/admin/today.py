@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +13,7 @@ from guitaronline.admin.base import ConsolePage
 from guitaronline.admin.bookings import booking_state
 from guitaronline.admin.command_page import button_of, commands
 from guitaronline.admin.day_axis import axis_of
+from guitaronline.admin.kpis import cards
 from guitaronline.admin.new_booking import NewBooking
 from guitaronline.admin.queues import standings
 from guitaronline.booking import facts, queries
@@ -25,7 +23,6 @@ from guitaronline.identity.access import Permission
 
 LESSONS_SHOWN = 60
 JUST_BEFORE = timedelta(hours=1)  # on a day with more lessons than fit, what runs now is still shown
-CARDS = "guitaronline.kpis.queries"  # its `today_cards`, when it is there
 
 
 class Today(ConsolePage):
@@ -46,15 +43,6 @@ class Today(ConsolePage):
             cards=cards(),
             buttons=[button_of(commands.named(NewBooking))],
         )
-
-
-def cards() -> Sequence[Any]:
-    """The numbers of the day, where the installation counts them and the viewer may read them."""
-    if not gate.may(Permission.READ_KPIS) or importlib.util.find_spec(CARDS) is None:
-        return ()
-    provider = getattr(importlib.import_module(CARDS), "today_cards", None)
-    found: Sequence[Any] = provider(session()) if provider else ()
-    return found
 
 
 def lessons_today() -> tuple[list[Booking], datetime | None]:

@@ -88,6 +88,7 @@ class Package(Timestamps, Versioned, Base):
         UniqueConstraint("id", "student_id", name="uq_packages_owner"),
         Index("ix_packages_student", "student_id", "expires_at", "id"),
         Index("ix_packages_expires", "expires_at", "id"),
+        Index("ix_packages_activated_at", "activated_at"),
         Index(
             "ix_packages_due",
             "expires_at",
@@ -297,6 +298,7 @@ class Refund(Timestamps, Versioned, Base):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         Index("ix_refunds_payment_id", "payment_id"),
         Index("ix_refunds_status", "status", "id"),
+        Index("ix_refunds_settled_at", "settled_at"),
     )
     states: ClassVar[StateTable] = StateTable(
         "refunds",

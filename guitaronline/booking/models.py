@@ -80,6 +80,8 @@ class Booking(Timestamps, Versioned, Base):
         ),
         Index("ix_bookings_cause", "cancel_cause", "start_at", "id", postgresql_where=text("cancel_cause IS NOT NULL")),
         Index("ix_bookings_student_holds", "student_id", postgresql_where=text("status = 'hold'")),
+        Index("ix_bookings_created_at", "created_at"),
+        Index("ix_bookings_canceled_at", "canceled_at", postgresql_where=text("canceled_at IS NOT NULL")),
         Index("ix_bookings_lapsing", "hold_expires_at", postgresql_where=text("status = 'hold'")),
     )
     states: ClassVar[StateTable] = StateTable(

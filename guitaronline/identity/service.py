@@ -42,6 +42,7 @@ from guitaronline.identity.standing import (
     reactivate_person,
     set_password,
     set_role,
+    set_test,
     set_up_totp,
 )
 
@@ -87,6 +88,7 @@ __all__ = [
     "reopen_task",
     "set_password",
     "set_role",
+    "set_test",
     "set_up_totp",
     "write_note",
 ]

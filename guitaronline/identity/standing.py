@@ -86,6 +86,18 @@ def reactivate_person(work: Work, user_id: UUID, *, reason: str | None = None) -
     return user
 
 
+@command("person.set_test", on="users")
+def set_test(work: Work, user_id: UUID, *, is_test: bool, reason: str) -> User:
+    """The person is a test account, whose doings count in no KPI, or is one no more. Repeating it changes nothing."""
+    access.require(work.actor, Permission.EDIT_PEOPLE)
+    require_reason(reason)
+    user = work.lock(User, user_id)
+    require_over(work.actor, user)
+    if user.is_test is not is_test:
+        user.is_test = is_test
+    return user
+
+
 def change_password(
     actor: Actor,
     *,

@@ -68,6 +68,10 @@ class School:
         return identity.deactivate_person(self.admin, self.world.person("Carl", Role.STUDENT).id, reason="moved away")
 
     @cached_property
+    def tester(self) -> User:
+        return self.world.person("Tess", Role.STUDENT, is_test=True)
+
+    @cached_property
     def profile(self) -> TeacherProfile:
         return self._profile_of(self.world.tom)
 

@@ -32,6 +32,8 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "SetUpTotp": ("sue", "person.set_up_totp", lambda s: {}),
     "DeactivatePerson": ("ann", "person.deactivate", lambda s: WHY),
     "ReactivatePerson": ("asleep", "person.reactivate", lambda s: {}),
+    "MarkTest": ("ann", "person.set_test", lambda s: WHY),
+    "UnmarkTest": ("tester", "person.set_test", lambda s: WHY),
     "AddGuardian": ("child", "person.add_guardian", lambda s: {"guardian_id": str(s.world.ann.id), "relation": "aunt"}),
     "RemoveGuardian": ("guardian", "person.remove_guardian", lambda s: WHY),
     "RevealContacts": ("ann", "person.reveal_contacts", lambda s: WHY),

@@ -22,7 +22,6 @@ ABSENT = [
     "webhooks",
     "calendar",
     "notifications",
-    "kpi",
 ]
 
 

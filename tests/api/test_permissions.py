@@ -131,6 +131,9 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "POST /lessons/{lesson_id}/no-show": (lambda s: Call(f"/lessons/{s.lesson()}/no-show", {"side": "student"}), "403 403 200 404 200 403 403 200 401"),
     "GET /audit/logs": (lambda s: Call("/audit/logs"), "403 403 403 403 403 403 200 200 401"),
     "GET /audit/outbox/pending": (lambda s: Call("/audit/outbox/pending"), "403 403 403 403 403 403 200 200 401"),
+    "GET /admin/kpi/overview": (lambda s: Call("/admin/kpi/overview"), "403 403 403 403 200 200 200 200 401"),
+    "GET /admin/kpi/sales": (lambda s: Call("/admin/kpi/sales"), "403 403 403 403 200 200 200 200 401"),
+    "GET /admin/ops/overview": (lambda s: Call("/admin/ops/overview"), "403 403 403 403 200 200 200 200 401"),
     "POST /identity/auth/logout": (lambda s: Call("/identity/auth/logout"), "204 204 204 204 204 204 204 204 401"),
 }  # fmt: skip
 AFTER_THE_LESSON = {"POST /lessons/{lesson_id}/complete", "POST /lessons/{lesson_id}/no-show"}
