@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from guitaronline.admin import auth, gate, navigation, show
+from guitaronline.admin import auth, calendar, gate, navigation, search, show
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.base import Console
@@ -45,8 +45,12 @@ def init_admin(app: Flask) -> None:
     auth.init_auth(app)
     console = Console(Today())
     console.add_view(Decisions())
+    console.add_view(calendar.Calendar())
+    console.add_view(search.Search())
     for desk in DESKS:
         console.add_view(desk())
     console.init_app(app)
     app.register_blueprint(commands.blueprint())
+    app.register_blueprint(calendar.feed)
+    app.register_blueprint(search.feed)
     gate.guard(app)  # last: every route stands, and each must name what it needs

@@ -64,7 +64,13 @@ def viewer_of_request(request: flask.Request) -> Viewer | None:
         return None
     logs.bind_actor(signed.actor.id)
     return Viewer(
-        signed.actor.id, signed.actor.role, signed.full_name, signed.email, signed.timezone, signed.session_id
+        signed.actor.id,
+        signed.actor.role,
+        signed.full_name,
+        signed.email,
+        signed.timezone,
+        signed.session_id,
+        signed.seconds_left,
     )
 
 
@@ -106,6 +112,14 @@ def sign_out() -> ResponseReturnValue:
     answer = flask.redirect(flask.url_for("auth.sign_in"), 303)
     answer.delete_cookie(cookie_name(), path="/", secure=_settings().COOKIE_SECURE, httponly=True, samesite="Lax")
     return answer
+
+
+@blueprint.post("/stay-signed-in")
+def stay_signed_in() -> ResponseReturnValue:
+    """Asked by the page that warns before the session ends: it counts as used now, and the answer says how long it has."""
+    token = flask.request.cookies.get(cookie_name())
+    seconds = sessions.stay_signed_in(token) if token else None
+    return ({"seconds": seconds}, 200) if seconds is not None else ({"error": "You are signed out."}, 401)
 
 
 @blueprint.route("/invitation/<token>", methods=("GET", "POST"))

@@ -16,10 +16,10 @@ from guitaronline.admin import gate, show
 from guitaronline.admin.base import ListFilter
 from guitaronline.db import Base, session
 from guitaronline.identity.access import Permission
+from guitaronline.identity.finding import PHONE_DIGITS, phone_digits
 from guitaronline.identity.models import User
 
 PEOPLE_SEARCHED = 500  # names that a list search looks through at most
-PHONE_DIGITS = 5  # fewer find everybody
 REFERENCE = re.compile(r"[A-Za-z]{2,3}-[0-9A-Za-z]{4,12}", re.ASCII)
 A_DAY = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -123,7 +123,7 @@ def people_matching(words: str) -> Any:
     found = name | User.email.ilike(_pattern(words), escape="\\")
     digits = "".join(sign for sign in words if sign.isascii() and sign.isdigit())
     if len(digits) >= PHONE_DIGITS:
-        found |= func.regexp_replace(User.phone, r"\D", "", "g").contains(digits, autoescape=True)
+        found |= phone_digits().contains(digits)
     return select(User.id).where(found).limit(PEOPLE_SEARCHED)
 
 

@@ -15,13 +15,24 @@ from guitaronline.admin import gate
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("", (("desk_today.index", "layout-dashboard"),)),
+    ("", (("desk_today.index", "layout-dashboard"), ("desk_calendar.index", "calendar-week"))),
     ("Bookings", (("console.NewBooking", "plus"), ("desk_bookings.index_view", "calendar-event"), ("desk_slots.index_view", "clock"), ("desk_decisions.index", "alert-triangle"))),
     ("Lessons", (("desk_lessons.index_view", "video"),)),
     ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"))),
     ("Money", (("desk_packages.index_view", "packages"), ("desk_plans.index_view", "tag"), ("desk_payments.index_view", "credit-card"), ("desk_refunds.index_view", "receipt-refund"), ("desk_approvals.index_view", "shield-check"))),
     ("System", (("desk_audit.index_view", "file-search"), ("desk_checks.index_view", "checklist"))),
 )  # fmt: skip
+
+
+SHORTCUTS = (
+    ("g t", "desk_today.index"),
+    ("g c", "desk_calendar.index"),
+    ("g b", "desk_bookings.index_view"),
+    ("g l", "desk_lessons.index_view"),
+    ("g p", "desk_people.index_view"),
+    ("g m", "desk_payments.index_view"),
+    ("n b", "console.NewBooking"),
+)  # keys.js reads them from the help sheet
 
 
 @dataclass(frozen=True)
@@ -39,16 +50,27 @@ class Group:
 
 
 def init_navigation(app: Flask) -> None:
-    app.jinja_env.globals.update(navigation=navigation, asset=asset, environment_name=environment_name)
+    app.jinja_env.globals.update(
+        navigation=navigation, asset=asset, environment_name=environment_name, shortcuts=shortcuts, may_open=may_open
+    )
 
 
 def navigation() -> list[Group]:
     """The pages that the viewer's role may open."""
     groups = [
-        Group(title, [_item(endpoint, icon) for endpoint, icon in items if _may_open(endpoint)])
+        Group(title, [_item(endpoint, icon) for endpoint, icon in items if may_open(endpoint)])
         for title, items in GROUPS
     ]
     return [group for group in groups if group.items]
+
+
+def shortcuts() -> list[tuple[list[str], str, str]]:
+    """Keys, title and address of the pages that the viewer reaches by two keys."""
+    return [
+        (keys.split(), gate.view_of(endpoint).title, flask.url_for(endpoint))
+        for keys, endpoint in SHORTCUTS
+        if may_open(endpoint)
+    ]
 
 
 def environment_name() -> str:
@@ -69,7 +91,11 @@ def _version(path: str) -> str:
     return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
 
 
-def _may_open(endpoint: str) -> bool:
+def endpoints() -> list[str]:
+    return [endpoint for _, items in GROUPS for endpoint, _ in items]
+
+
+def may_open(endpoint: str) -> bool:
     permission = gate.permission_of(flask.current_app, endpoint)
     return permission is not None and gate.may(permission)
 

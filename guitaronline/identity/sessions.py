@@ -40,6 +40,7 @@ class SignedSession:
     full_name: str
     email: str
     timezone: str
+    seconds_left: int  # until it ends when nothing more is done
 
 
 def open_session(
@@ -78,6 +79,7 @@ def actor_of_session(token: str) -> SignedSession | None:
         select(
             ConsoleSession.id,
             ConsoleSession.last_seen_at,
+            ConsoleSession.expires_at,
             User.id,
             User.role,
             User.full_name,
@@ -96,10 +98,22 @@ def actor_of_session(token: str) -> SignedSession | None:
     ).one_or_none()
     if row is None:
         return None
-    session_id, last_seen_at, user_id, role, full_name, email, timezone = row
+    session_id, last_seen_at, expires_at, user_id, role, full_name, email, timezone = row
     if now - last_seen_at > min(TOUCH, idle / 10):
         _touch(session_id, now)
-    return SignedSession(Actor(user_id, role), session_id, full_name, email or "", timezone)
+        last_seen_at = now
+    seconds = int((min(last_seen_at + idle, expires_at) - now).total_seconds())
+    return SignedSession(Actor(user_id, role), session_id, full_name, email or "", timezone, seconds)
+
+
+def stay_signed_in(token: str) -> int | None:
+    """The session counts as used just now. How many seconds it has when nothing more is done; None when it is over."""
+    signed = actor_of_session(token)
+    if signed is None:
+        return None
+    _touch(signed.session_id, clock.read(db.session()))
+    renewed = actor_of_session(token)
+    return renewed.seconds_left if renewed else None
 
 
 def close_session(token: str) -> None:

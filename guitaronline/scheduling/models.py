@@ -50,6 +50,7 @@ class Slot(Timestamps, Versioned, Base):
             postgresql_where=text("status = 'open'"),
         ),
         Index("ix_availability_slots_teacher_start", "teacher_id", "start_at"),
+        Index("ix_availability_slots_blocked_start", "start_at", "id", postgresql_where=text("status = 'blocked'")),
     )
     states: ClassVar[StateTable] = StateTable(
         "availability_slots",
