@@ -25,7 +25,7 @@ def compress(answer: flask.Response) -> flask.Response:
     if not _can_be(answer):
         return answer
     answer.vary.add("Accept-Encoding")
-    if "gzip" not in flask.request.accept_encodings:
+    if not flask.request.accept_encodings.quality("gzip"):
         return answer
     answer.direct_passthrough = False
     data = answer.get_data()

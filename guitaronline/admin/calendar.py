@@ -29,7 +29,7 @@ from guitaronline.web import allow_own_styles
 
 MOST_DAYS = 45
 MOST_EVENTS = 2000
-LISTED = 500  # rows of the list below the calendar
+LISTED = 300  # rows of the list below the calendar
 OFFERED_TEACHERS = 200
 A_DAY_LONG = timedelta(days=1)
 USUAL_HOURS = (8, 20)  # shown also when nothing is there
@@ -40,6 +40,7 @@ MEANINGS = {
     TimeState.BOOKED: "a lesson will be given",
     TimeState.BLOCKED: "kept back by the teacher or staff",
 }
+NOBODY = UUID(int=0)
 VIEWS = {"day": 1, "week": 7}
 
 feed = Blueprint("calendar_feed", __name__, url_prefix=gate.PREFIX)
@@ -80,8 +81,8 @@ class Calendar(ConsolePage):
         allow_own_styles()  # FullCalendar writes its style element itself
         asked = _asked()
         end = asked.first + asked.days * A_DAY_LONG
-        found = _time(asked.first, end, asked.teacher, with_open=asked.with_open)
-        hours = _hours(found)
+        found = _time(asked.first, end, asked.teacher, with_open=asked.with_open, limit=LISTED + 1)
+        hours = _hours(found) if len(found) <= LISTED else (0, 24)
         return self.render(
             "admin/calendar.html",
             asked=asked,
@@ -94,14 +95,12 @@ class Calendar(ConsolePage):
             ],
             number=len(found),
             listed=LISTED,
-            is_cut=len(found) >= MOST_EVENTS,
             hours=hours,
             now=_local(gate.now()),
             icons=ICONS,
             meanings=MEANINGS,
             local=_local,
-            url_of=url_of,
-            actions_of=actions_of,
+            links=Links(),
             buttons=[button_of(commands.named(NewBooking))],
         )
 
@@ -120,8 +119,9 @@ def calendar_events() -> ResponseReturnValue:
     teacher = _teacher(given.get("teacher", ""))
     if teacher is None and given.get("teacher"):
         return _refused("There is no such teacher.")
-    found = _time(start, end, teacher, with_open=given.get("taken") != "1")
-    events = [_event(each, with_teacher=teacher is None) for each in found]
+    found = _time(start, end, teacher, with_open=given.get("taken") != "1", limit=MOST_EVENTS)
+    links = Links()
+    events = [_event(each, links, with_teacher=teacher is None) for each in found]
     return flask.jsonify(events=events, is_cut=len(found) >= MOST_EVENTS)
 
 
@@ -177,7 +177,7 @@ def _teachers(chosen: User | None) -> Sequence[Any]:
     return [*([chosen] if missing else []), *found]
 
 
-def _time(first: date, end: date, teacher: User | None, *, with_open: bool) -> list[Stretch]:
+def _time(first: date, end: date, teacher: User | None, *, with_open: bool, limit: int) -> list[Stretch]:
     return time_of_teachers(
         session(),
         now=gate.now(),
@@ -185,7 +185,7 @@ def _time(first: date, end: date, teacher: User | None, *, with_open: bool) -> l
         end=_midnight(end),
         teacher_id=teacher.id if teacher else None,
         with_open=with_open,
-        limit=MOST_EVENTS,
+        limit=limit,
     )
 
 
@@ -211,32 +211,50 @@ def _hours(found: Sequence[Stretch]) -> tuple[int, int]:
     return (0, 24) if over_midnight else (first, min(last, 24))
 
 
-def url_of(each: Stretch) -> str:
-    """The record that a stretch is about: the booking, or the slot that nobody has."""
-    table, record = ("bookings", each.booking_id) if each.booking_id else ("availability_slots", each.slot_id)
-    return show.record_url(table, record) or ""
+class Links:
+    """Where stretches lead. Addresses are made once an answer: two thousand take longer to make than to read."""
+
+    def __init__(self) -> None:
+        self._records = {
+            table: _pattern(show.record_url(table, NOBODY)) for table in ("bookings", "availability_slots")
+        }
+        self._actions: dict[TimeState, list[tuple[str, str]]] = {
+            TimeState.BOOKED: self._allowed(RescheduleBooking, CancelBooking),
+            TimeState.HELD: self._allowed(CancelBooking),
+            TimeState.OPEN: self._allowed(NewBooking),
+        }
+
+    def _allowed(self, *kinds: type[CommandPage]) -> list[tuple[str, str]]:
+        pages = [commands.named(kind) for kind in kinds]
+        return [(page.title, _pattern(_address(page))) for page in pages if gate.may(page.permission)]
+
+    def url_of(self, each: Stretch) -> str:
+        """The record that a stretch is about: the booking, or the slot that nobody has."""
+        if each.booking_id:
+            return self._records["bookings"].format(each.booking_id)
+        return self._records["availability_slots"].format(each.slot_id)
+
+    def actions_of(self, each: Stretch) -> list[tuple[str, str]]:
+        """Where the viewer may go on from here; each page decides for itself whether it can be done."""
+        if each.end_at <= gate.now():
+            return []
+        return [
+            (title, url.format(each.booking_id or each.slot_id)) for title, url in self._actions.get(each.state, [])
+        ]
 
 
-def actions_of(each: Stretch) -> list[tuple[str, str]]:
-    """Where the viewer may go on from here; each page decides for itself whether it can be done."""
-    if each.end_at <= gate.now():
-        return []
-    by_state: dict[TimeState, tuple[type[CommandPage], ...]] = {
-        TimeState.BOOKED: (RescheduleBooking, CancelBooking),
-        TimeState.HELD: (CancelBooking,),
-    }
-    pages = [commands.named(kind) for kind in by_state.get(each.state, ())]
-    found = [
-        (page.title, flask.url_for(page.endpoint, id=each.booking_id)) for page in pages if gate.may(page.permission)
-    ]
-    if each.state is TimeState.OPEN and gate.may(NewBooking.permission):
-        found.append(("Book", commands.named(NewBooking).url_for(slot_id=each.slot_id)))
-    return found
+def _address(page: CommandPage) -> str:
+    about: dict[str, Any] = {"id": NOBODY} if page.record else {"slot_id": NOBODY}
+    return flask.url_for(page.endpoint, **about)
 
 
-def _event(each: Stretch, *, with_teacher: bool) -> dict[str, Any]:
+def _pattern(url: str | None) -> str:
+    return (url or "").replace(str(NOBODY), "{}")
+
+
+def _event(each: Stretch, links: Links, *, with_teacher: bool) -> dict[str, Any]:
     wall = _local(each.start_at).replace(tzinfo=None)
-    move = {title: url for title, url in actions_of(each) if title == RescheduleBooking.title}
+    actions = dict(links.actions_of(each))
     who = [name for name in (each.student_name, each.teacher_name if with_teacher else None) if name]
     return {
         "id": str(each.slot_id),
@@ -245,11 +263,11 @@ def _event(each: Stretch, *, with_teacher: bool) -> dict[str, Any]:
         "end": (
             wall + (each.end_at - each.start_at)
         ).isoformat(),  # on the night of the clocks the end may read earlier
-        "url": url_of(each),
+        "url": links.url_of(each),
         "state": each.state,
         "icon": ICONS[each.state],
         "is_over": each.end_at <= gate.now(),
         "teacher": str(each.teacher_id),
         "teacher_name": each.teacher_name,
-        "move_url": move.get(RescheduleBooking.title),
+        "move_url": actions.get(RescheduleBooking.title),
     }

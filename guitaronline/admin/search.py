@@ -20,7 +20,7 @@ from guitaronline.admin.notes import AboutCommand
 from guitaronline.billing.models import Payment, PaymentProvider, Plan
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
-from guitaronline.identity.finding import escaped, people_called
+from guitaronline.identity.finding import INDEXED, escaped, people_called
 from guitaronline.identity.models import Task, TaskStatus, User
 from guitaronline.identity.queries import person_by_email
 
@@ -190,7 +190,7 @@ def _people(words: str, most: int) -> list[Hit]:
 
 def _titled(model: Any, column: Any, words: str, most: int, *conditions: Any) -> list[Hit]:
     """Records with every word in their title, the newest first."""
-    if model.__tablename__ not in _desks():
+    if model.__tablename__ not in _desks() or max(map(len, words.split())) < INDEXED:
         return []
     every_word = [column.ilike(f"%{escaped(word)}%", escape="\\") for word in words.split()]
     query = select(model).where(*every_word, *conditions).order_by(model.id.desc()).limit(most)
@@ -207,7 +207,7 @@ def _pages(words: str) -> list[Hit]:
         if by_title or (
             len(words) >= ENOUGH and all(any(word.startswith(each) for word in anywhere) for each in typed)
         ):
-            ranked.append((not by_title, Hit(title, url)))
+            ranked.append(((not title.lower().startswith(words.lower()), not by_title), Hit(title, url)))
     return [hit for _, hit in sorted(ranked, key=lambda each: each[0])]
 
 

@@ -28,7 +28,10 @@
     return fetch(asked.events + "?" + query, { headers: { Accept: "application/json" } }).then(function (answer) {
       if (!answer.ok || answer.redirected) { throw new Error("The calendar could not be read. Reload the page."); }
       return answer.json();
-    }).then(function (found) { return found.events; });
+    }).then(function (found) {
+      if (found.is_cut) { say("There is more than one page can show. Choose a teacher or a day."); }
+      return found.events;
+    });
   }
 
   function load(range, done, failed) {

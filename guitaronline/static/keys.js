@@ -23,7 +23,7 @@
 
   // The row's first link has the focus, so Enter opens it.
   function walk(step) {
-    var rows = Array.from(document.querySelectorAll("main table.stack tbody tr")).filter(function (row) { return row.querySelector("a[href]") && row.offsetParent; });
+    var rows = Array.from(document.querySelectorAll("main table tbody tr")).filter(function (row) { return row.querySelector("a[href]") && row.offsetParent; });
     if (!rows.length) { return; }
     var here = rows.findIndex(function (row) { return row.contains(document.activeElement); });
     var next = rows[Math.max(0, Math.min(rows.length - 1, here < 0 ? (step > 0 ? 0 : rows.length - 1) : here + step))];
@@ -33,7 +33,7 @@
 
   document.addEventListener("focusin", function (event) {
     document.querySelectorAll("tr.is-here").forEach(function (row) { row.classList.remove("is-here"); });
-    var row = event.target.closest("main table.stack tbody tr");
+    var row = event.target.closest("main table tbody tr");
     if (row && event.target.matches("a:focus-visible")) { row.classList.add("is-here"); }
   });
 

@@ -48,9 +48,15 @@
 
   // Drafts
 
-  var name = "draft:" + who + ":" + location.pathname;
   var form = document.querySelector("main form[method=post]");
+  var name = "draft:" + who + ":" + location.pathname + about();
   var LEFT_OUT = /^(csrf_token|key|version|next|look)$/;
+
+  // A note or task is about a record that the address does not name.
+  function about() {
+    var fields = form ? Array.from(form.querySelectorAll("input[name=record_type], input[name=record_id]")) : [];
+    return fields.map(function (each) { return ":" + each.value; }).join("");
+  }
 
   function keepsDraft() {
     return form && !form.querySelector("input[type=password], input[autocomplete=one-time-code]");

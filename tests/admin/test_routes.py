@@ -87,6 +87,10 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         **lists,
         "Today": ("/admin/", Permission.READ_BOOKINGS),
         "Decisions": ("/admin/decisions/", Permission.READ_BOOKINGS),
+        "Calendar": ("/admin/calendar/", Permission.READ_BOOKINGS),
+        "calendar_events": ("/admin/calendar/events?start=2026-11-23&end=2026-11-30", Permission.READ_BOOKINGS),
+        "Search": ("/admin/search/", Permission.READ_PEOPLE),
+        "suggest": ("/admin/search/suggest?q=ann", Permission.READ_PEOPLE),
     }
 
 
