@@ -116,7 +116,9 @@ def test_after_the_session_the_way_leads_back_to_the_form(ada: Browser) -> None:
     assert 'href="/sign-in?next=/admin/plans/new"' in answer.text
 
 
-@pytest.mark.parametrize("path", ["/admin/", "/static/app.css", "/static/vendor/tabler/tabler.min.css", "/"])
+@pytest.mark.parametrize(
+    "path", ["/admin/", "/static/app.css", "/static/vendor/tabler/tabler.min.css", "/admin/plans/new"]
+)
 def test_pages_and_files_travel_compressed(ada: Browser, path: str) -> None:
     answer = ada.get(path, headers=GZIP)
     plain = ada.get(path)
