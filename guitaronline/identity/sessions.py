@@ -106,16 +106,6 @@ def actor_of_session(token: str) -> SignedSession | None:
     return SignedSession(Actor(user_id, role), session_id, full_name, email or "", timezone, seconds)
 
 
-def stay_signed_in(token: str) -> int | None:
-    """The session counts as used just now. How many seconds it has when nothing more is done; None when it is over."""
-    signed = actor_of_session(token)
-    if signed is None:
-        return None
-    _touch(signed.session_id, clock.read(db.session()))
-    renewed = actor_of_session(token)
-    return renewed.seconds_left if renewed else None
-
-
 def close_session(token: str) -> None:
     """The cookie is worth nothing any more, also where somebody copied it. Repeating it changes nothing."""
     with credentials.short_transaction() as session:

@@ -123,12 +123,13 @@ def test_pages_and_actions_are_found_by_name(ada: Browser, typed: str, first: st
 
 def test_a_role_finds_only_what_it_may_open(app: Flask, school: School) -> None:
     support, auditor = signed_in(app, school.world.sue), signed_in(app, school.world.audrey)
+    assert school.plan
 
     assert "Pages and actions" not in suggested(support, "checks")
     assert suggested(auditor, "checks") == {"Pages and actions": ["Checks"]}
     assert suggested(auditor, "new booking") == {}
     assert suggested(support, "ten") == {}
-    assert school.plan
+    assert suggested(auditor, "ten") == {"Plans": ["Ten"]}
 
 
 def test_the_page_says_what_was_found_and_where_else_to_look(ada: Browser, world: World) -> None:
