@@ -18,12 +18,14 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     from guitaronline.admin import init_admin
     from guitaronline.api import init_api
     from guitaronline.cli import init_cli
+    from guitaronline.compression import init_compression
     from guitaronline.db import database
     from guitaronline.health import init_health
     from guitaronline.logs import init_logs
     from guitaronline.web import init_web
 
     init_logs(app)
+    init_compression(app)  # before the others: it acts last on an answer
     init_web(app)
     init_health(app)
     init_api(app)

@@ -34,6 +34,7 @@ POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}'; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
+OWN_STYLES = "; style-src 'self' 'nonce-{nonce}'"
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"  # nothing there is a page
 HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
@@ -120,6 +121,11 @@ def csp_nonce() -> str:
     return str(g.csp_nonce)
 
 
+def allow_own_styles() -> None:
+    """Scripts of this page may write a style element, if it carries the page's nonce."""
+    g.own_styles = True
+
+
 def finish_headers(answer: flask.Response) -> flask.Response:
     """What every answer carries, unless its view said otherwise."""
     given = {name.lower() for name, _ in answer.headers}
@@ -129,7 +135,7 @@ def finish_headers(answer: flask.Response) -> flask.Response:
 
 def _always() -> list[tuple[str, str]]:
     is_api = flask.request.path.startswith("/api/")
-    policy = API_POLICY if is_api else POLICY.format(nonce=csp_nonce())
+    policy = API_POLICY if is_api else (POLICY + (OWN_STYLES if "own_styles" in g else "")).format(nonce=csp_nonce())
     headers = [("X-Request-ID", g.get("request_id", "")), ("Content-Security-Policy", policy), *HEADERS]
     if flask.current_app.config["SETTINGS"].is_production:
         headers.append(("Strict-Transport-Security", f"max-age={A_YEAR}; includeSubDomains"))

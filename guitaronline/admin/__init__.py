@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from guitaronline.admin import auth, bulk_pages, gate, navigation, selling, show, test_accounts, view_as  # noqa: F401  # pages that are no desks add themselves
+from guitaronline.admin import (  # noqa: F401  # pages that are no desks add themselves
+    auth,
+    bulk_pages,
+    calendar,
+    gate,
+    navigation,
+    search,
+    selling,
+    show,
+    test_accounts,
+    view_as,
+)
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.audit_chain import AuditChain
@@ -56,11 +67,23 @@ def init_admin(app: Flask) -> None:
     app.jinja_env.globals.update(when=show.when, viewed=view_as.viewed, new_key=view_as.new_key, bulk_of=bulk_of)
     auth.init_auth(app)
     console = Console(Today())
-    for page in (Decisions, AuditChain, Integrity, Roles, view_as.ViewAs, BulkProgress, KpisPage):
+    for page in (
+        Decisions,
+        AuditChain,
+        Integrity,
+        Roles,
+        view_as.ViewAs,
+        BulkProgress,
+        KpisPage,
+        calendar.Calendar,
+        search.Search,
+    ):
         console.add_view(page())
     for desk in DESKS:
         console.add_view(desk())
     console.init_app(app)
     app.register_blueprint(commands.blueprint())
     init_exports(app)
+    app.register_blueprint(calendar.feed)
+    app.register_blueprint(search.feed)
     gate.guard(app)  # last: every route stands, and each must name what it needs

@@ -70,6 +70,7 @@ def viewer_of_request(request: flask.Request) -> Viewer | None:
         signed.email,
         signed.timezone,
         signed.session_id,
+        signed.seconds_left,
         signed.looking,
     )
 
@@ -112,6 +113,14 @@ def sign_out() -> ResponseReturnValue:
     answer = flask.redirect(flask.url_for("auth.sign_in"), 303)
     answer.delete_cookie(cookie_name(), path="/", secure=_settings().COOKIE_SECURE, httponly=True, samesite="Lax")
     return answer
+
+
+@blueprint.post("/stay-signed-in")
+def stay_signed_in() -> ResponseReturnValue:
+    """Asked by the page that warns before the session ends. To ask is to be there; the answer says how long it has now."""
+    if not current_user.is_authenticated:
+        return {"error": "You are signed out."}, 401
+    return {"seconds": gate.viewer().session_seconds}, 200
 
 
 @blueprint.route("/invitation/<token>", methods=("GET", "POST"))

@@ -18,10 +18,10 @@ from guitaronline.admin import dates, gate, show
 from guitaronline.admin.base import ListFilter
 from guitaronline.db import Base, session
 from guitaronline.identity.access import Permission
+from guitaronline.identity.finding import PHONE_DIGITS, phone_digits
 from guitaronline.identity.models import User
 
 PEOPLE_SEARCHED = 200  # whose rows a list looks for at most; whoever means more writes more of the name
-PHONE_DIGITS = 5  # fewer find everybody
 REFERENCE = re.compile(r"[A-Za-z]{2,3}-[0-9A-Za-z]{4,12}", re.ASCII)
 A_RANGE = re.compile(r"([0-9]{0,6})(\.\.)?([0-9]{0,6})", re.ASCII)
 LARGEST = 10**6
@@ -215,7 +215,7 @@ def people_matching(words: str) -> list[UUID]:
         found |= User.email.ilike(_pattern(words), escape="\\")
         digits = "".join(sign for sign in words if sign.isascii() and sign.isdigit())
         if len(digits) >= PHONE_DIGITS:
-            found |= func.regexp_replace(User.phone, r"\D", "", "g").contains(digits, autoescape=True)
+            found |= phone_digits().contains(digits)
     ids = list(session().scalars(select(User.id).where(found).limit(PEOPLE_SEARCHED)))
     flask.g.is_vague = flask.g.get("is_vague", False) or len(ids) == PEOPLE_SEARCHED
     return ids

@@ -42,6 +42,7 @@ class Viewer(UserMixin):
     email: str
     timezone: str
     session_id: UUID
+    session_seconds: int = 0  # until the browser is signed out when nothing more is done
     looking: Looking | None = None  # as whom they are viewing just now
 
     @property

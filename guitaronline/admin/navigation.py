@@ -15,7 +15,7 @@ from guitaronline.admin import gate
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("", (("desk_today.index", "layout-dashboard"),)),
+    ("", (("desk_today.index", "layout-dashboard"), ("desk_calendar.index", "calendar-week"))),
     ("Bookings", (("console.NewBooking", "plus"), ("desk_bookings.index_view", "calendar-event"), ("desk_slots.index_view", "clock"), ("desk_decisions.index", "alert-triangle"))),
     ("Lessons", (("desk_lessons.index_view", "video"),)),
     ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"))),
@@ -23,6 +23,17 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Insight", (("desk_kpis.index", "chart-bar"),)),
     ("System", (("desk_audit.index_view", "file-search"), ("desk_audit-chain.index", "lock"), ("desk_integrity.index", "checklist"), ("desk_roles.index", "users"), ("desk_exports.index_view", "download"), ("desk_bulk-runs.index_view", "list-check"), ("desk_events.index_view", "mail"), ("desk_jobs.index_view", "history"))),
 )  # fmt: skip
+
+
+SHORTCUTS = (
+    ("g t", "desk_today.index"),
+    ("g c", "desk_calendar.index"),
+    ("g b", "desk_bookings.index_view"),
+    ("g l", "desk_lessons.index_view"),
+    ("g p", "desk_people.index_view"),
+    ("g m", "desk_payments.index_view"),
+    ("n b", "console.NewBooking"),
+)  # keys.js reads them from the help sheet
 
 
 @dataclass(frozen=True)
@@ -40,16 +51,27 @@ class Group:
 
 
 def init_navigation(app: Flask) -> None:
-    app.jinja_env.globals.update(navigation=navigation, asset=asset, environment_name=environment_name)
+    app.jinja_env.globals.update(
+        navigation=navigation, asset=asset, environment_name=environment_name, shortcuts=shortcuts, may_open=may_open
+    )
 
 
 def navigation() -> list[Group]:
     """The pages that the viewer's role may open."""
     groups = [
-        Group(title, [_item(endpoint, icon) for endpoint, icon in items if _may_open(endpoint)])
+        Group(title, [_item(endpoint, icon) for endpoint, icon in items if may_open(endpoint)])
         for title, items in GROUPS
     ]
     return [group for group in groups if group.items]
+
+
+def shortcuts() -> list[tuple[list[str], str, str]]:
+    """Keys, title and address of the pages that the viewer reaches by two keys."""
+    return [
+        (keys.split(), gate.view_of(endpoint).title, flask.url_for(endpoint))
+        for keys, endpoint in SHORTCUTS
+        if may_open(endpoint)
+    ]
 
 
 def environment_name() -> str:
@@ -70,7 +92,11 @@ def _version(path: str) -> str:
     return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
 
 
-def _may_open(endpoint: str) -> bool:
+def endpoints() -> list[str]:
+    return [endpoint for _, items in GROUPS for endpoint, _ in items]
+
+
+def may_open(endpoint: str) -> bool:
     permission = gate.permission_of(flask.current_app, endpoint)
     return permission is not None and gate.may(permission)
 

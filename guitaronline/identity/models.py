@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from guitaronline.actor import Role
@@ -31,6 +31,12 @@ class User(Timestamps, Versioned, Base):
             "ix_users_full_name_trgm", "full_name", postgresql_using="gin", postgresql_ops={"full_name": "gin_trgm_ops"}
         ),
         Index("ix_users_email_trgm", "email", postgresql_using="gin", postgresql_ops={"email": "gin_trgm_ops"}),
+        Index(
+            "ix_users_phone_digits",
+            literal_column(r"regexp_replace(phone, '\D'::text, ''::text, 'g'::text)").label("digits"),
+            postgresql_using="gin",
+            postgresql_ops={"digits": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[Id]
@@ -101,6 +107,13 @@ class Task(Timestamps, Versioned, Base):
         Index("ix_tasks_record", "record_type", "record_id", "id"),
         Index("ix_tasks_due", "due_on", "id"),
         Index("ix_tasks_open_owner", "owner_id", "due_on", postgresql_where=text("status = 'open'")),
+        Index(
+            "ix_tasks_open_title_trgm",
+            "title",
+            postgresql_using="gin",
+            postgresql_ops={"title": "gin_trgm_ops"},
+            postgresql_where=text("status = 'open'"),
+        ),
     )
     states: ClassVar[StateTable] = StateTable(
         "tasks",

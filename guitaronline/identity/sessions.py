@@ -49,6 +49,7 @@ class SignedSession:
     full_name: str
     email: str
     timezone: str
+    seconds_left: int  # until it ends when nothing more is done
     looking: Looking | None = None
 
 
@@ -88,6 +89,7 @@ def actor_of_session(token: str) -> SignedSession | None:
         select(
             ConsoleSession.id,
             ConsoleSession.last_seen_at,
+            ConsoleSession.expires_at,
             User.id,
             User.role,
             User.full_name,
@@ -115,12 +117,13 @@ def actor_of_session(token: str) -> SignedSession | None:
     ).one_or_none()
     if row is None:
         return None
-    session_id, last_seen_at, user_id, role, full_name, email, timezone, *view = row
+    session_id, last_seen_at, expires_at, user_id, role, full_name, email, timezone, *view = row
     if now - last_seen_at > min(TOUCH, idle / 10):
         _touch(session_id, now)
-    return SignedSession(
-        Actor(user_id, role), session_id, full_name, email or "", timezone, Looking(*view) if view[0] else None
-    )
+        last_seen_at = now
+    seconds = int((min(last_seen_at + idle, expires_at) - now).total_seconds())
+    looking = Looking(*view) if view[0] else None
+    return SignedSession(Actor(user_id, role), session_id, full_name, email or "", timezone, seconds, looking)
 
 
 def close_session(token: str) -> None:

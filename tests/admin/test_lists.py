@@ -225,7 +225,9 @@ def _chip(page: str, label: str) -> str:
 def _headings(page: str) -> list[str]:
     head = page[page.index("<thead>") : page.index("</thead>")]
     return [
-        words(each) for each in re.findall(r"<th [^>]*>(.*?)</th>", head, re.DOTALL) if "visually-hidden" not in each
+        words(each)
+        for each in re.findall(r"<th [^>]*>(.*?)</th>", head, re.DOTALL)
+        if words(each) and "visually-hidden" not in each
     ]
 
 

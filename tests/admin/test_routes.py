@@ -97,6 +97,10 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         "Roles": ("/admin/roles/", Permission.READ_SETTINGS),
         "ViewAs": ("/admin/view-as/", Permission.VIEW_AS),
         "BulkProgress": (f"/admin/bulk-runs/progress/?id={school['bulk_run'].id}", Permission.READ_BOOKINGS),
+        "Calendar": ("/admin/calendar/", Permission.READ_BOOKINGS),
+        "calendar_events": ("/admin/calendar/events?start=2026-11-23&end=2026-11-30", Permission.READ_BOOKINGS),
+        "Search": ("/admin/search/", Permission.READ_PEOPLE),
+        "suggest": ("/admin/search/suggest?q=ann", Permission.READ_PEOPLE),
     }
 
 
