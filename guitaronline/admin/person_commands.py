@@ -300,11 +300,14 @@ class RemoveGuardian(CommandPage):
 
 class PasswordForm(forms.CommandForm):
     old = PasswordField(
-        "Present password", validators=[InputRequired("Your present password is needed."), Length(max=128)]
+        "Present password",
+        validators=[InputRequired("Your present password is needed."), Length(max=128)],
+        render_kw={"autocomplete": "current-password"},
     )
     new = PasswordField(
         "New password",
         validators=[InputRequired("A new password is needed."), Length(max=128)],
+        render_kw={"autocomplete": "new-password"},
         description="At least 15 characters; a sentence is good.",
     )
 
