@@ -34,7 +34,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "ReactivatePerson": ("asleep", "person.reactivate", lambda s: {}),
     "AddGuardian": ("child", "person.add_guardian", lambda s: {"guardian_id": str(s.world.ann.id), "relation": "aunt"}),
     "RemoveGuardian": ("guardian", "person.remove_guardian", lambda s: WHY),
-    "ChangePassword": ("", "person.change_password", lambda s: {"old": PASSWORD, "new": "seven wooden drums hum"}),
+    "ChangePassword": ("", "person.change_password", lambda s: {"old_password": PASSWORD, "new_password": "seven wooden drums hum"}),
     "WriteNote": ("", "note.write", lambda s: {"record_type": "users", "record_id": str(s.world.ann.id), "body": "Nice"}),
     "CreateTask": ("", "task.create", lambda s: {"record_type": "users", "record_id": str(s.world.ann.id), "title": "Call", "owner_id": str(s.world.sue.id)}),
     "FinishTask": ("open_task", "task.finish", lambda s: {}),

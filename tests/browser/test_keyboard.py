@@ -14,7 +14,7 @@ MOST_TABS = 60
 
 def tab_to(visitor: Visitor, selector: str) -> None:
     """Tab was pressed until the element has the focus. Raises StopIteration where that takes too long."""
-    here = f"selector => document.activeElement?.matches(selector)"
+    here = "selector => document.activeElement?.matches(selector)"
     next(
         True for _ in range(MOST_TABS) if (visitor.page.keyboard.press("Tab"), visitor.page.evaluate(here, selector))[1]
     )
