@@ -31,8 +31,8 @@ check: $(TOOLS) ## format, lint, types, import contracts, migrations, generated 
 		flask --app wsgi db check; \
 		flask --app wsgi docs check'
 
-bench: $(TOOLS) ## how fast it is here
-	@$(BIN)/python bench/run.py
+bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles
+	@$(BIN)/python bench/$(if $(CONSOLE),console,run).py
 
 states: $(RUNTIME) ## write docs/states.md from the state tables
 	@$(BIN)/flask --app wsgi docs states
@@ -44,6 +44,7 @@ screenshots: $(TOOLS) ## docs/screenshots/*.png, from a fresh demo school
 requirements: $(TOOLS) ## compile requirements*.txt from requirements*.in
 	@$(COMPILE) --output-file requirements.txt requirements.in
 	@$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	@$(COMPILE) --output-file bench/requirements.txt bench/requirements.in
 
 clean: ## start over: removes the local data in VAR_DIR, and caches
 	@if test -x $(BIN)/python; then $(BIN)/python -m guitaronline.local wipe; fi
