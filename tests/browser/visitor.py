@@ -70,10 +70,7 @@ class Visitor:
             self.complaints.append(f"another host: {request.url}")
 
     def _failed(self, request: Request) -> None:
-        left = (
-            request.is_navigation_request() and request.failure == "net::ERR_ABORTED"
-        )  # a download, or gone elsewhere
-        if not left:
+        if request.failure != "net::ERR_ABORTED":  # a download, or the page was left before all of it had come
             self.complaints.append(f"failed: {request.url} {request.failure}")
 
     def _answered(self, response: Response) -> None:
