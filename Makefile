@@ -8,7 +8,7 @@ COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 RUNTIME := .venv/.runtime-$(shell cat requirements.txt | cksum | tr ' ' -)
 TOOLS := .venv/.tools-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' -)
 
-.PHONY: help run test check bench states requirements clean
+.PHONY: help run test check bench states screenshots requirements clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,7 +17,8 @@ help: ## this list
 run: $(RUNTIME) ## the whole product on this machine; PORT, VAR_DIR, DEMO=0 and every other setting are heard
 	@exec $(BIN)/python -m guitaronline.local
 
-test: $(TOOLS) ## all tests, on servers of their own
+test: $(TOOLS) ## all tests, on servers of their own; those in a browser where there is one or it can be installed (CHROMIUM)
+	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(TOOLS) ## format, lint, types, import contracts, migrations, generated pages
@@ -30,15 +31,20 @@ check: $(TOOLS) ## format, lint, types, import contracts, migrations, generated 
 		flask --app wsgi db check; \
 		flask --app wsgi docs check'
 
-bench: $(TOOLS) ## how fast it is here
-	@$(BIN)/python bench/run.py
+bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles
+	@$(BIN)/python bench/$(if $(CONSOLE),console,run).py
 
 states: $(RUNTIME) ## write docs/states.md from the state tables
 	@$(BIN)/flask --app wsgi docs states
 
+screenshots: $(TOOLS) ## docs/screenshots/*.png, from a fresh demo school
+	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.browser.screenshots
+
 requirements: $(TOOLS) ## compile requirements*.txt from requirements*.in
 	@$(COMPILE) --output-file requirements.txt requirements.in
 	@$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	@$(COMPILE) --output-file bench/requirements.txt bench/requirements.in
 
 clean: ## start over: removes the local data in VAR_DIR, and caches
 	@if test -x $(BIN)/python; then $(BIN)/python -m guitaronline.local wipe; fi

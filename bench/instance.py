@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
 VAR = Path(os.environ.get("BENCH_VAR_DIR", ROOT / "var" / "bench"))
-SIZE = {"teachers": 5000, "students": 20000, "per_student": 50}  # 1 M past bookings, 100,000 open slots
+FULL = {"teachers": 5000, "students": 20000, "per_student": 50}  # 1 M past bookings, 100,000 open slots
+SIZE = {name: int(os.environ.get(f"BENCH_{name.upper()}", number)) for name, number in FULL.items()}  # of a new folder
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def _csrf_title(error: Exception) -> str:
 
 def _typed(error: Exception) -> list[tuple[str, str]]:
     """What the person had typed into a form that came too late, so that it is not lost."""
-    if not isinstance(error, CSRFError) or "password" in flask.request.form:
+    if not isinstance(error, CSRFError) or any("password" in name for name in flask.request.form):
         return []
     hidden = {"csrf_token", "key", "version", "next"}
     return [(k, v) for k, v in flask.request.form.items() if v.strip() and k not in hidden][:TYPED_KEPT]

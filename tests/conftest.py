@@ -17,6 +17,8 @@ from guitaronline.db import Base, database, session
 from tests import servers
 from tests.world import World
 
+pytest_plugins = ["tests.browser.presence"]
+
 SWEEP = "SET session_replication_role = replica; {deletes}; SET session_replication_role = origin"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import flask
-from wtforms import PasswordField
+from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 from guitaronline import policy
@@ -299,12 +299,16 @@ class RemoveGuardian(CommandPage):
 
 
 class PasswordForm(forms.CommandForm):
-    old = PasswordField(
-        "Present password", validators=[InputRequired("Your present password is needed."), Length(max=128)]
+    account = StringField("Account", render_kw={"autocomplete": "username", "readonly": True})  # for password managers
+    old_password = PasswordField(
+        "Present password",
+        validators=[InputRequired("Your present password is needed."), Length(max=128)],
+        render_kw={"autocomplete": "current-password"},
     )
-    new = PasswordField(
+    new_password = PasswordField(
         "New password",
         validators=[InputRequired("A new password is needed."), Length(max=128)],
+        render_kw={"autocomplete": "new-password"},
         description="At least 15 characters; a sentence is good.",
     )
 
@@ -317,11 +321,14 @@ class ChangePassword(CommandPage):
     is_secret = True
     lead = "Everywhere else you are signed in, you will be signed out."
 
+    def initial(self, record: Any) -> dict[str, Any]:
+        return {"account": gate.viewer().email}
+
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         service.change_password(
             actor,
-            old=form.old.data,
-            new=form.new.data,
+            old=form.old_password.data,
+            new=form.new_password.data,
             keep_session=gate.viewer().session_id,
             address=flask.request.remote_addr,
         )

@@ -42,7 +42,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "RevealAction": ("money_action", "audit.reveal", lambda s: WHY),
     "VerifyNow": ("", "audit.verify", lambda s: {}),
     "RunChecks": ("", "checks.run", lambda s: {}),
-    "ChangePassword": ("", "person.change_password", lambda s: {"old": PASSWORD, "new": "seven wooden drums hum"}),
+    "ChangePassword": ("", "person.change_password", lambda s: {"old_password": PASSWORD, "new_password": "seven wooden drums hum"}),
     "WriteNote": ("", "note.write", lambda s: {"record_type": "users", "record_id": str(s.world.ann.id), "body": "Nice"}),
     "CreateTask": ("", "task.create", lambda s: {"record_type": "users", "record_id": str(s.world.ann.id), "title": "Call", "owner_id": str(s.world.sue.id)}),
     "FinishTask": ("open_task", "task.finish", lambda s: {}),

@@ -129,6 +129,20 @@ def test_a_form_sent_after_signing_out_shows_what_was_typed(app: Flask, world: W
     assert "Nobody Typed Twice" in words(answer.text)
 
 
+def test_a_password_typed_after_signing_out_is_not_shown(app: Flask, world: World) -> None:
+    browser = signed_in(app, world.sue)
+    opened = browser.get("/admin/account/password").text
+    typed = {"old_password": "six old strings", "new_password": "seven wooden drums hum"}
+    browser.client.delete_cookie("gol")
+
+    late = browser.post("/admin/account/password", typed, opened=opened)
+    forged = browser.send("POST", "/admin/account/password", data=typed)
+
+    assert (late.status_code, forged.status_code) == (401, 400)
+    assert "strings" not in late.text + forged.text
+    assert "drums" not in late.text + forged.text
+
+
 def test_an_invited_person_chooses_a_password_once(app: Flask, world: World) -> None:
     ada = as_actor(world.ada)
     person = create_person(ada, role=Role.SUPPORT, full_name="Noa", email="noa@people.example")
