@@ -32,18 +32,19 @@ RUN_SECONDS = 30  # then the next tick goes on
 BACK_OFF = tuple(timedelta(seconds=each) for each in (0, 30, 120, 600, 3600, 4 * 3600, 12 * 3600))  # then dead
 JITTER = 0.2
 
+# ARRAY(…) is asked once; `IN (… LIMIT … SKIP LOCKED)` may be asked again for each row, and then claims more than the limit.
 CLOSE_UNTOLD = text("""
 UPDATE outbox_events SET status = 'no_handler', closed_at = clock_timestamp()
- WHERE id IN (SELECT id FROM outbox_events
+ WHERE id = ANY(ARRAY(SELECT id FROM outbox_events
                WHERE status = 'pending' AND available_at <= clock_timestamp() AND topic <> ALL(:told)
-               ORDER BY available_at, id LIMIT :limit FOR UPDATE SKIP LOCKED)
+               ORDER BY available_at, id LIMIT :limit FOR UPDATE SKIP LOCKED))
 """)
 CLAIM = text("""
 UPDATE outbox_events SET attempts = attempts + 1, lease_token = :token, lease_until = clock_timestamp() + :lease
- WHERE id IN (SELECT id FROM outbox_events
+ WHERE id = ANY(ARRAY(SELECT id FROM outbox_events
                WHERE status = 'pending' AND available_at <= clock_timestamp() AND topic = ANY(:told)
                  AND (lease_until IS NULL OR lease_until < clock_timestamp())
-               ORDER BY available_at, id LIMIT :limit FOR UPDATE SKIP LOCKED)
+               ORDER BY available_at, id LIMIT :limit FOR UPDATE SKIP LOCKED))
 RETURNING id, topic, record_type, record_id, payload, attempts
 """)
 CLOSE = text("""

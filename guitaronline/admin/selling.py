@@ -52,7 +52,7 @@ class SellPlan(CommandPage):
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         if not form.plan_id.choices:
             return Consequences([("Plans", "None is on sale. Make one first.")])
-        return Consequences([("The package", THEN[PackageOrigin(form.origin.data or PackageOrigin.PURCHASE)])])
+        return Consequences([("The package", THEN.get(form.origin.data, "Choose when the lessons can be used."))])
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.sell_plan(

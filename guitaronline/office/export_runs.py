@@ -23,7 +23,7 @@ ATTEMPTS_MOST = 3
 CLAIM = text("""
 UPDATE export_runs SET attempts = attempts + 1, lease_token = :token, lease_until = clock_timestamp() + :lease,
                        rows_done = 0, rows_total = NULL
- WHERE export_id IN (SELECT export_id FROM export_runs
+ WHERE export_id = (SELECT export_id FROM export_runs
                       WHERE lease_until IS NULL OR lease_until < clock_timestamp()
                       ORDER BY export_id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING export_id, attempts

@@ -47,7 +47,7 @@ def test_bookings_are_narrowed_down_by_state_and_the_address_tells_it(visit: Vis
     admin = visit("admin")
     admin.open("/admin/bookings/")
 
-    admin.main.get_by_label("State").select_option("canceled")
+    admin.main.locator("#f-state").select_option("canceled")
     admin.main.get_by_role("button", name="Show").click()
 
     expect(admin.page).to_have_url(re.compile("state=canceled"))

@@ -17,6 +17,7 @@ def test_the_theme_that_was_chosen_stays(visit: Visit) -> None:
     admin.open("/admin/")
     expect(theme_of(admin)).to_have_attribute("data-bs-theme", "light")
 
+    admin.page.locator("details.account summary").click()
     admin.page.get_by_role("button", name="Light or dark").click()
     expect(theme_of(admin)).to_have_attribute("data-bs-theme", "dark")
     admin.open("/admin/bookings/")

@@ -57,7 +57,7 @@ def test_a_file_is_made_once_and_holds_what_the_list_shows(world: World, asked: 
 
     found = world.again(asked)
     assert (found.status, found.rows) == (ExportStatus.READY, 2)
-    assert [row[0::2] for row in rows(asked.id)] == [
+    assert rows(asked.id) == [
         ["Name", "E-mail"],
         ["Ben", "ben@people.example"],
         ["Ann", "ann@people.example"],
@@ -82,7 +82,7 @@ def test_contacts_are_masked_for_an_owner_who_may_not_see_them(world: World) -> 
 
     make()
 
-    assert rows(export.id)[1][2] == "a•••@p•••.example"
+    assert rows(export.id)[1][1] == "a•••@p•••.example"
 
 
 def test_an_owner_sees_no_more_of_the_audit_than_on_the_page(world: World) -> None:
