@@ -49,6 +49,15 @@
     };
   }
 
+  function isShort(shown) { return shown.event.end - shown.event.start < 45 * 60000; }  // room for one line
+
+  // Begins with what is seen, so that people who speak to the page are understood.
+  function inWords(shown) {
+    var each = shown.event.extendedProps, title = shown.event.title;
+    var seen = isShort(shown) ? [title, each.state] : [each.state, title];
+    return [shown.timeText].concat(seen, title.includes(each.teacher_name) ? [] : [each.teacher_name]).filter(Boolean).join(" ");
+  }
+
   function content(shown) {
     var svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     var use = document.createElementNS("http://www.w3.org/2000/svg", "use");
@@ -56,12 +65,11 @@
     svg.setAttribute("aria-hidden", "true");
     use.setAttribute("href", asked.icons + "#" + shown.event.extendedProps.icon);
     svg.append(use);
-    var isShort = shown.event.end - shown.event.start < 45 * 60000;  // room for one line
     var words = document.createElement("span");
-    words.textContent = shown.timeText + " " + (isShort ? shown.event.title : shown.event.extendedProps.state);
+    words.textContent = shown.timeText + " " + (isShort(shown) ? shown.event.title : shown.event.extendedProps.state);
     var who = document.createElement("div");
-    who.textContent = isShort ? "" : shown.event.title;
-    return { domNodes: [svg, words, who] };
+    who.textContent = isShort(shown) ? "" : shown.event.title;
+    return { domNodes: [svg, words, document.createTextNode(" "), who] };
   }
 
   function onDay(moment) {
@@ -106,9 +114,8 @@
     events: load,
     eventContent: content,
     eventDidMount: function (shown) {
-      var each = shown.event.extendedProps;
-      shown.el.setAttribute("aria-label", shown.timeText + ", " + each.state + (shown.event.title ? ", " + shown.event.title : "") + (shown.event.title.includes(each.teacher_name) ? "" : ", " + each.teacher_name));
-      shown.el.title = shown.el.getAttribute("aria-label");
+      shown.el.setAttribute("aria-label", inWords(shown));
+      shown.el.title = inWords(shown);
     },
     eventDrop: dropped,
   });
