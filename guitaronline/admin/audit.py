@@ -129,7 +129,9 @@ class AuditDesk(Desk):
 
 
 def _more(words: str, **query: Any) -> Any:
-    return show.html(' · <a class="among-words" href="{}">{}</a>', flask.url_for("desk_audit.index_view", **query), words)
+    return show.html(
+        ' · <a class="among-words" href="{}">{}</a>', flask.url_for("desk_audit.index_view", **query), words
+    )
 
 
 def _whose(action: AuditAction) -> Any:
