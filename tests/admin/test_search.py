@@ -164,7 +164,6 @@ def test_what_finds_nothing_is_no_mistake(ada: Browser, typed: str) -> None:
     [
         ("users WHERE full_name ILIKE '%ann oak%'", "ix_users_full_name_trgm"),
         (r"users WHERE regexp_replace(phone, '\D', '', 'g') LIKE '%' || '5550199' || '%'", "ix_users_phone_digits"),
-        ("availability_slots WHERE status = 'blocked' ORDER BY start_at", "ix_availability_slots_shut"),
     ],
 )
 def test_each_search_has_its_index(world: World, where: str, index: str) -> None:
