@@ -18,7 +18,7 @@ from guitaronline.admin import dates, gate, show
 from guitaronline.admin.base import ListFilter
 from guitaronline.db import Base, session
 from guitaronline.identity.access import Permission
-from guitaronline.identity.finding import PHONE_DIGITS, phone_digits
+from guitaronline.identity.finding import PHONE_DIGITS, escaped, phone_digits
 from guitaronline.identity.models import User
 
 PEOPLE_SEARCHED = 200  # whose rows a list looks for at most; whoever means more writes more of the name
@@ -210,9 +210,10 @@ def people_matching(words: str) -> list[UUID]:
     """Ids of people by name; by e-mail and phone for those who may see contacts (a search must not give them away).
 
     Looked up beforehand: told whom it is about, PostgreSQL knows whether few rows or many are theirs."""
-    found: ColumnElement[bool] = User.full_name.ilike(_pattern(words), escape="\\")
+    part = f"%{escaped(words)}%"
+    found: ColumnElement[bool] = User.full_name.ilike(part, escape="\\")
     if gate.may(Permission.READ_CONTACTS):
-        found |= User.email.ilike(_pattern(words), escape="\\")
+        found |= User.email.ilike(part, escape="\\")
         digits = "".join(sign for sign in words if sign.isascii() and sign.isdigit())
         if len(digits) >= PHONE_DIGITS:
             found |= phone_digits().contains(digits)
@@ -253,8 +254,3 @@ def _minor(amount: str, places: int) -> int:
 def _condition(clause: Any) -> ColumnElement[bool]:
     found: ColumnElement[bool] = clause
     return found
-
-
-def _pattern(words: str) -> str:
-    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
