@@ -76,6 +76,7 @@ class Request:
     address: str | None = None
     claim: Claim | None = None
     expected: tuple[UUID, int] | None = None  # record and version that the person saw (If-Match, command pages)
+    at_end: Callable[[Any], None] | None = None  # told the result before the commit; what it raises undoes everything
 
 
 request: ContextVar[Request] = ContextVar("request", default=Request())  # noqa: B039  # frozen
@@ -212,7 +213,7 @@ def command(
         def run(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
             subject = cast(UUID, args[0]) if on and args else None
             reason = cast("str | None", kwargs.get("reason"))
-            if shortcut is not None and request.get().expected is None:
+            if shortcut is not None and request.get().expected is None and request.get().at_end is None:
                 work = Work(actor, name, reason, subject)
                 done = _try_shortcut(work, lambda connection: shortcut(work, connection, *args, **kwargs))
                 if done is not None:
@@ -268,6 +269,8 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
             return result
         if answer := _answer(work, result):
             session.connection().exec_driver_sql(KEEP_ANSWER, answer)
+        if at_end := request.get().at_end:
+            at_end(result)
         session.commit()
     except DomainError as refusal:
         if work.refusal is not refusal:

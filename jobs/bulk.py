@@ -20,14 +20,12 @@ from guitaronline.actor import STAFF_ROLES, SYSTEM, Actor, Role
 from guitaronline.db import new_id, technical_transaction
 from guitaronline.errors import Busy
 from guitaronline.office import bulk, bulk_rows
-from guitaronline.office.bulk_models import RowStatus
-from guitaronline.office.bulk_rows import Due, Result
+from guitaronline.office.bulk_rows import Due
 from jobs.runtime import job
 
 LEASE = timedelta(seconds=60)
 SLICE_SECONDS = 10.0  # of one run, then the next one has its turn
 RUN_SECONDS = 30.0  # then the next tick goes on, and other jobs have had theirs
-ATTEMPTS_MOST = 3
 
 CLAIM = text("""
 UPDATE bulk_queue SET lease_token = :token, lease_until = clock_timestamp() + :lease
@@ -49,14 +47,9 @@ TAKE = text("""
 WITH taken AS (
   UPDATE bulk_rows SET attempts = attempts + 1
    WHERE id = (SELECT id FROM bulk_rows WHERE run_id = :run AND status = 'waiting' ORDER BY attempts, position LIMIT 1)
-  RETURNING id, run_id, record_id, seen_version, attempts)
-SELECT t.id, t.run_id, r.reference, r.action, r.arguments, r.reason, t.record_id, t.seen_version, t.attempts
+  RETURNING id, run_id, record_id, seen_version, code, attempts)
+SELECT t.id, t.run_id, r.reference, r.action, r.arguments, r.reason, t.record_id, t.seen_version, t.code, t.attempts
   FROM taken t JOIN bulk_runs r ON r.id = t.run_id
-""")
-MARK = text("""
-UPDATE bulk_rows SET status = :status, sentence = :sentence, code = coalesce(nullif(:code, ''), code), result_id = :result_id,
-       result_version = :result_version, done_at = clock_timestamp()
- WHERE id = :id AND status <> 'done'
 """)
 
 log = structlog.get_logger("jobs.bulk")
@@ -101,11 +94,12 @@ def work_on(run_id: UUID, token: UUID) -> int:
                 bulk.close_bulk(SYSTEM, run_id)
                 return done
             done += carry_out_one(*taken)
-        leave(run_id, token)
     except Stopped as because:
         bulk.close_bulk(SYSTEM, run_id, because=str(because))
     except Lost:
         log.warning("lease lost", run_id=str(run_id))
+    finally:
+        leave(run_id, token)  # also when a row broke: the others need not wait for the lease to end
     return done
 
 
@@ -131,20 +125,12 @@ def _owner(session: Session, run_id: UUID) -> Actor:
 
 def carry_out_one(actor: Actor, row: Due) -> int:
     """The row has its result, or waits for its next attempt."""
-    if row.attempts > ATTEMPTS_MOST:
-        assert actor.id is not None
-        return mark(row, bulk_rows.kept(actor.id, row) or FAILED)
     try:
-        return mark(row, bulk_rows.carry_out(actor, row))
+        bulk_rows.carry_out(actor, row)
     except Busy:
         log.info("busy", run_id=str(row.run_id), row_id=str(row.id), attempts=row.attempts)
         return 0
-
-
-def mark(row: Due, result: Result) -> int:
-    facts: dict[str, Any] = {**vars(result), "status": result.status.value}
-    with technical_transaction() as session:
-        return int(_changed(session, MARK, id=row.id, **facts))
+    return 1
 
 
 def leave(run_id: UUID, token: UUID) -> None:
@@ -155,8 +141,3 @@ def leave(run_id: UUID, token: UUID) -> None:
 
 def _changed(session: Session, statement: Any, **values: Any) -> bool:
     return bool(session.execute(statement, values).rowcount)  # type: ignore[attr-defined]
-
-
-FAILED = Result(
-    RowStatus.FAILED, f"{ATTEMPTS_MOST} attempts ended in a technical failure; nothing was done.", "technical_failure"
-)

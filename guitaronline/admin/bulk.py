@@ -24,8 +24,9 @@ from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task
 from guitaronline.office import bulk, bulk_forecast
-from guitaronline.office.bulk_actions import ACTIONS, BulkAction
+from guitaronline.office.bulk_actions import ACTIONS
 from guitaronline.office.bulk_forecast import Forecast
+from guitaronline.office.bulk_kinds import BulkAction
 
 ROWS_SHOWN = 300  # of a preview; the counts are about all
 LONGEST_CHOICE = 300_000  # characters: 5,000 ids

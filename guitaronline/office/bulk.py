@@ -21,8 +21,9 @@ from guitaronline.errors import Conflict, Invalid, NotFound, Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.office import bulk_forecast
-from guitaronline.office.bulk_actions import ACTIONS, BulkAction
+from guitaronline.office.bulk_actions import ACTIONS
 from guitaronline.office.bulk_forecast import Forecast
+from guitaronline.office.bulk_kinds import BulkAction
 from guitaronline.office.bulk_models import OPEN, BulkQueue, BulkRow, BulkRun, RowStatus, RunStatus
 from guitaronline.unit_of_work import Work, command
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -18,11 +17,10 @@ from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.restoring import preview_restores, restore_booking
 from guitaronline.booking.rules import effective_status
 from guitaronline.errors import Reason
+from guitaronline.identity.access import Permission
 from guitaronline.lessons.models import Lesson
 from guitaronline.office.bulk_forecast import Forecast, refused
-
-FRESH = {"populate_existing": True}
-Arguments = Mapping[str, Any]
+from guitaronline.office.bulk_kinds import FRESH, Arguments, BulkAction, plainly, records, said_why
 
 
 def foresee_cancel(
@@ -91,16 +89,10 @@ def _stands_again(booking: Booking) -> str:
     return "Stands again; its lesson is taken from its package again."
 
 
-def restore(actor: Actor, booking_id: UUID, arguments: Arguments, reason: str) -> Booking:
-    return restore_booking(actor, booking_id, reason=reason)
-
-
 def foresee_confirm(
     session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
 ) -> list[Forecast]:
-    query = select(Booking).where(Booking.id.in_(ids))
-    found = {each.id: each for each in session.scalars(query, execution_options=FRESH)}
-    return [_foresee_confirm(found[each], now) for each in ids if each in found]
+    return [_foresee_confirm(each, now) for each in records(session, Booking, ids)]
 
 
 def _foresee_confirm(booking: Booking, now: datetime) -> Forecast:
@@ -115,13 +107,49 @@ def _foresee_confirm(booking: Booking, now: datetime) -> Forecast:
     return refused(booking, booking.reference, [reason])
 
 
-def confirm(actor: Actor, booking_id: UUID, arguments: Arguments, reason: str) -> Booking:
-    return service.confirm_booking(actor, booking_id)
-
-
 def _will(booking: Booking, code: str, sentence: str) -> Forecast:
     people = frozenset({booking.student_id, booking.teacher_id})
     return Forecast(booking.id, booking.version, booking.reference, code, sentence, people=people)
 
 
 CONFIRMED = Reason("nothing_to_do", "It is confirmed already.")
+
+ALL = (
+    BulkAction(
+        "bookings.cancel",
+        "bookings",
+        "Cancel bookings",
+        Permission.CANCEL,
+        foresee_cancel,
+        cancel,
+        lambda booking: booking.decision["sentence"],
+        undone_by="bookings.restore",
+        undo_words="Each booking is made again where its slot and its student are still free and its package has the lesson."
+        " A package that lives longer since keeps that.",
+        totals=cancel_totals,
+        check=cancel_problems,
+        outcome=lambda booking: booking.decision["outcome"],
+    ),
+    BulkAction(
+        "bookings.restore",
+        "bookings",
+        "Restore bookings",
+        Permission.OVERRIDE,
+        foresee_restore,
+        said_why(restore_booking),
+        lambda booking: f"Stands again as {booking.reference}.",
+        final_because="It is an undo itself; cancel the bookings again from their list.",
+        totals=people_totals,
+    ),
+    BulkAction(
+        "bookings.confirm",
+        "bookings",
+        "Confirm holds",
+        Permission.BOOK,
+        foresee_confirm,
+        plainly(service.confirm_booking),
+        lambda booking: "Confirmed; its lesson is made.",
+        final_because="A lesson was made and its people hear of it. Cancel the bookings instead: that shows what it costs.",
+        totals=people_totals,
+    ),
+)

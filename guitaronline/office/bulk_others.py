@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guitaronline.actor import Actor
@@ -19,115 +17,50 @@ from guitaronline.booking import slots as booking_slots
 from guitaronline.db import session as current_session
 from guitaronline.errors import NotFound, Reason
 from guitaronline.identity import service as identity
+from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task, TaskStatus
 from guitaronline.lessons import rules as lesson_rules
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
-from guitaronline.office.bulk_forecast import Forecast, refused
+from guitaronline.office.bulk_forecast import Forecast
+from guitaronline.office.bulk_kinds import (
+    Arguments,
+    BulkAction,
+    Foresee,
+    forecast,
+    foresee_each,
+    move_problems,
+    plainly,
+    records,
+    said_why,
+)
 from guitaronline.scheduling import service as scheduling
 from guitaronline.scheduling.models import Slot, SlotStatus
 
-FRESH = {"populate_existing": True}
 DAYS_MOST = 366
-Arguments = Mapping[str, Any]
 
 
-def _each(
-    session: Session,
-    model: Any,
-    ids: Sequence[UUID],
-    problems: Callable[[Any], Sequence[Reason]],
-    *,
-    code: str,
-    sentence: Callable[[Any], str],
-) -> list[Forecast]:
-    """One forecast a record that exists, in the order of the ids."""
-    query = select(model).where(model.id.in_(ids))
-    found = {each.id: each for each in session.scalars(query, execution_options=FRESH)}
-    records = [found[each] for each in ids if each in found]
-    return [
-        refused(each, label_of(each), reasons)
-        if (reasons := problems(each))
-        else Forecast(each.id, each.version, label_of(each), code, sentence(each))
-        for each in records
-    ]
+def _foresee_out(target: SlotStatus, sentence: str) -> Foresee:
+    """A slot is taken out of what is offered; whether it may be depends on the bookings that stand on it."""
 
+    def foresee(
+        session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
+    ) -> list[Forecast]:
+        standing = facts.read_standing(session, ids)
+        already = [Reason("nothing_to_do", f"It is {target.value} already.")]
+        return [
+            forecast(
+                each,
+                target.value,
+                sentence,
+                already
+                if each.status is target
+                else booking_slots.out_problems(each, standing.get(each.id, []), target, now),
+            )
+            for each in records(session, Slot, ids)
+        ]
 
-def label_of(record: Any) -> str:
-    """The reference; a task has none, and its words are nobody else's business."""
-    return getattr(record, "reference", None) or f"task …{str(record.id)[-6:]}"
-
-
-def foresee_complete(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    return _each(
-        session,
-        Lesson,
-        ids,
-        lambda each: lesson_rules.outcome_problems(each, now),
-        code="completed",
-        sentence=lambda each: "Was given; the package's lesson stays used.",
-    )
-
-
-def complete(actor: Actor, lesson_id: UUID, arguments: Arguments, reason: str) -> Lesson:
-    return lessons.complete_lesson(actor, lesson_id)
-
-
-def foresee_block(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    return _foresee_out(session, ids, SlotStatus.BLOCKED, "Will not be offered until it is unblocked.", now)
-
-
-def foresee_withdraw(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    return _foresee_out(session, ids, SlotStatus.WITHDRAWN, "Will be gone for good.", now)
-
-
-def _foresee_out(
-    session: Session, ids: Sequence[UUID], target: SlotStatus, sentence: str, now: datetime
-) -> list[Forecast]:
-    standing = facts.read_standing(session, ids)
-    return _each(
-        session,
-        Slot,
-        ids,
-        lambda each: (
-            [Reason("nothing_to_do", f"It is {target.value} already.")]
-            if each.status is target
-            else booking_slots.out_problems(each, standing.get(each.id, []), target, now)
-        ),
-        code=target.value,
-        sentence=lambda each: sentence,
-    )
-
-
-def block(actor: Actor, slot_id: UUID, arguments: Arguments, reason: str) -> Slot:
-    return booking_slots.block_slot(actor, slot_id, reason=reason)
-
-
-def withdraw(actor: Actor, slot_id: UUID, arguments: Arguments, reason: str) -> Slot:
-    return booking_slots.withdraw_slot(actor, slot_id, reason=reason)
-
-
-def foresee_unblock(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    return _each(
-        session,
-        Slot,
-        ids,
-        lambda each: _move_problems(each, SlotStatus.OPEN),
-        code="open",
-        sentence=lambda each: "Will be offered again.",
-    )
-
-
-def unblock(actor: Actor, slot_id: UUID, arguments: Arguments, reason: str) -> Slot:
-    return scheduling.unblock_slot(actor, slot_id, reason=reason)
+    return foresee
 
 
 def extend_problems(arguments: Arguments) -> list[Reason]:
@@ -137,25 +70,15 @@ def extend_problems(arguments: Arguments) -> list[Reason]:
     return [Reason("days_out_of_range", f"1 to {DAYS_MOST} days.", "Correct the days.", "/days")]
 
 
-def foresee_extend(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    more = timedelta(days=arguments["days"])
+def _longer(package: Package, arguments: Arguments) -> datetime | None:
+    return package.expires_at + timedelta(days=arguments["days"]) if package.expires_at else None
 
-    def problems(package: Package) -> list[Reason]:
-        if package.expires_at is None:
-            return [Reason("nothing_to_do", "It never expires.")]
-        later = package.expires_at + more
-        return billing_rules.living_problems(package, now) or billing_rules.extension_problems(package, later, now)
 
-    return _each(
-        session,
-        Package,
-        ids,
-        problems,
-        code="extended",
-        sentence=lambda each: f"Will expire on {each.expires_at + more:%d %B %Y}.",
-    )
+def _extension_problems(package: Package, arguments: Arguments, now: datetime) -> Sequence[Reason]:
+    later = _longer(package, arguments)
+    if later is None:
+        return [Reason("nothing_to_do", "It never expires.")]
+    return billing_rules.living_problems(package, now) or billing_rules.extension_problems(package, later, now)
 
 
 def extend(actor: Actor, package_id: UUID, arguments: Arguments, reason: str) -> Package:
@@ -163,90 +86,140 @@ def extend(actor: Actor, package_id: UUID, arguments: Arguments, reason: str) ->
     package = current_session().get(Package, package_id, populate_existing=True)
     if package is None:
         raise NotFound()
-    later = package.expires_at + timedelta(days=arguments["days"]) if package.expires_at else None
-    return billing.extend_package(actor, package_id, expires_at=later, reason=reason)
+    return billing.extend_package(actor, package_id, expires_at=_longer(package, arguments), reason=reason)
 
 
 def says_expiry(package: Package) -> str:
     return f"Expires on {package.expires_at:%d %B %Y}." if package.expires_at else "Never expires."
 
 
-def foresee_freeze(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    return _each(
-        session,
-        Package,
-        ids,
-        lambda each: (
-            [Reason("nothing_to_do", "It is frozen already.")]
-            if each.frozen_at
-            else billing_rules.living_problems(each, now)
+def _freeze_problems(package: Package, arguments: Arguments, now: datetime) -> Sequence[Reason]:
+    if package.frozen_at:
+        return [Reason("nothing_to_do", "It is frozen already.")]
+    return billing_rules.living_problems(package, now)
+
+
+ALL = (
+    BulkAction(
+        "lessons.complete",
+        "lessons",
+        "Mark lessons as taken",
+        Permission.RECORD_OUTCOME,
+        foresee_each(
+            Lesson,
+            "completed",
+            "Was given; the package's lesson stays used.",
+            lambda lesson, arguments, now: lesson_rules.outcome_problems(lesson, now),
         ),
-        code="frozen",
-        sentence=lambda each: "No new bookings, and its clock stands.",
-    )
-
-
-def freeze(actor: Actor, package_id: UUID, arguments: Arguments, reason: str) -> Package:
-    return billing.freeze_package(actor, package_id, reason=reason)
-
-
-def foresee_unfreeze(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    return _each(
-        session,
-        Package,
-        ids,
-        lambda each: [] if each.frozen_at else [Reason("nothing_to_do", "It is not frozen.")],
-        code="unfrozen",
-        sentence=lambda each: "Can be used again and lives longer by the time that it was frozen.",
-    )
-
-
-def unfreeze(actor: Actor, package_id: UUID, arguments: Arguments, reason: str) -> Package:
-    return billing.unfreeze_package(actor, package_id, reason=reason)
-
-
-def foresee_finish(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    return _each(
-        session,
-        Task,
-        ids,
-        lambda each: _move_problems(each, TaskStatus.DONE),
-        code="done",
-        sentence=lambda each: "Will be done.",
-    )
-
-
-def finish(actor: Actor, task_id: UUID, arguments: Arguments, reason: str) -> Task:
-    return identity.finish_task(actor, task_id, reason=reason)
-
-
-def foresee_reopen(
-    session: Session, actor: Actor, ids: Sequence[UUID], arguments: Arguments, now: datetime
-) -> list[Forecast]:
-    return _each(
-        session,
-        Task,
-        ids,
-        lambda each: _move_problems(each, TaskStatus.OPEN),
-        code="open",
-        sentence=lambda each: "Will be to be done again.",
-    )
-
-
-def reopen(actor: Actor, task_id: UUID, arguments: Arguments, reason: str) -> Task:
-    return identity.reopen_task(actor, task_id, reason=reason)
-
-
-def _move_problems(record: Any, target: Any) -> list[Reason]:
-    """By the record's state table."""
-    if record.status is target:
-        return [Reason("nothing_to_do", f"It is {target.value} already.")]
-    if record.states.events(record.status, target):
-        return []
-    return [Reason("illegal_move", f"It is {record.status.value}: {record.states.meanings[record.status]}.")]
+        plainly(lessons.complete_lesson),
+        lambda lesson: "Was given.",
+        final_because="An outcome is never forgotten, only corrected: one by one, with the right outcome and a reason.",
+    ),
+    BulkAction(
+        "slots.block",
+        "availability_slots",
+        "Block slots",
+        Permission.MANAGE_SLOTS,
+        _foresee_out(SlotStatus.BLOCKED, "Will not be offered until it is unblocked."),
+        said_why(booking_slots.block_slot),
+        lambda slot: "Blocked.",
+        undone_by="slots.unblock",
+        undo_words="Each slot is open again. A booking missed in between does not come by itself.",
+    ),
+    BulkAction(
+        "slots.unblock",
+        "availability_slots",
+        "Unblock slots",
+        Permission.MANAGE_SLOTS,
+        foresee_each(
+            Slot,
+            "open",
+            "Will be offered again.",
+            lambda slot, arguments, now: move_problems(slot, SlotStatus.OPEN),
+        ),
+        said_why(scheduling.unblock_slot),
+        lambda slot: "Open again.",
+        undone_by="slots.block",
+        undo_words="Each slot is blocked again, unless somebody has booked it by then.",
+    ),
+    BulkAction(
+        "slots.withdraw",
+        "availability_slots",
+        "Withdraw slots",
+        Permission.MANAGE_SLOTS,
+        _foresee_out(SlotStatus.WITHDRAWN, "Will be gone for good."),
+        said_why(booking_slots.withdraw_slot),
+        lambda slot: "Withdrawn.",
+        final_because="A withdrawn slot is gone for good; make new slots at these times.",
+    ),
+    BulkAction(
+        "packages.extend",
+        "packages",
+        "Extend packages",
+        Permission.EXTEND_PACKAGES,
+        foresee_each(
+            Package,
+            "extended",
+            lambda package, arguments: f"Will expire on {_longer(package, arguments):%d %B %Y}.",
+            _extension_problems,
+        ),
+        extend,
+        says_expiry,
+        final_because="The life of a package is never shortened: lessons may be booked in the new time already.",
+        check=extend_problems,
+    ),
+    BulkAction(
+        "packages.freeze",
+        "packages",
+        "Freeze packages",
+        Permission.EXTEND_PACKAGES,
+        foresee_each(Package, "frozen", "No new bookings, and its clock stands.", _freeze_problems),
+        said_why(billing.freeze_package),
+        lambda package: "Frozen.",
+        undone_by="packages.unfreeze",
+        undo_words="Each package can be used again and lives longer by the minutes that it was frozen.",
+    ),
+    BulkAction(
+        "packages.unfreeze",
+        "packages",
+        "Unfreeze packages",
+        Permission.EXTEND_PACKAGES,
+        foresee_each(
+            Package,
+            "unfrozen",
+            "Can be used again and lives longer by the time that it was frozen.",
+            lambda package, arguments, now: [] if package.frozen_at else [Reason("nothing_to_do", "It is not frozen.")],
+        ),
+        said_why(billing.unfreeze_package),
+        says_expiry,
+        undone_by="packages.freeze",
+        undo_words="Each package is frozen again from now on, with the reason of the undo; the time it gained stays.",
+    ),
+    BulkAction(
+        "tasks.finish",
+        "tasks",
+        "Finish tasks",
+        Permission.WRITE_NOTES,
+        foresee_each(Task, "done", "Will be done.", lambda task, arguments, now: move_problems(task, TaskStatus.DONE)),
+        said_why(identity.finish_task),
+        lambda task: "Done.",
+        undone_by="tasks.reopen",
+        undo_words="Each task is open again.",
+    ),
+    BulkAction(
+        "tasks.reopen",
+        "tasks",
+        "Reopen tasks",
+        Permission.WRITE_NOTES,
+        foresee_each(
+            Task,
+            "open",
+            "Will be to be done again.",
+            lambda task, arguments, now: move_problems(task, TaskStatus.OPEN),
+        ),
+        said_why(identity.reopen_task),
+        lambda task: "Open again.",
+        undone_by="tasks.finish",
+        undo_words="Each task is done again.",
+    ),
+)

@@ -1,30 +1,42 @@
 """One row of a run is carried out: the action's command, in the name of the person who asked, at most once.
 
-The command carries a key of the row (as a request with an Idempotency-Key does), so what it did and the answer that says so
-are one transaction. A worker that dies before it has marked the row leaves that answer, and the next one only reads it.
+The row is marked as done in the command's own transaction, its last statement. So it is done exactly when its record says so,
+whoever dies on the way; and a worker that was taken over, or comes after the run was closed, undoes what it did.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guitaronline import clock, unit_of_work
 from guitaronline.actor import Actor
-from guitaronline.audit.models import IdempotencyKey
-from guitaronline.db import session
-from guitaronline.errors import Busy, DomainError
-from guitaronline.office.bulk_actions import ACTIONS, BulkAction
+from guitaronline.db import session, technical_transaction
+from guitaronline.errors import Busy, Conflict, DomainError
+from guitaronline.office.bulk_actions import ACTIONS
+from guitaronline.office.bulk_kinds import BulkAction
 from guitaronline.office.bulk_models import RowStatus
-from guitaronline.unit_of_work import AlreadyAnswered, Claim, Request, StaleVersion
+from guitaronline.unit_of_work import Request, StaleVersion
 
-METHOD, DONE = "BULK", 200
+ATTEMPTS_MOST = 3
+MARK = text("""
+UPDATE bulk_rows SET status = :status, sentence = :sentence, code = :code, result_id = :result_id,
+       result_version = :result_version, done_at = clock_timestamp()
+ WHERE id = :id AND status = 'waiting'
+""")
+
+
+class OutcomeChanged(Conflict):
+    detail = "What would happen is not what was agreed to any more. Look, and choose it again."
+
+
+class NotWaiting(Conflict):
+    detail = "The row has its result already."
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class Due:
     reason: str
     record_id: UUID
     seen_version: int
+    code: str  # what was foreseen
     attempts: int
 
 
@@ -48,80 +61,69 @@ class Result:
 
     status: RowStatus
     sentence: str
-    code: str = ""  # empty: what was foreseen
+    code: str
     result_id: UUID | None = None
     result_version: int | None = None
 
 
-def carry_out(actor: Actor, row: Due) -> Result:
-    """The row is done, refused by the rule that decides, or was done before. Raises Busy: nothing has happened, try later."""
+def carry_out(actor: Actor, row: Due) -> None:
+    """The row is done, or refused by the rule that decides. Raises Busy: nothing has happened, try later."""
+    if row.attempts > ATTEMPTS_MOST:
+        _keep(row, FAILED)
+        return
     action = ACTIONS[row.action]
     token = unit_of_work.request.set(
         Request(
-            request_id=row.reference,
-            claim=_claim(actor, action, row),
-            expected=(row.record_id, row.seen_version),
+            request_id=row.reference, expected=(row.record_id, row.seen_version), at_end=partial(_done, action, row)
         )
     )
     try:
-        done = action.act(actor, row.record_id, row.arguments, row.reason)
-        return _read(_answer(action, done))
-    except AlreadyAnswered as answered:
-        return _read(answered.answer)
-    except StaleVersion:
-        return _changed(session(), actor, action, row)
+        action.act(actor, row.record_id, row.arguments, row.reason)
     except Busy:
         raise
+    except StaleVersion:
+        _keep(row, _changed(actor, action, row))
     except DomainError as refusal:
-        return refused(refusal)
+        _keep(row, _refused(refusal))
     finally:
         unit_of_work.request.reset(token)
 
 
-def kept(owner_id: UUID, row: Due) -> Result | None:
-    """The answer of an attempt whose worker died before it could mark the row. uq_idempotency_keys_scope"""
-    scope = (
-        IdempotencyKey.user_id == owner_id,
-        IdempotencyKey.method == METHOD,
-        IdempotencyKey.path == _path(row),
-        IdempotencyKey.key == str(row.id),
-    )
-    answer = session().scalar(select(IdempotencyKey.answer).where(*scope))
-    return _read(answer) if answer is not None else None
+def _done(action: BulkAction, row: Due, done: Any) -> None:
+    """Within the command's transaction. Raises OutcomeChanged, NotWaiting: then nothing was done."""
+    if action.outcome and action.outcome(done) != row.code:
+        raise OutcomeChanged()
+    result = Result(RowStatus.DONE, action.told(done), row.code, done.id, done.version)
+    if not _mark(session(), row, result):
+        raise NotWaiting()
 
 
-def refused(refusal: DomainError) -> Result:
+def _keep(row: Due, result: Result) -> None:
+    with technical_transaction() as current:
+        _mark(current, row, result)
+
+
+def _mark(current: Session, row: Due, result: Result) -> bool:
+    values = {**vars(result), "status": result.status.value, "id": row.id}
+    return bool(current.execute(MARK, values).rowcount)  # type: ignore[attr-defined]
+
+
+def _refused(refusal: DomainError) -> Result:
     details = " ".join(each.detail for each in refusal.reasons) or refusal.text
     return Result(RowStatus.REFUSED, details, refusal.reasons[0].code if refusal.reasons else refusal.code)
 
 
-def _claim(actor: Actor, action: BulkAction, row: Due) -> Claim:
-    assert actor.id is not None
-    body = hashlib.sha256(f"{row.run_id} {row.record_id} {row.seen_version}".encode()).digest()
-    return Claim(actor.id, METHOD, _path(row), str(row.id), body, lambda done: (DONE, _answer(action, done)))
-
-
-def _path(row: Due) -> str:
-    return f"/bulk-runs/{row.run_id}"
-
-
-def _answer(action: BulkAction, done: Any) -> str:
-    """Asked inside the command's transaction, after everything is written."""
-    return json.dumps({"sentence": action.told(done), "result_id": str(done.id), "version": done.version})
-
-
-def _read(answer: str) -> Result:
-    facts = json.loads(answer)
-    return Result(
-        RowStatus.DONE, facts["sentence"], result_id=UUID(facts["result_id"]), result_version=facts["version"]
-    )
-
-
-def _changed(current: Session, actor: Actor, action: BulkAction, row: Due) -> Result:
+def _changed(actor: Actor, action: BulkAction, row: Due) -> Result:
     """Somebody was there between the preview and now: what the rule says to the record as it is."""
-    now = clock.read(current)
-    found = action.foresee(current, actor, [row.record_id], row.arguments, now)
+    current = session()
+    found = action.foresee(current, actor, [row.record_id], row.arguments, clock.read(current))
     current.rollback()
     if found and not found[0].is_possible:
         return Result(RowStatus.REFUSED, f"Somebody changed it in between. {found[0].sentence}", found[0].code)
-    return Result(RowStatus.REFUSED, "Somebody changed it in between. Look, and choose it again.", "changed_in_between")
+    return CHANGED
+
+
+CHANGED = Result(RowStatus.REFUSED, "Somebody changed it in between. Look, and choose it again.", "changed_in_between")
+FAILED = Result(
+    RowStatus.FAILED, f"{ATTEMPTS_MOST} attempts ended in a technical failure; nothing was done.", "technical_failure"
+)

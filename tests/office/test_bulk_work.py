@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,16 +13,18 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from guitaronline.actor import Role
+from guitaronline import clock
+from guitaronline.actor import Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.booking.models import BookingStatus
 from guitaronline.booking.service import cancel_booking
 from guitaronline.db import new_id, technical_transaction
 from guitaronline.identity.service import deactivate_person, set_role
 from guitaronline.office import bulk, bulk_rows
-from guitaronline.office.bulk_models import BulkQueue, RowStatus, RunStatus
-from guitaronline.scheduling.models import SlotStatus
+from guitaronline.office.bulk_models import BulkQueue, RunStatus
+from guitaronline.scheduling.models import Slot, SlotStatus
 from jobs import bulk as job
+from jobs.runtime import JobFailed
 from tests.booking.test_crash import DIED, DONE, in_a_child
 from tests.concurrency import at_once
 from tests.office.bulk import SCHOOL, WHY, Class, actions, again, ask, carried_out, lease_runs_out, rows, states
@@ -149,32 +154,98 @@ def test_a_worker_killed_at_any_statement_does_no_row_twice_and_none_is_lost(wor
     assert {world.again(each).status for each in bookings} == {BookingStatus.CANCELED}
 
 
-def test_without_the_rows_key_a_killed_worker_would_do_it_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_mark_in_its_transaction_a_row_would_be_done_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The race without its guard: the command is done, the mark is not, and the next worker comes."""
     expires_at = world.now + timedelta(days=30)
     package = world.package(expires_at=expires_at)
     ask(as_actor(world.ada), "packages.extend", [package], {"days": 7})
     row = _next_row()
     with monkeypatch.context() as patch:
-        patch.setattr(bulk_rows, "_claim", lambda *_: None)
+        patch.setattr(bulk_rows, "_done", lambda *_: None)
         bulk_rows.carry_out(as_actor(world.ada), row)
         bulk_rows.carry_out(as_actor(world.ada), _as_seen_now(row, world.again(package).version))
 
     assert world.again(package).expires_at == expires_at + timedelta(days=14)
 
 
-def test_with_the_rows_key_the_second_worker_only_reads_what_the_first_did(world: World) -> None:
+def test_with_the_mark_the_second_worker_undoes_what_it_did(world: World) -> None:
     expires_at = world.now + timedelta(days=30)
     package = world.package(expires_at=expires_at)
-    ask(as_actor(world.ada), "packages.extend", [package], {"days": 7})
+    run = ask(as_actor(world.ada), "packages.extend", [package], {"days": 7})
     row = _next_row()
 
-    results = [bulk_rows.carry_out(as_actor(world.ada), row) for _ in range(2)]
+    bulk_rows.carry_out(as_actor(world.ada), row)
+    bulk_rows.carry_out(as_actor(world.ada), _as_seen_now(row, world.again(package).version))
 
-    assert results[0] == results[1]
-    assert results[0].status is RowStatus.DONE
+    assert states(run) == ["done"]
     assert world.again(package).expires_at == expires_at + timedelta(days=7)
-    assert bulk_rows.kept(world.ada.id, row) == results[0]
+
+
+def test_a_worker_killed_after_a_row_and_a_stop_before_the_next_lose_no_result(world: World, db: Session) -> None:
+    """Whatever statement it dies at: a row says that it was done exactly when it was, so that an undo finds it."""
+    ada = as_actor(world.ada)
+    slots = iter([SimpleNamespace(id=world.slot(hours=50 + 2 * number).id) for number in range(60)])
+    deaths, ended, came_of_it = 0, DIED, []
+    while ended == DIED:
+        slot = next(slots)
+        run = SimpleNamespace(id=ask(ada, "slots.block", [slot]).id, owner_id=ada.id)
+        deaths += 1
+        ended, _ = in_a_child(db, job.carry_out, dies_at=deaths)
+        _stopped(run)
+        blocked = db.scalars(select(Slot.status).where(Slot.id == slot.id)).one() is SlotStatus.BLOCKED
+        came_of_it.append((states(run), again(run).succeeded, blocked))
+
+    assert deaths > 20
+    assert {(str(rows), done, blocked) for rows, done, blocked in came_of_it} == {
+        ("['refused']", 0, False),
+        ("['done']", 1, True),
+    }
+
+
+def test_who_was_taken_over_does_nothing_after_the_run_was_closed(world: World) -> None:
+    slot = world.slot()
+    run = ask(as_actor(world.ada), "slots.block", [slot])
+    row = _next_row()
+    _stopped(run)
+
+    bulk_rows.carry_out(as_actor(world.ada), row)
+
+    assert (states(run), again(run).succeeded, world.again(slot).status) == (["refused"], 0, SlotStatus.OPEN)
+
+
+def test_what_would_end_otherwise_than_agreed_is_refused(world: World) -> None:
+    """The worker comes when the notice is too short by now: nobody agreed that these lessons are lost."""
+    school = Class(world)
+    booking = school.confirmed()
+    run = ask(as_actor(world.ada), "bookings.cancel", [booking], {"cause": "student", "waive": False})
+
+    with clock.standing_at(booking.start_at - timedelta(hours=23)):
+        run = carried_out(run)
+
+    assert [(row.status.value, row.code) for row in rows(run)] == [("refused", "outcome_changed")]
+    assert world.again(booking).status is BookingStatus.CONFIRMED
+
+
+def test_a_row_that_breaks_keeps_the_others_waiting_no_longer_than_a_tick(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ask(as_actor(world.ada), "slots.block", [world.slot(hours=50), world.slot(hours=60)])
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk_rows, "_done", lambda *_: {}["a mistake of ours"])
+        with pytest.raises(JobFailed):
+            job.carry_out()
+
+    assert states(carried_out(run)) == ["done", "done"]
+
+
+def _stopped(run: Any) -> None:
+    """Somebody stops the run, and the next worker comes when the lease of the last one is over."""
+    with suppress(bulk.RunNotOpen):
+        bulk.stop_bulk(Actor(run.owner_id, Role.ADMIN), run.id, reason="wrong week")
+    lease_runs_out()
+    job.carry_out()
 
 
 def test_two_workers_share_the_runs_and_do_no_row_twice(world: World, app: Flask) -> None:
