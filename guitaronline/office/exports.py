@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -223,10 +223,10 @@ def _new(work: Work, wanted: Wanted, status: ExportStatus) -> Export:
 
 
 def _held(work: Work, export_id: UUID, token: UUID) -> Export:
-    """The export, locked, while `token` still holds its lease."""
+    """The export and its lease, both locked: nobody takes it over between this look and the commit."""
     export = work.lock(Export, export_id)
-    held = select(func.count()).where(ExportRun.export_id == export_id, ExportRun.lease_token == token)
-    if not work.session.scalar(held):
+    held = select(ExportRun.export_id).where(ExportRun.export_id == export_id, ExportRun.lease_token == token)
+    if work.session.scalar(held.with_for_update()) is None:
         raise FencedOut()
     return export
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 from flask import Flask
+from psycopg2.extensions import connection as Connection
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
@@ -37,7 +41,10 @@ from guitaronline.office.exports import (
     start_export,
 )
 from guitaronline.states import IllegalMove
-from tests.concurrency import at_once
+from tests.concurrency import at_once, refused
+from tests.jobs.processes import eventually
+from tests.jobs.test_processes import waits
+from tests.servers import Servers
 from tests.world import World, as_actor
 
 PEOPLE = Wanted("people", Permission.READ_PEOPLE, ["full_name"], ExportFormat.CSV, "Europe/Berlin", search="ann")
@@ -131,15 +138,20 @@ def test_an_export_is_claimed_by_one_and_free_again_when_the_lease_ran_out(db: S
     assert (first.attempts, second.attempts) == (1, 2)
 
 
-def test_two_workers_claim_different_exports(app: Flask, world: World, db: Session, sue: Actor) -> None:
-    request_export(sue, wanted=PEOPLE)
-    request_export(sue, wanted=replace(PEOPLE, search="ben"))
+def test_a_claim_does_not_wait_for_one_that_another_is_just_claiming(
+    mine: Servers, world: World, db: Session, sue: Actor
+) -> None:
+    """Without SKIP LOCKED this would wait for the other worker, and then find nothing."""
+    first = request_export(sue, wanted=PEOPLE)
+    second = request_export(sue, wanted=replace(PEOPLE, search="ben"))
     db.rollback()
+    with closing(psycopg2.connect(mine.app_url)) as other:
+        other.cursor().execute("SELECT FROM export_runs WHERE export_id = %s FOR UPDATE", (str(first.id),))
 
-    claims = at_once(app, *[lambda: claim(new_id())] * 4)
+        claimed = claim(new_id())
 
-    ids = [each.export_id for each in claims if each]
-    assert len(ids) == len(set(ids)) == 2
+    assert claimed
+    assert claimed.export_id == second.id
 
 
 def lease_is_over(db: Session) -> None:
@@ -164,6 +176,27 @@ def test_who_lost_the_lease_is_fenced_out_and_its_parts_are_gone(db: Session, su
 
     assert left(db, ExportPart) == 0
     assert finish_export(SYSTEM, quick.export_id, token=quick.token, rows=2).status is ExportStatus.READY
+
+
+def test_who_is_taken_over_while_it_finishes_is_fenced_out(
+    app: Flask, mine: Servers, owner: Connection, db: Session, sue: Actor
+) -> None:
+    """The next worker has claimed it and not committed yet: a look without a lock would see the old lease, and the export would
+    be ready with the parts that the claim has just removed."""
+    slow = running(sue)
+    export_runs.keep(slow, sequence=0, part=b"old", progress=Progress(1, 1))
+    lease_is_over(db)
+    with ThreadPoolExecutor(1) as threads, closing(psycopg2.connect(mine.app_url)) as quick:
+        cursor = quick.cursor()
+        cursor.execute("UPDATE export_runs SET lease_token = gen_random_uuid()")
+        cursor.execute("DELETE FROM export_parts")
+        looked = threads.submit(at_once, app, lambda: finish_export(SYSTEM, slow.export_id, token=slow.token, rows=1))
+        eventually(lambda: waits(owner))
+        quick.commit()
+
+        assert refused(looked.result()) == ["fenced_out"]
+    db.rollback()
+    assert db.get_one(Export, slow.export_id).status is ExportStatus.RUNNING
 
 
 def test_begun_again_it_is_still_running_and_leaves_no_second_action(db: Session, sue: Actor) -> None:
