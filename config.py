@@ -109,6 +109,14 @@ class Settings:
         7, "how long a repeated request gets its first answer", unit="days", ge=1, le=90
     )
     OUTBOX_KEEP_DAYS: int = setting(30, "closed events", unit="days", ge=1, le=365)
+    EXPORT_KEEP_DAYS: int = setting(7, "files of large lists; who took what stays", unit="days", ge=1, le=90)
+    BULK_ROWS_KEEP_DAYS: int = setting(
+        90,
+        "the results row by row of bulk actions; their counts, and the history of each record, stay",
+        unit="days",
+        ge=1,
+        le=3650,
+    )
     LOCK_TIMEOUT_MS: int = setting(5_000, "waiting longer for a row answers `busy`", unit="ms", ge=10, le=60_000)
     STATEMENT_TIMEOUT_MS: int = setting(15_000, "one statement of a command or page", unit="ms", ge=100, le=600_000)
 

@@ -23,12 +23,13 @@ DONE_WITH = {
     "check_runs": "at < now() - interval '90 days'",
     "asked_runs": "finished_at < now() - interval '90 days'",
     "view_as_sessions": "ended_at < now() - interval '90 days'",
+    "bulk_rows": "run_id IN (SELECT id FROM bulk_runs WHERE finished_at < now() - make_interval(days => :bulk_days))",  # ix_bulk_rows_status
 }
 
 
 @job
 def clean_up() -> int:
-    """Files of exports whose time is over, old keys, closed events, failed sign-ins, ended sessions and tokens, and ticks are gone; returns how many rows."""
+    """Files of exports whose time is over, old keys, closed events, failed sign-ins, ended sessions and tokens, ticks, and rows of old bulk actions are gone; returns how many rows."""
     files = repeated(partial(expire_all, at_once=FILES_AT_ONCE), FILES_AT_ONCE)
     gone = repeated(forget_old_sign_ins, 1) + sum(repeated(partial(delete, table), AT_ONCE) for table in DONE_WITH)
     return files + gone
@@ -37,7 +38,11 @@ def clean_up() -> int:
 def delete(table: str) -> int:
     """Some of the table's rows that are done with are gone."""
     settings = policy.current()
-    ages = {"key_days": settings.IDEMPOTENCY_KEEP_DAYS, "outbox_days": settings.OUTBOX_KEEP_DAYS}
+    ages = {
+        "key_days": settings.IDEMPOTENCY_KEEP_DAYS,
+        "outbox_days": settings.OUTBOX_KEEP_DAYS,
+        "bulk_days": settings.BULK_ROWS_KEEP_DAYS,
+    }
     some = f"SELECT id FROM {table} WHERE {DONE_WITH[table]} LIMIT {AT_ONCE}"  # noqa: S608  # constants of this file
     with technical_transaction() as session:
         return int(session.execute(text(f"DELETE FROM {table} WHERE id IN ({some})"), ages).rowcount)  # type: ignore[attr-defined]  # noqa: S608

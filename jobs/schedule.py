@@ -69,7 +69,7 @@ TIMETABLE = (
     Job(
         "cleaning.clean_up",
         DAY,
-        "old keys, sessions, ticks and closed events only cost space",
+        "old keys, sessions, ticks, closed events, files and results of bulk actions only cost space",
         after=5 * HOUR,
         within=30 * MINUTE,
     ),

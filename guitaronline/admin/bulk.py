@@ -19,6 +19,7 @@ from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Desk, Selection
 from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, commands
+from guitaronline.admin.export_request import SelectionInvalid, selection_problems, whole
 from guitaronline.db import session
 from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
@@ -199,22 +200,26 @@ def choose(desk: Desk, given: str | None) -> Chosen:
         if "selection" in asked:
             return _all_that_match(desk, _selection(asked["selection"]))
         return _these(desk, [UUID(each) for each in asked.get("ids", [])])
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except SelectionInvalid as refusal:
+        return Chosen([], Reason(refusal.reasons[0].code, refusal.reasons[0].detail, CHOOSE_AGAIN))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Chosen([], NOT_A_CHOICE)
 
 
 def _selection(given: str) -> Selection:
-    """Raises ValueError, KeyError or TypeError for what no list would say."""
+    """Raises ValueError, KeyError, TypeError or RecursionError for what no list would say."""
     facts = json.loads(given)
     words = (facts["search"], facts["sort"], *facts["filters"].keys(), *facts["filters"].values())
-    if not all(isinstance(each, str) and len(each) <= 200 and each.isprintable() for each in words):
+    if not all(isinstance(each, str) for each in words):
         raise ValueError
     return Selection(facts["search"], facts["filters"], facts["sort"], bool(facts["is_descending"]))
 
 
 def _all_that_match(desk: Desk, selection: Selection) -> Chosen:
-    query, _ = desk.ids(selection)
-    ids = list(session().scalars(query.limit(bulk.ROWS_MOST + 1)))
+    problems = selection_problems(desk, selection)
+    if problems:
+        raise SelectionInvalid(reasons=problems)
+    ids = list(session().scalars(whole(desk, selection).limit(bulk.ROWS_MOST + 1)))
     return Chosen(ids) if len(ids) <= bulk.ROWS_MOST else Chosen([], TOO_MANY)
 
 
@@ -236,5 +241,6 @@ def _desk(path: str) -> Desk:
 
 
 NOTHING_CHOSEN = Reason("nothing_chosen", "Nothing is chosen.", "Go back to the list and choose rows there.")
-NOT_A_CHOICE = Reason("not_a_choice", "What was chosen cannot be read.", "Go back to the list and choose again.")
+CHOOSE_AGAIN = "Go back to the list and choose again."
+NOT_A_CHOICE = Reason("not_a_choice", "What was chosen cannot be read.", CHOOSE_AGAIN)
 TOO_MANY = Reason("too_many_rows", bulk.TooManyRows.detail, "Go back to the list and narrow it.")

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import flask
 from flask.typing import ResponseReturnValue
@@ -28,12 +23,12 @@ from guitaronline.admin.timeline import timeline_of
 from guitaronline.db import session
 from guitaronline.errors import DomainError, NotFound
 from guitaronline.identity.access import Permission
-from guitaronline.office import bulk, bulk_forecast
+from guitaronline.office import bulk, bulk_forecast, files
 from guitaronline.office.bulk_actions import ACTIONS
 from guitaronline.office.bulk_models import OPEN, BulkRow, BulkRun, RowStatus, RunStatus
+from guitaronline.office.export_models import ExportFormat
 
 ROWS_SHOWN = 100
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would calculate them
 
 
 def title_of(run: BulkRun) -> str:
@@ -141,7 +136,9 @@ def _rows_section(run: BulkRun) -> Section:
         for row in found
     ]
     title = "Rows" if run.rows_total <= ROWS_SHOWN else f"Rows: the first {ROWS_SHOWN} of {run.rows_total:,}"
-    return Section(title, ("Record", "", "What came of it"), table)
+    return Section(
+        title, ("Record", "", "What came of it"), table, "The results row by row were cleaned up; the counts stay."
+    )
 
 
 def _sentence(run: BulkRun, row: BulkRow) -> Any:
@@ -151,9 +148,9 @@ def _sentence(run: BulkRun, row: BulkRow) -> Any:
 
 
 def progress_of(run: BulkRun) -> dict[str, Any]:
-    """How far it is; counted while it runs."""
-    counts = bulk.row_counts(session(), run.id)
-    ready = run.rows_total - counts[RowStatus.WAITING]
+    """How far it is; counted while it runs, and afterwards what was counted at its end."""
+    counts = bulk.counts_of(session(), run)
+    ready = counts[RowStatus.DONE] + counts[RowStatus.REFUSED] + counts[RowStatus.FAILED]
     return {
         "state": run.status.value,
         "is_open": run.status in OPEN,
@@ -269,31 +266,19 @@ class DownloadBulk(RunCommand):
     def _submit(self, record: Any, form: Any) -> ResponseReturnValue:
         with self._asked_of_unit(record, form):
             run = self.act(gate.viewer().actor, record, form)
-        answer = flask.Response("".join(_lines(run)), mimetype="text/csv")
+        answer = flask.Response(b"".join(files.csv_chunks(_sheet(run))), content_type=files.MIME[ExportFormat.CSV])
         answer.headers["Content-Disposition"] = f'attachment; filename="{run.reference}.csv"'
         return answer
 
 
-def _lines(run: BulkRun) -> Iterator[str]:
-    yield _csv("record", "state", "code", "what came of it", "result", "when")
-    zone = show.zone()
+def _sheet(run: BulkRun) -> files.Sheet:
     query = select(BulkRow).where(BulkRow.run_id == run.id).order_by(BulkRow.position)
-    for row in session().scalars(query):
-        yield _csv(row.label, row.status, row.code, row.sentence, row.result_id or "", _moment(row.done_at, zone))
-
-
-def _csv(*cells: object) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(_harmless(str(each)) for each in cells)
-    return out.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def _moment(moment: datetime | None, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else ""
+    lines = [
+        (row.label, str(row.status), row.code, row.sentence, str(row.result_id or ""), row.done_at)
+        for row in session().scalars(query)
+    ]
+    headings = ("record", "state", "code", "what came of it", "result", "when")
+    return files.Sheet(run.reference, headings, [lines], show.zone())
 
 
 commands.add(UndoBulk, StopBulk, DownloadBulk)

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import flask
+from sqlalchemy import Select
 from werkzeug.datastructures import MultiDict
 
 from guitaronline.admin import gate
@@ -93,6 +94,14 @@ def selection_problems(desk: Desk, asked: Selection) -> list[Reason]:
     return [*found, *_filter_problems(desk, asked)]
 
 
+def whole(desk: Desk, asked: Selection) -> Select[Any]:
+    """The query of every row that was asked for. Raises SelectionInvalid where a list shows only some of them, and says so."""
+    query, _ = desk.ids(asked)
+    if flask.g.get("is_vague"):
+        raise SelectionInvalid(reasons=[TOO_VAGUE])
+    return query
+
+
 def _filter_problems(desk: Desk, asked: Selection) -> Iterable[Reason]:
     by_name: dict[str, Any] = {each.name: each for each in desk.filters}
     for name, value in asked.filters.items():
@@ -131,3 +140,6 @@ def columns_of(desk: Desk, names: Iterable[str]) -> list[Column]:
 def _short(given: str) -> str:
     """For a sentence: what was typed, as far as it can be shown."""
     return "".join(sign if sign.isprintable() else "�" for sign in given[:60])
+
+
+TOO_VAGUE = Reason("too_vague", "This name finds so many people that the list leaves some out. Write more of it.")

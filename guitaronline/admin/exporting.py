@@ -21,6 +21,7 @@ from sqlalchemy import ARRAY, Select, Text, Uuid, bindparam, cast, func, select
 
 from guitaronline.admin import gate
 from guitaronline.admin.base import Column, Desk, Selection
+from guitaronline.admin.export_request import whole
 from guitaronline.admin.gate import Viewer
 from guitaronline.admin.plain import Plain
 from guitaronline.db import session
@@ -47,8 +48,8 @@ class Ids:
 
 
 def read_ids(desk: Desk, asked: Selection, *, most: int) -> Ids:
-    """The ids of up to `most` rows that the viewer may see and asked for, in their order."""
-    query, _ = desk.ids(asked)
+    """The ids of up to `most` rows that the viewer may see and asked for, in their order. Raises SelectionInvalid."""
+    query = whole(desk, asked)
     key = _key(desk)
     found = session().scalars(
         query.with_only_columns(cast(key, Text)).limit(most), execution_options={"yield_per": IDS_AT_ONCE}

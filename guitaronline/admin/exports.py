@@ -162,7 +162,7 @@ class ExportsDesk(Desk):
     title = "Exports"
     one = "Export:"
     permission = Permission.EXPORT
-    intro = "Lists that left the console as files. Large ones are made in the background and kept for 7 days."
+    intro = "Lists that left the console as files. Large ones are made in the background and kept for some days."
     empty = "Nothing was exported yet. Every list has an Export button."
     list_template = "admin/exports.html"
     details_template = "admin/export.html"

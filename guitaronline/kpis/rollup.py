@@ -105,8 +105,8 @@ def unequal(session: Session, which: list[date], now: datetime) -> list[Unequal]
 def settled_days(session: Session, now: datetime) -> list[date]:
     """The days whose stored numbers must be right at this moment: counted, and nothing has moved on them since."""
     known, here = touching.progress(session), session.execute(touching.HERE).one()
-    if not touching.is_known_here(known, here):
-        return []
+    if not touching.is_known_here(known, here) or known.change_id < 0:
+        return []  # not known, or not yet: everything will be touched once more
     moved = session.scalars(touching.TOUCHED_BY_CHANGES, touching.values(known, here.xmax, known.counted_until))
     waiting = set(moved) | set(session.scalars(text("SELECT day FROM kpi_touched")))
     all_days = session.scalars(

@@ -69,6 +69,7 @@ SELECT CAST(pg_snapshot_xmin(s) AS text) AS xmin, CAST(pg_snapshot_xmax(s) AS te
        (SELECT CAST(system_identifier AS text) FROM pg_control_system()) AS cluster
   FROM pg_current_snapshot() s
 """)
+FIRST_STORED = text("SELECT min(day) FROM kpi_days")
 FIRST_MOMENT = text("""
 SELECT least((SELECT min(start_at) FROM bookings), (SELECT min(created_at) FROM bookings),
              (SELECT min(start_at) FROM availability_slots), (SELECT min(activated_at) FROM packages),
@@ -158,8 +159,11 @@ def _advanced(known: Any, here: Any) -> dict[str, Any]:
 
 
 def _touch_all(session: Session, yesterday: date) -> int:
-    first = session.execute(FIRST_MOMENT).scalar_one()
-    return _touch_span(session, days.today(first), yesterday) if first is not None else 0
+    """Also the days that are stored from before: in another zone the first moment may belong to a later one."""
+    moment = session.execute(FIRST_MOMENT).scalar_one()
+    known = [session.execute(FIRST_STORED).scalar_one(), days.today(moment) if moment else None]
+    first = min((day for day in known if day is not None), default=None)
+    return _touch_span(session, first, yesterday) if first is not None else 0
 
 
 def _touch_span(session: Session, first: date, last: date) -> int:

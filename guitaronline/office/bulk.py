@@ -305,4 +305,11 @@ def row_counts(session: Session, run_id: UUID) -> dict[RowStatus, int]:
     return dict.fromkeys(RowStatus, 0) | {row.status: row[1] for row in session.execute(query)}
 
 
+def counts_of(session: Session, run: BulkRun) -> dict[RowStatus, int]:
+    """The same of a run that is over from the run itself: its rows are kept for BULK_ROWS_KEEP_DAYS only."""
+    if run.status in OPEN:
+        return row_counts(session, run.id)
+    return {RowStatus.DONE: run.succeeded, RowStatus.REFUSED: run.refused, RowStatus.FAILED: run.failed}
+
+
 CHANGED_SINCE = Reason("changed_since", "Somebody changed it after the bulk action; look at it yourself.")

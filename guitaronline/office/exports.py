@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
+from guitaronline import policy
 from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.errors import Conflict, Invalid, NotAllowed, NotFound
 from guitaronline.identity import access
@@ -27,7 +28,6 @@ MOST_ROWS = {
     ExportFormat.CSV: 1_000_000,
     ExportFormat.XLSX: 200_000,  # a worker writes some 10,000 a second, and spreadsheets become slow
 }
-KEPT_DAYS = 7
 WAITING_MOST = 3  # files that one person may have in the making
 WAITING = (ExportStatus.REQUESTED, ExportStatus.RUNNING)
 
@@ -122,10 +122,10 @@ def start_export(work: Work, export_id: UUID, *, token: UUID) -> bool:
 
 @command("export.finish", on="exports")
 def finish_export(work: Work, export_id: UUID, *, token: UUID, rows: int) -> Export:
-    """The file is whole and can be downloaded for KEPT_DAYS. Raises FencedOut."""
+    """The file is whole and can be downloaded for EXPORT_KEEP_DAYS. Raises FencedOut."""
     export = _held(work, export_id, token)
     export.rows, export.finished_at = rows, work.now
-    export.expires_at = work.now + timedelta(days=KEPT_DAYS)
+    export.expires_at = work.now + timedelta(days=policy.current().EXPORT_KEEP_DAYS)
     work.move(export, ExportStatus.READY)
     _forget(work, export_id, with_parts=False)
     return export

@@ -25,7 +25,7 @@ from guitaronline.office.export_models import ExportFormat
 
 Value = str | int | Decimal | Money | datetime | date | None
 Rows = Iterable[Sequence[Value]]
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # wide ones: Excel in Japan
 BOM = b"\xef\xbb\xbf"
 CHUNK_BYTES = 65_536
 LONGEST_CELL = 32_767  # characters; XLSX allows no more

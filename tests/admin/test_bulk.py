@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from guitaronline import clock
+from guitaronline.admin import filters
 from guitaronline.booking.models import BookingStatus
 from guitaronline.booking.service import cancel_booking
 from guitaronline.booking.slots import block_slot
@@ -140,6 +141,19 @@ def test_all_that_match_are_those_of_the_filter(ada: Browser, world: World) -> N
     assert [world.again(each).status for each in (mine, other)] == [SlotStatus.BLOCKED, SlotStatus.OPEN]
 
 
+def test_a_name_that_finds_too_many_people_acts_on_none(
+    ada: Browser, school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list leaves some of their bookings out, so "all that match" would not be all."""
+    assert [school.booked, school.world.ben]
+    monkeypatch.setattr(filters, "PEOPLE_SEARCHED", 2)
+
+    page = words(ada.get(all_of("bookings/bulk/cancel", search="n")).text)
+
+    assert "so many people that the list leaves some out" in page
+    assert "Write more of it" in page
+
+
 def test_too_many_are_refused_in_words(ada: Browser, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [world.slot(hours=50), world.slot(hours=60)]
     monkeypatch.setattr(office, "ROWS_MOST", 1)
@@ -156,7 +170,7 @@ NONSENSE = [
     f"?all=1&selection={quote(json.dumps(ALL | {'sort': 'colour'}))}",
     f"?all=1&selection={quote(json.dumps(ALL | {'search': chr(0)}))}",
     f"?all=1&selection={quote(json.dumps(ALL | {'filters': {'state': 'purple'}}))}",
-    f"?all=1&selection={quote(json.dumps(ALL | {'filters': [1]}))}",
+    f"?all=1&selection={quote(json.dumps(ALL | {'filters': [1]}))}", "?all=1&selection=" + "[" * 3000,
 ]  # fmt: skip
 
 
@@ -221,7 +235,7 @@ def test_the_results_are_taken_along_and_that_is_written_down(ada: Browser, scho
     answer = ada.post(f"/admin/bulk-runs/{run.id}/download", {})
 
     lines = answer.text.splitlines()
-    assert lines[0] == "record,state,code,what came of it,result,when"
+    assert lines[0] == "\ufeffrecord,state,code,what came of it,result,when"
     assert lines[1].startswith(f"{rows(run)[0].label},done,blocked,Blocked.,")
     assert f'filename="{run.reference}.csv"' in answer.headers["Content-Disposition"]
     assert actions("bulk.download") == 1

@@ -126,6 +126,21 @@ def test_another_zone_makes_every_day_another_day(db: Session, old: Life) -> Non
         assert checks.run_all(db) == []
 
 
+def test_a_day_that_is_empty_in_another_zone_is_counted_too(db: Session, life: Life) -> None:
+    """The school's first moment is in the evening; further east that is the next day, and nothing is left on this one."""
+    with life.on(5, 20):
+        life.world.package(life.world.ann, price_minor=100)
+    counted()
+
+    with policy.changed(SCHOOL_TIMEZONE="Asia/Tokyo"):
+        counted()
+        sold = db.execute(
+            text("SELECT day, sum(value) FROM kpi_days WHERE metric = 'packages_sold' GROUP BY day")
+        ).all()
+        assert [tuple(row) for row in sold] == [(life.day(4), 1)]
+        assert checks.run_all(db) == []
+
+
 def test_a_restored_school_is_counted_anew(db: Session, old: Life, owner: Connection) -> None:
     owner.cursor().execute(
         "UPDATE kpi_progress SET cluster = 'another', seen_xid = '999999999', ceiling_xid = '999999999'"

@@ -18,12 +18,13 @@ from guitaronline.actor import Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.booking.models import BookingStatus
 from guitaronline.booking.service import cancel_booking
-from guitaronline.db import new_id, technical_transaction
+from guitaronline.db import new_id, session, technical_transaction
 from guitaronline.identity.service import deactivate_person, set_role
 from guitaronline.office import bulk, bulk_rows
-from guitaronline.office.bulk_models import BulkQueue, RunStatus
+from guitaronline.office.bulk_models import BulkQueue, RowStatus, RunStatus
 from guitaronline.scheduling.models import Slot, SlotStatus
 from jobs import bulk as job
+from jobs import cleaning
 from jobs.runtime import JobFailed
 from tests.booking.test_crash import DIED, DONE, in_a_child
 from tests.concurrency import at_once
@@ -238,6 +239,18 @@ def test_a_row_that_breaks_keeps_the_others_waiting_no_longer_than_a_tick(
             job.carry_out()
 
     assert states(carried_out(run)) == ["done", "done"]
+
+
+def test_the_rows_of_an_old_run_are_cleaned_up_and_its_counts_stay(world: World) -> None:
+    ada, slot = as_actor(world.ada), world.slot()
+    with clock.moved_by(timedelta(days=-91)):
+        old = carried_out(ask(ada, "slots.block", [slot]))
+    new = carried_out(ask(ada, "slots.unblock", [slot]))
+
+    cleaning.clean_up()
+
+    assert (states(old), states(new)) == ([], ["done"])
+    assert (again(old).rows_done, bulk.counts_of(session(), again(old))[RowStatus.DONE]) == (1, 1)
 
 
 def _stopped(run: Any) -> None:

@@ -21,7 +21,18 @@ from guitaronline.office.export_runs import in_parts
 from guitaronline.office.files import Sheet, chunks
 
 BERLIN = ZoneInfo("Europe/Berlin")
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=", '=HYPERLINK("http://x.example";"click")']
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "=",
+    "＝1+1",
+    '=HYPERLINK("http://x.example";"click")',
+]
 HARMLESS = ["", "Ann", "1+1", " =1+1", "'=1", "a=b", "ann@people.example", "…", "−1"]
 NUMBERS = [
     (-1, "-1"),
