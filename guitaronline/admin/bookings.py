@@ -20,6 +20,7 @@ from guitaronline.admin.filters import Choice, Days, Person, State, Whose, recor
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.slots import slot_commands
 from guitaronline.admin.waiting import Waiting
+from guitaronline.audit import queries as audit
 from guitaronline.billing.models import Package
 from guitaronline.booking import facts as booking_facts
 from guitaronline.booking import queries, service, waiting
@@ -123,10 +124,18 @@ def _facts(booking: Booking) -> list[show.Fact]:
         return found
     return found + facts(
         ("Canceled", show.when(booking.canceled_at)),
+        ("Canceled by", _canceled_by(booking)),
         ("Because of", show.text(booking.cancel_cause)),
         ("Reason", booking.cancellation_reason),
         ("The lesson", decided),
     )
+
+
+def _canceled_by(booking: Booking) -> Any:
+    """What callers ask first, taken from the audit: nowhere else stands who it was."""
+    action = audit.mover_of(session(), Booking.__tablename__, booking.id, BookingStatus.CANCELED)
+    person = session().get(User, action.actor_id) if action and action.actor_id else None
+    return show.link(person) if person else "the system"
 
 
 def _lesson_section(booking: Booking) -> Section:
@@ -135,7 +144,7 @@ def _lesson_section(booking: Booking) -> Section:
         "Lesson",
         ("Lesson", "Starts", "State"),
         rows(found, show.link, lambda each: show.when(each.scheduled_start_at), show.state),
-        "Comes with the confirmation.",
+        "None: it was never confirmed." if booking.canceled_at else "Comes with the confirmation.",
     )
 
 
@@ -255,7 +264,7 @@ class CancelBooking(BookingCommand):
 class RescheduleForm(forms.CommandForm):
     linkable = frozenset({"new_slot_id", "teacher_find", "day"})
     teacher_find = forms.line("Teacher", most=100, help="Empty: any teacher.")
-    day = forms.line("Day", most=24, help="today, tomorrow, 2026-11-23 or 2026-11-23..2026-11-30; empty: the soonest.")
+    day = forms.line("Day", most=24, help="tomorrow, thursday, next week, 2026-11-23 …; empty: the soonest.")
     new_slot_id = slot_picker.chosen("New slot")
     cause = forms.choice("Because of", CAUSES)
     waive = forms.BooleanField("Keep the lesson although the notice was too short")
@@ -307,7 +316,18 @@ class RescheduleBooking(BookingCommand):
                 ("The old lesson", found.decision.sentence()),
                 ("The new lesson", show.html("is paid by {}", show.link(paid))),
             ]
+        elif any(each.code == "no_lessons_left" for each in found.reasons):
+            lines += self._why_nothing_is_left(actor, record, form)
         return Consequences(lines, blockers=found.reasons)
+
+    def _why_nothing_is_left(self, actor: Actor, record: Any, form: Any) -> list[tuple[str, Any]]:
+        """A late move uses the old lesson up; then the new one needs a second, and a waiver is what helps."""
+        waive = bool(form.waive.data)
+        found = queries.preview_cancel(session(), actor, record.id, cause=form.cause.data, waive=waive)
+        if found.decision is None or found.decision.is_returned:
+            return []
+        help_ = f"With “{form.waive.label.text}” ticked below, the old lesson pays for the new one."
+        return [("The old lesson", found.decision.sentence()), ("What helps", help_)]
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.reschedule_booking(
