@@ -14,13 +14,13 @@ from guitaronline import policy
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import exported, forms, gate, people_picker, show, slot_picker
 from guitaronline.admin.base import Column, Desk
+from guitaronline.admin.cancellations import canceled_facts, why_nothing_is_left
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.slots import slot_commands
 from guitaronline.admin.waiting import Waiting
-from guitaronline.audit import queries as audit
 from guitaronline.billing.models import Package
 from guitaronline.booking import facts as booking_facts
 from guitaronline.booking import queries, service, waiting
@@ -108,7 +108,6 @@ class BookingsDesk(Desk):
 
 def _facts(booking: Booking) -> list[show.Fact]:
     people = (booking.student, booking.teacher)
-    decided = (booking.decision or {}).get("sentence")
     found = facts(
         ("Student", show.link(booking.student)),
         ("Teacher", show.link(booking.teacher)),
@@ -120,22 +119,7 @@ def _facts(booking: Booking) -> list[show.Fact]:
         ("Held until", show.when(booking.hold_expires_at)),
         ("Confirmed", show.when(booking.confirmed_at)),
     )
-    if booking.canceled_at is None:
-        return found
-    return found + facts(
-        ("Canceled", show.when(booking.canceled_at)),
-        ("Canceled by", _canceled_by(booking)),
-        ("Because of", show.text(booking.cancel_cause)),
-        ("Reason", booking.cancellation_reason),
-        ("The lesson", decided),
-    )
-
-
-def _canceled_by(booking: Booking) -> Any:
-    """What callers ask first, taken from the audit: nowhere else stands who it was."""
-    action = audit.mover_of(session(), Booking.__tablename__, booking.id, BookingStatus.CANCELED)
-    person = session().get(User, action.actor_id) if action and action.actor_id else None
-    return show.link(person) if person else "the system"
+    return found if booking.canceled_at is None else found + canceled_facts(booking)
 
 
 def _lesson_section(booking: Booking) -> Section:
@@ -317,17 +301,8 @@ class RescheduleBooking(BookingCommand):
                 ("The new lesson", show.html("is paid by {}", show.link(paid))),
             ]
         elif any(each.code == "no_lessons_left" for each in found.reasons):
-            lines += self._why_nothing_is_left(actor, record, form)
+            lines += why_nothing_is_left(actor, record, form)
         return Consequences(lines, blockers=found.reasons)
-
-    def _why_nothing_is_left(self, actor: Actor, record: Any, form: Any) -> list[tuple[str, Any]]:
-        """A late move uses the old lesson up; then the new one needs a second, and a waiver is what helps."""
-        waive = bool(form.waive.data)
-        found = queries.preview_cancel(session(), actor, record.id, cause=form.cause.data, waive=waive)
-        if found.decision is None or found.decision.is_returned:
-            return []
-        help_ = f"With “{form.waive.label.text}” ticked below, the old lesson pays for the new one."
-        return [("The old lesson", found.decision.sentence()), ("What helps", help_)]
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.reschedule_booking(
