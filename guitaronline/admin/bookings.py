@@ -14,6 +14,7 @@ from guitaronline import policy
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import exported, forms, gate, people_picker, show, slot_picker
 from guitaronline.admin.base import Column, Desk
+from guitaronline.admin.cancellations import canceled_facts, why_nothing_is_left
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, Person, State, Whose, record_or_people
@@ -107,7 +108,6 @@ class BookingsDesk(Desk):
 
 def _facts(booking: Booking) -> list[show.Fact]:
     people = (booking.student, booking.teacher)
-    decided = (booking.decision or {}).get("sentence")
     found = facts(
         ("Student", show.link(booking.student)),
         ("Teacher", show.link(booking.teacher)),
@@ -119,14 +119,7 @@ def _facts(booking: Booking) -> list[show.Fact]:
         ("Held until", show.when(booking.hold_expires_at)),
         ("Confirmed", show.when(booking.confirmed_at)),
     )
-    if booking.canceled_at is None:
-        return found
-    return found + facts(
-        ("Canceled", show.when(booking.canceled_at)),
-        ("Because of", show.text(booking.cancel_cause)),
-        ("Reason", booking.cancellation_reason),
-        ("The lesson", decided),
-    )
+    return found if booking.canceled_at is None else found + canceled_facts(booking)
 
 
 def _lesson_section(booking: Booking) -> Section:
@@ -135,7 +128,7 @@ def _lesson_section(booking: Booking) -> Section:
         "Lesson",
         ("Lesson", "Starts", "State"),
         rows(found, show.link, lambda each: show.when(each.scheduled_start_at), show.state),
-        "Comes with the confirmation.",
+        "None: it was never confirmed." if booking.canceled_at else "Comes with the confirmation.",
     )
 
 
@@ -255,7 +248,7 @@ class CancelBooking(BookingCommand):
 class RescheduleForm(forms.CommandForm):
     linkable = frozenset({"new_slot_id", "teacher_find", "day"})
     teacher_find = forms.line("Teacher", most=100, help="Empty: any teacher.")
-    day = forms.line("Day", most=24, help="today, tomorrow, 2026-11-23 or 2026-11-23..2026-11-30; empty: the soonest.")
+    day = forms.line("Day", most=24, help="tomorrow, thursday, next week, 2026-11-23 …; empty: the soonest.")
     new_slot_id = slot_picker.chosen("New slot")
     cause = forms.choice("Because of", CAUSES)
     waive = forms.BooleanField("Keep the lesson although the notice was too short")
@@ -307,6 +300,8 @@ class RescheduleBooking(BookingCommand):
                 ("The old lesson", found.decision.sentence()),
                 ("The new lesson", show.html("is paid by {}", show.link(paid))),
             ]
+        elif any(each.code == "no_lessons_left" for each in found.reasons):
+            lines += why_nothing_is_left(actor, record, form)
         return Consequences(lines, blockers=found.reasons)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:

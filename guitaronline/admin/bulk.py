@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -20,10 +21,11 @@ from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Desk, Selection
 from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, commands
 from guitaronline.admin.export_request import SelectionInvalid, selection_problems, whole
+from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
-from guitaronline.identity.models import Task
+from guitaronline.identity.models import Task, User
 from guitaronline.office import bulk, bulk_forecast
 from guitaronline.office.bulk_actions import ACTIONS
 from guitaronline.office.bulk_forecast import Forecast
@@ -127,10 +129,21 @@ def agree_on(form: Any, action: BulkAction, arguments: Mapping[str, Any], foreca
 
 def labels_of(table: str, labels: dict[UUID, str]) -> dict[UUID, str]:
     """What people call these records: the reference that a row carries, or the words that only the record itself may hold."""
-    if table != "tasks":
-        return labels
-    found = session().execute(select(Task.id, Task.title).where(Task.id.in_(labels)))
-    return labels | {row.id: row.title for row in found}
+    if table == "tasks":
+        found = session().execute(select(Task.id, Task.title).where(Task.id.in_(labels)))
+        return labels | {row.id: row.title for row in found}
+    if table == "bookings" and gate.may(Permission.READ_BOOKINGS):
+        query = select(Booking.id, Booking.start_at, User.full_name).join(User, User.id == Booking.student_id)
+        lessons = session().execute(query.where(Booking.id.in_(labels)))
+        return labels | {
+            row.id: f"{labels[row.id]} · {_moment(row.start_at)} · {row.full_name or '(no name)'}" for row in lessons
+        }
+    return labels
+
+
+def _moment(at: datetime) -> str:
+    local = at.astimezone(show.zone())
+    return f"{local:%a} {local.day} {local:%b, %H:%M}"
 
 
 def shown(action: BulkAction, forecasts: Sequence[Forecast], *, left_out: int = 0) -> Consequences:

@@ -89,7 +89,7 @@ def _facts(run: BulkRun) -> list[show.Fact]:
     found = (
         ("Progress", _bar(run)),
         ("What", title_of(run)),
-        ("With", ", ".join(f"{show.word(name)}: {show.word(value)}" for name, value in run.arguments.items())),
+        ("With", _arguments(run)),
         ("Who", show.link(run.owner)),
         ("Why", run.reason),
         ("Asked", show.when(run.created_at)),
@@ -113,6 +113,14 @@ def _bar(run: BulkRun) -> Any:
         ' data-progress-url="{}"></progress><div role="status" data-progress-words>{}</div>'
     )
     return show.html(pattern, progress["total"], progress["ready"], url, progress["words"])
+
+
+def _arguments(run: BulkRun) -> str:
+    """What was ticked is named, what was not is not."""
+    said = {name: value for name, value in run.arguments.items() if value is not False}
+    return ", ".join(
+        show.word(name) if value is True else f"{show.word(name)}: {show.word(value)}" for name, value in said.items()
+    )
 
 
 def _undo_fact(run: BulkRun) -> Any:

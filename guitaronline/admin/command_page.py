@@ -58,6 +58,7 @@ class Button:
     url: str
     why_not: str | None
     tone: str
+    is_rare: bool = False  # stands under "More actions"
 
 
 class CommandPage:
@@ -72,6 +73,7 @@ class CommandPage:
     parent: ClassVar[str] = "desk_today.index"  # where pages without a record belong
     targets: ClassVar[tuple[StrEnum, ...]] = ()  # states it leads to; possible when the state table has such a move
     tone: ClassVar[str] = "primary"
+    is_rare: ClassVar[bool] = False  # people seldom come for it
     lead: ClassVar[str] = ""  # one sentence under the title
     looks: ClassVar[str] = ""  # a second button that shows the page again with what was typed, and does nothing
     is_secret: ClassVar[bool] = False  # the answer is shown once and must not be stored
@@ -283,4 +285,4 @@ def buttons_of(record: Any) -> list[Button]:
 def button_of(page: CommandPage, record: Any = None, **query: Any) -> Button:
     why_not = gate.why_not_allowed(page.permission) or gate.why_not_while_viewing()
     why_not = why_not or (page.refused_because(record) if record is not None else None)
-    return Button(page.title, page.url_for(record, **query), why_not, page.tone)
+    return Button(page.title, page.url_for(record, **query), why_not, page.tone, page.is_rare)

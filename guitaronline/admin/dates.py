@@ -6,7 +6,19 @@ import re
 from datetime import date, timedelta
 
 PAST = ("today", "yesterday", "this week", "last week", "this month", "last month", "last 30 days")
-PRESETS = ("today", "tomorrow", "this week", "next week", "next 7 days", "this month", "last month", "last 30 days")
+PRESETS = (
+    "yesterday",
+    "today",
+    "tomorrow",
+    "last week",
+    "this week",
+    "next week",
+    "next 7 days",
+    "this month",
+    "last month",
+    "last 30 days",
+)
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 A_DAY = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}", re.ASCII)
 A_MONTH = re.compile(r"([12][0-9]{3})-(0[1-9]|1[0-2])", re.ASCII)
 DAY = timedelta(days=1)
@@ -15,7 +27,8 @@ Days = tuple[date | None, date | None]  # first and last; None: open at that end
 
 def days_meant(value: str, *, today: date) -> Days:
     """Raises ValueError when `value` means no days."""
-    return _preset(value.casefold(), today) or _month(value) or _written(value)
+    said = " ".join(value.casefold().split())
+    return _preset(said, today) or _weekday(said, today) or _month(value) or _written(value)
 
 
 def _preset(value: str, today: date) -> Days | None:
@@ -33,6 +46,19 @@ def _preset(value: str, today: date) -> Days | None:
         "last month": ((first - DAY).replace(day=1), first - DAY),
         "last 30 days": (today - 29 * DAY, today),
     }.get(value)
+
+
+def _weekday(value: str, today: date) -> Days | None:
+    """`last thursday`: the nearest one before today; `next thursday`: the nearest after; `thursday`: the next, today too."""
+    word, _, name = value.rpartition(" ")
+    if name not in WEEKDAYS or word not in ("", "last", "next"):
+        return None
+    ahead = (WEEKDAYS.index(name) - today.weekday()) % 7
+    if word == "last":
+        ahead -= 7
+    elif word == "next":
+        ahead = ahead or 7
+    return today + ahead * DAY, today + ahead * DAY
 
 
 def _month(value: str) -> Days | None:

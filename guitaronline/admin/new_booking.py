@@ -18,8 +18,9 @@ from guitaronline.admin.packages import balance, end_of
 from guitaronline.admin.slots import exists_locally
 from guitaronline.billing import queries as billing
 from guitaronline.billing.models import Package
-from guitaronline.booking.desk import NewGrant, NewSlot, NewStudent, book_by_phone
+from guitaronline.booking.desk import NewGrant, NewGuardian, NewSlot, NewStudent, book_by_phone
 from guitaronline.db import session
+from guitaronline.errors import Reason
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.scheduling.models import Slot
@@ -37,6 +38,12 @@ def chosen_or_new(field: str) -> Any:
     return check
 
 
+def parent_named(form: Any, typed: Any) -> None:
+    """A parent is written to."""
+    if form.student_id.data == NEW and form.parent_name.data and not typed.data:
+        raise ValidationError("A parent can be reached by e-mail.")
+
+
 class BookingForm(forms.CommandForm):
     linkable = frozenset({"find", "student_id", "slot_id", "day", "teacher_find"})
 
@@ -46,6 +53,9 @@ class BookingForm(forms.CommandForm):
     email = forms.line("E-mail", most=320, help="A child may have none.")
     phone = forms.line("Phone", most=40)
     timezone = forms.timezone()
+    parent_name = forms.line("Parent's name", help="For a child: who stands for them and pays. Empty: nobody.")
+    parent_email = forms.line("Parent's e-mail", most=320, checks=[parent_named])
+    parent_phone = forms.line("Parent's phone", most=40)
 
     package_id = RadioField("Package", choices=[], validators=[Optional()], validate_choice=False)
     lessons_total = forms.number("Lessons", least=1, most=1000, required=False, default=1)
@@ -55,7 +65,7 @@ class BookingForm(forms.CommandForm):
     is_trial = forms.BooleanField("Trial: one a person")
 
     teacher_find = forms.line("Teacher", most=100, help="Empty: any teacher.")
-    day = forms.line("Day", most=24, help="today, tomorrow, this week, 2026-11-23 …; empty: the soonest.")
+    day = forms.line("Day", most=24, help="tomorrow, thursday, next week, 2026-11-23 …; empty: the soonest.")
     slot_id = slot_picker.chosen("Slot")
     teacher_id = people_picker.chosen("Teacher", required=False)
     new_day = forms.DateField("Day", validators=[Optional()])
@@ -100,7 +110,14 @@ class BookingForm(forms.CommandForm):
     def student(self: Any) -> UUID | NewStudent:
         if self.student_id.data != NEW:
             return people_picker.picked(self.student_id)
-        return NewStudent(self.full_name.data or "", self.email.data, self.timezone.data, self.phone.data)
+        parent = NewGuardian(self.parent_name.data, self.parent_email.data, self.parent_phone.data)
+        return NewStudent(
+            self.full_name.data or "",
+            self.email.data,
+            self.timezone.data,
+            self.phone.data,
+            guardian=parent if parent.full_name else None,
+        )
 
     def package(self: Any) -> UUID | NewGrant | None:
         if self.package_id.data != NEW:
@@ -145,6 +162,8 @@ class NewBooking(CommandPage):
     def prepare(self, form: Any, record: Any) -> None:
         people_picker.fill(form.student_id, form.find.data, role=Role.STUDENT)
         form.student_id.choices += forms.choices([(NEW, "Somebody new: fill in the name below")])
+        if gate.why_not_allowed(Permission.GRANT_PACKAGES):
+            form.student_id.description = "Somebody new needs a package first: finance or an admin sells or grants it."
         form.package_id.choices = forms.choices(packages_for(people_picker.id_of(form.student_id)))
         form.package_id.data = form.package_id.data or ANY
         slot_picker.fill(form.slot_id, teacher=form.teacher_find.data, days=form.day.data)
@@ -169,6 +188,8 @@ class NewBooking(CommandPage):
                 )
             )
         grants = form.package_id.data == NEW
+        if form.student_id.data == NEW and not grants:
+            return Consequences(lines, blockers=[nothing_pays()])
         if slot_id and student_id and not grants:
             return Consequences(lines, blockers=explained(slot_id, student_id, override=bool(form.override.data)))
         if grants:
@@ -188,6 +209,15 @@ class NewBooking(CommandPage):
 
     def done(self, result: Any) -> Done:
         return Done(f"{result.reference} is {show.word(result.status)}.", show.record_url("bookings", result.id) or "")
+
+
+def nothing_pays() -> Reason:
+    """Somebody new has no package; who may grant one does it here, the others ask those who may."""
+    if gate.why_not_allowed(Permission.GRANT_PACKAGES):
+        fix = "Finance or an admin sells or grants one: make the person under People, and leave them a task there."
+    else:
+        fix = "Choose to grant one under 3, a trial for instance."
+    return Reason("no_lessons_left", "Somebody new has no package yet.", fix)
 
 
 def _ends(package: Package) -> str:

@@ -192,6 +192,7 @@ def end_of(day: Any, zone: Any) -> datetime | None:
 class GrantPackage(CommandPage):
     path = "packages/new"
     title = "Grant a package"
+    is_rare = True
     parent = "desk_packages.index_view"
     permission = Permission.GRANT_PACKAGES
     form = GrantForm

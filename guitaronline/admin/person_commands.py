@@ -145,6 +145,7 @@ class RoleForm(forms.CommandForm):
 class SetRole(PersonCommand):
     path = "people/<uuid:id>/role"
     title = "Change role"
+    is_rare = True
     permission = Permission.ADMINISTER
     form = RoleForm
     sentence = "{} has another role now."
@@ -173,6 +174,7 @@ class SetRole(PersonCommand):
 class DeactivatePerson(PersonCommand):
     path = "people/<uuid:id>/deactivate"
     title = "Deactivate"
+    is_rare = True
     form = forms.ReasonForm
     tone = "danger"
     sentence = "{} is deactivated."
@@ -208,6 +210,7 @@ class ReactivatePerson(PersonCommand):
 class SetUpTotp(PersonCommand):
     path = "people/<uuid:id>/authenticator"
     title = "Set up authenticator app"
+    is_rare = True
     permission = Permission.ADMINISTER
     form = forms.MaybeReasonForm
     is_secret = True
@@ -246,7 +249,7 @@ class AddGuardian(PersonCommand):
     title = "Add guardian"
     form = GuardianForm
     looks = "Look for the person"
-    lead = "An adult who stands for the child: pays, is written to, is shown to staff."
+    lead = "An adult who stands for the child: pays, is written to, is shown to staff. Somebody new is made under People first."
 
     def prepare(self, form: Any, record: Any) -> None:
         people_picker.fill(form.guardian_id, form.find.data, without=record.id)

@@ -50,15 +50,17 @@ class NotNow:
 
 @dataclass(frozen=True)
 class Actions:
-    """What can be done with a record: the usual, apart from it what cannot be taken back easily, and what is not possible now."""
+    """What can be done with a record: the usual, apart from it what cannot be taken back easily, what people seldom come
+    for, and what is not possible now."""
 
     usual: Sequence[Button]
     dangerous: Sequence[Button]
+    rare: Sequence[Button]
     not_now: Sequence[NotNow]
 
     @property
     def is_empty(self) -> bool:
-        return not (self.usual or self.dangerous)
+        return not (self.usual or self.dangerous or self.rare)
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ def actions_of(buttons: Sequence[Button]) -> Actions:
     allowed = [each for each in buttons if not each.why_not]
     reasons = dict.fromkeys(each.why_not for each in buttons if each.why_not)
     return Actions(
-        usual=[each for each in allowed if each.tone != "danger"],
-        dangerous=[each for each in allowed if each.tone == "danger"],
+        usual=[each for each in allowed if not each.is_rare and each.tone != "danger"],
+        dangerous=[each for each in allowed if not each.is_rare and each.tone == "danger"],
+        rare=sorted((each for each in allowed if each.is_rare), key=lambda each: each.tone == "danger"),
         not_now=[NotNow(", ".join(each.title for each in buttons if each.why_not == why), why) for why in reasons],
     )
 

@@ -49,6 +49,7 @@ class Selection:
 class Filter(Protocol):
     name: str
     label: str
+    widget: str
 
     def validate(self, value: str) -> bool: ...
 
@@ -133,10 +134,15 @@ def _tell_unknown(names: set[str], complain: Complain) -> None:
         complain(f"This list has no filter {', '.join(f'“{name}”' for name in told)}; it was left out.")
 
 
+def _hint(each: Filter) -> str:
+    words = "yesterday, last Thursday, this week, 2026-11-23 or 2026-11-23..2026-11-30"
+    return f" Days are written so: {words}." if each.widget == "days" else ""
+
+
 def _means(each: Filter, value: str, complain: Complain) -> bool:
     if value.isprintable() and each.validate(value):
         return True
-    complain(f"“{value[:60]}” means nothing for {each.label}; that filter was left out.")
+    complain(f"“{value[:60]}” means nothing for {each.label}; that filter was left out.{_hint(each)}")
     return False
 
 

@@ -72,7 +72,7 @@ class SellPlan(CommandPage):
 def offer_in_words(offer: queries.Offer) -> str:
     plan = offer.plan
     days = f", {plan.valid_days} days" if plan.valid_days else ""
-    return f"{plan.name}: {plan.lessons_total} lessons{days}, {show.money(offer.price.amount_minor, offer.price.currency).striptags()}"
+    return f"{plan.name}: {plan.lessons_total} {'lesson' if plan.lessons_total == 1 else 'lessons'}{days}, {show.money(offer.price.amount_minor, offer.price.currency).striptags()}"
 
 
 def _id(given: Any) -> UUID:

@@ -41,7 +41,7 @@ def _moment(moment: Any) -> tuple[Any, str]:
 
 
 def student_sections(student: User, ahead: list[Booking]) -> list[Section]:
-    return [_packages(student), _ledger(student), _ahead(student, ahead), _past(student), payments_section(student)]
+    return [_packages(student), _ahead(student, ahead), _past(student), _ledger(student), payments_section(student)]
 
 
 def _packages(student: User) -> Section:

@@ -14,6 +14,7 @@ from guitaronline.identity import service
 class MarkTest(PersonCommand):
     path = "people/<uuid:id>/test-account"
     title = "Mark as test account"
+    is_rare = True
     form = forms.ReasonForm
     sentence = "{} is a test account."
     is_test = True

@@ -76,6 +76,7 @@ class ViewAsPerson(CommandPage):
     record = User
     path = "people/<uuid:id>/view-as"
     title = "View as"
+    is_rare = True
     button = "View as this person"
     permission = Permission.VIEW_AS
     form = forms.ReasonForm

@@ -89,6 +89,20 @@ def history_of(
     return [_seen_from(entry, record_type, record_id) for entry in entries]
 
 
+def mover_of(session: Session, table_name: str, row_id: UUID, status: str) -> AuditAction | None:
+    """The action that brought the row to this status first. Index: ix_audit_changes_row, then the key."""
+    found = (
+        select(AuditAction)
+        .join(AuditChange, AuditChange.action_id == AuditAction.id)
+        .where(
+            AuditChange.table_name == table_name,
+            AuditChange.row_id == row_id,
+            AuditChange.after["status"].astext == status,
+        )
+    )
+    return session.scalars(found.order_by(AuditChange.id).limit(1)).one_or_none()
+
+
 def _seen_from(entry: Entry, record_type: str, record_id: UUID) -> Entry:
     if (entry.record_type, entry.record_id) == (record_type, record_id):
         return entry

@@ -93,7 +93,11 @@ def grant_step(
         kind = PackageOrigin.ON_ACCOUNT
     problems = rules.order_problems(**order, now=work.now)  # type: ignore[arg-type]  # the keys are its own
     if kind is PackageOrigin.PURCHASE and price_minor <= 0:
-        problems.append(Reason("price_invalid", "What is bought has a price.", pointer="/price"))
+        problems.append(
+            Reason(
+                "price_invalid", "What is bought has a price.", "What costs nothing is a gift of the school.", "/price"
+            )
+        )
     if problems:
         raise InvalidPackage(reasons=problems)
     _lock_student(work, student_id)

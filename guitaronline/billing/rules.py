@@ -91,7 +91,11 @@ def package_problems(package: Package, *, minutes: int, lesson_start: datetime, 
         ),
         (
             status in LIVING and package.available < 1,
-            Reason("no_lessons_left", "The package has no lesson available.", "Choose or buy another package."),
+            Reason(
+                "no_lessons_left",
+                "The package has no lesson available.",
+                "Choose another package; one can be bought or granted.",
+            ),
         ),
     ]
     return [reason for applies, reason in found if applies]

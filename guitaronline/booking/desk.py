@@ -14,9 +14,18 @@ from guitaronline.booking.models import Booking
 from guitaronline.booking.service import hold, require_liberties
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
-from guitaronline.identity.service import add_person
+from guitaronline.identity.service import add_person, stand_for
 from guitaronline.scheduling.service import make_slot
 from guitaronline.unit_of_work import Work, command
+
+
+@dataclass(frozen=True)
+class NewGuardian:
+    """The adult on the phone, who is not in the books either; stands for the child, pays and is written to."""
+
+    full_name: str
+    email: str | None
+    phone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class NewStudent:
     language: str | None = None
     instrument: str | None = None
     level: str | None = None
+    guardian: NewGuardian | None = None
 
 
 @dataclass(frozen=True)
@@ -91,4 +101,10 @@ def _person(work: Work, student: UUID | NewStudent) -> UUID:
     if not isinstance(student, NewStudent):
         return student
     access.require(work.actor, Permission.EDIT_PEOPLE)
-    return add_person(work, role=Role.STUDENT, **vars(student)).id
+    details = {name: value for name, value in vars(student).items() if name != "guardian"}
+    person = add_person(work, role=Role.STUDENT, **details)
+    if student.guardian is not None:
+        adult = add_person(work, role=Role.STUDENT, timezone=student.timezone, **vars(student.guardian))
+        work.session.flush()
+        stand_for(work, person, adult)
+    return person.id

@@ -296,4 +296,4 @@ SLOT_YOURS = Reason("slot_taken", "The student has this time already.", "Confirm
 STUDENT_NOT_ACTIVE = Reason(
     "student_not_active", "Lessons are booked for active students only.", "Ask the school to reactivate the account."
 )
-NO_PACKAGE = Reason("no_lessons_left", "There is no package with lessons.", "Buy a package, or ask the school for one.")
+NO_PACKAGE = Reason("no_lessons_left", "There is no package with lessons.", "One has to be bought or granted first.")

@@ -37,6 +37,21 @@ def add_guardian(
     if student.role is not Role.STUDENT:
         raise NotAStudent()
     guardian = work.find(User, guardian_id)
+    return stand_for(work, student, guardian, relation=relation, pays=pays, receives_messages=receives_messages)
+
+
+def stand_for(
+    work: Work,
+    student: User,
+    guardian: User,
+    *,
+    relation: str = "parent",
+    pays: bool = True,
+    receives_messages: bool = True,
+) -> Guardian:
+    """Step: the guardian stands for the student, who is locked or as new as the transaction.
+
+    Raises GuardianUnfit with every reason, AlreadyGuardian."""
     problems = _problems(work, student, guardian) + rules.text_problems("relation", relation, RELATION_LENGTH)
     if problems:
         raise GuardianUnfit(reasons=problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guitaronline.identity.guardians import add_guardian, remove_guardian
+from guitaronline.identity.guardians import add_guardian, remove_guardian, stand_for
 from guitaronline.identity.links import accept_invitation, invite_person, invited_person
 from guitaronline.identity.notes_tasks import (
     RECORD_TYPES,
@@ -90,5 +90,6 @@ __all__ = [
     "set_role",
     "set_test",
     "set_up_totp",
+    "stand_for",
     "write_note",
 ]

@@ -17,7 +17,7 @@
   }
 
   function openSheet() {
-    document.querySelectorAll("details.account[open]").forEach(function (menu) { menu.open = false; });
+    document.querySelectorAll("details.account[open], details.more-actions[open]").forEach(function (menu) { menu.open = false; });
     sheet.showModal();
   }
 
@@ -45,7 +45,7 @@
       return;
     }
     if (event.key === "Escape") {
-      document.querySelectorAll("details.account[open], details.row-actions[open]").forEach(function (menu) {
+      document.querySelectorAll("details.account[open], details.row-actions[open], details.more-actions[open]").forEach(function (menu) {
         menu.open = false;
         menu.querySelector("summary").focus();
       });
@@ -67,7 +67,7 @@
 
   document.querySelectorAll("[data-open=shortcuts]").forEach(function (button) { button.addEventListener("click", openSheet); });
   document.addEventListener("click", function (event) {
-    document.querySelectorAll("details.account[open]").forEach(function (menu) { if (!menu.contains(event.target)) { menu.open = false; } });
+    document.querySelectorAll("details.account[open], details.more-actions[open]").forEach(function (menu) { if (!menu.contains(event.target)) { menu.open = false; } });
     if (event.target === sheet) { sheet.close(); }  // beside it
   });
 })();

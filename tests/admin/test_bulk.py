@@ -92,7 +92,8 @@ def test_from_the_list_to_the_undo(ada: Browser, school: School) -> None:
     assert "Will happen 1 of 2" in shown
     page = words(ada.get(undone.headers["Location"]).text)
     assert "2 of 2 rows have their result: 1 done, 1 refused, 0 failed." in page
-    assert f"{taken.reference} refused The teacher keeps this time back." in page
+    assert f"{taken.reference} · " in page
+    assert "· Ann refused The teacher keeps this time back." in page
     assert "Stands again as BK-" in page
     assert "restored as" in words(ada.get(f"/admin/bookings/details/?id={restored.id}").text)
 

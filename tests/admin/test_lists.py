@@ -28,6 +28,11 @@ MEANT = [
     ("this month", "2026-11-01", "2026-11-30"),
     ("last month", "2026-10-01", "2026-10-31"),
     ("last 30 days", "2026-10-27", "2026-11-25"),
+    ("last Thursday", "2026-11-19", "2026-11-19"),
+    ("last wednesday", "2026-11-18", "2026-11-18"),
+    ("wednesday", "2026-11-25", "2026-11-25"),
+    ("next wednesday", "2026-12-02", "2026-12-02"),
+    ("monday", "2026-11-30", "2026-11-30"),
     ("2026-12", "2026-12-01", "2026-12-31"),
     ("2024-02", "2024-02-01", "2024-02-29"),
     ("2026-11-23..2026-11-30", "2026-11-23", "2026-11-30"),
@@ -49,7 +54,9 @@ def test_a_range_may_be_open_at_one_end() -> None:
     assert dates.days_meant("..2026-11-23", today=TODAY) == (None, date(2026, 11, 23))
 
 
-@pytest.mark.parametrize("value", ["", "..", "2026-13", "2026-02-30", "2026-11-30..2026-11-23", "soon", "٢٠٢٦-11-23"])
+@pytest.mark.parametrize(
+    "value", ["", "..", "last", "first monday", "2026-13", "2026-02-30", "2026-11-30..2026-11-23", "soon", "٢٠٢٦-11-23"]
+)
 def test_what_means_no_days_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         dates.days_meant(value, today=TODAY)

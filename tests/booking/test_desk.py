@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from guitaronline import errors
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing.models import Package
-from guitaronline.booking.desk import NewGrant, NewSlot, NewStudent, book_by_phone
+from guitaronline.booking.desk import NewGrant, NewGuardian, NewSlot, NewStudent, book_by_phone
 from guitaronline.booking.models import Booking, BookingStatus
-from guitaronline.identity.models import User
+from guitaronline.identity.models import Guardian, User
 from guitaronline.lessons.models import Lesson
 from guitaronline.scheduling.models import Slot
 from tests.booking.conftest import refused
@@ -45,6 +45,25 @@ def test_person_package_slot_and_booking_in_one_action(db: Session, world: World
     assert count(db, Lesson) == 1
     action = db.scalars(select(AuditAction).where(AuditAction.name == "booking.by_phone")).one()
     assert (action.record_id, action.reason) == (booking.id, "first call")
+
+
+def test_the_parent_of_a_new_child_stands_for_them(db: Session, world: World) -> None:
+    mia = NewStudent("Mia", timezone="Europe/Berlin", guardian=NewGuardian("Eva", "eva@people.example", "+49 30 2"))
+    booking = book_by_phone(as_actor(world.ada), student=mia, package=NewGrant(1, is_trial=True), slot=new_slot(world))
+
+    link = db.scalars(select(Guardian)).one()
+    assert (link.student_id, link.pays, link.receives_messages) == (booking.student_id, True, True)
+    assert (link.guardian.full_name, link.guardian.timezone) == ("Eva", "Europe/Berlin")
+
+
+def test_a_parent_who_cannot_be_reached_is_refused_and_the_child_is_not_made(db: Session, world: World) -> None:
+    ada, slot = as_actor(world.ada), new_slot(world)
+    before = count(db, User)
+
+    with pytest.raises(errors.DomainError, match="reached by e-mail"):
+        book_by_phone(ada, student=NewStudent("Mia", guardian=NewGuardian("Eva", None)), package=NewGrant(1), slot=slot)
+
+    assert count(db, User) == before
 
 
 def test_whoever_and_whatever_is_known_is_taken(db: Session, world: World) -> None:
