@@ -42,7 +42,7 @@ class Browser:
         token = TOKEN.search(page)
         body = urllib.parse.urlencode({**typed, "csrf_token": unescape(token[1]) if token else ""}).encode()
         answer = self.opener.open(f"{self.host}{path}", body, timeout=60)
-        return urllib.parse.urlsplit(answer.url).path, answer.read()
+        return str(answer.url), answer.read()
 
     def weight(self, path: str) -> tuple[int, int]:
         """Bytes of the page and of all that it loads, compressed: for the first time, and with the files kept from before."""
