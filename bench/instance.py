@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
 VAR = Path(os.environ.get("BENCH_VAR_DIR", ROOT / "var" / "bench"))
 FULL = {"teachers": 5000, "students": 20000, "per_student": 50}  # 1 M past bookings, 100,000 open slots
+HUNDREDTH = {"teachers": 50, "students": 200, "per_student": 50}
 SIZE = {name: int(os.environ.get(f"BENCH_{name.upper()}", number)) for name, number in FULL.items()}  # of a new folder
 
 
@@ -41,21 +42,23 @@ class Instance:
 
 
 @contextmanager
-def running(port: int = 18100, **settings: str) -> Iterator[Instance]:
+def running(
+    port: int = 18100, *, var: Path = VAR, size: Mapping[str, int] = SIZE, **settings: str
+) -> Iterator[Instance]:
     """Up, seeded and swept; down again at the end."""
-    VAR.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "VAR_DIR": str(VAR), "PORT": str(port), "DEMO": "0", "LIMITS": "off", **settings}
+    var.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "VAR_DIR": str(var), "PORT": str(port), "DEMO": "0", "LIMITS": "off", **settings}
     child = subprocess.Popen(
         [sys.executable, "-m", "guitaronline.local"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     )
     try:
         _wait(port, child)
-        lines = (VAR / "run.env").read_text().splitlines()
+        lines = (var / "run.env").read_text().splitlines()
         values = dict(line.split("=", 1) for line in lines if "=" in line)
         instance = Instance(port, values, child.pid, _binaries())
         if instance.value("SELECT count(*) FROM users") == "0":
             print("  seeding (minutes, once) …", flush=True)
-            instance.psql("seed.sql", **SIZE)
+            instance.psql("seed.sql", **size)
         instance.psql("reset.sql")
         yield instance
     finally:

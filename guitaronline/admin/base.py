@@ -172,6 +172,10 @@ class Desk(_Plain, ModelView):
         """What the record's page shows beside its title: `state`, `facts`, `related`, …"""
         return {"facts": []}
 
+    def counts_in_order(self, asked: Selection) -> bool:
+        """Whether the first rows tell sooner how many there are than any rows do; see `listing.count_rows`."""
+        return False
+
     def prepare_rows(self, rows: list[Any]) -> None:
         """Read in one statement what the cells of these rows need beside the rows."""
 
@@ -205,6 +209,7 @@ class Desk(_Plain, ModelView):
             is_whole=is_whole,
             size=self.page_size,
             options=self.load,
+            count_in_order=self.counts_in_order(asked.selection),
         )
         self.prepare_rows(flask.g.listed.rows)
         return flask.g.listed.count.number, flask.g.listed.rows

@@ -7,6 +7,7 @@ GET shows the consequences, computed by the rule that decides. POST carries a re
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -192,7 +193,9 @@ class CommandPage:
         return type(self).__name__
 
     def url_for(self, record: Any = None, **query: Any) -> str:
-        return flask.url_for(self.endpoint, **({} if record is None else {"id": record.id}), **query)
+        if record is None or query:
+            return flask.url_for(self.endpoint, **({} if record is None else {"id": record.id}), **query)
+        return gate.address(self.endpoint, record.id)
 
     def differing(self, record: Any, form: Any) -> list[tuple[str, Any, Any]]:
         """Fields of the record that say something else now than what was typed."""
@@ -248,12 +251,16 @@ class Commands:
     """All command pages, by the table of their record."""
 
     pages: list[CommandPage] = field(default_factory=list)
+    by_table: dict[str, list[CommandPage]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, *kinds: type[CommandPage]) -> None:
-        self.pages += [kind() for kind in kinds]
+        for page in [kind() for kind in kinds]:
+            self.pages.append(page)
+            if page.record is not None:
+                self.by_table[page.record.__tablename__].append(page)
 
     def of(self, table: str) -> list[CommandPage]:
-        return [page for page in self.pages if page.record is not None and page.record.__tablename__ == table]
+        return self.by_table.get(table, [])
 
     def named(self, kind: type[CommandPage]) -> CommandPage:
         return next(page for page in self.pages if type(page) is kind)

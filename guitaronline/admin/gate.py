@@ -24,6 +24,7 @@ from guitaronline.identity.access import Permission, Scope
 from guitaronline.identity.sessions import Looking
 
 PREFIX = "/admin"
+NO_RECORD = UUID(int=0)
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_WHILE_VIEWING = frozenset(
     {"console.LeaveViewAs", "console.ViewAsPerson"}
@@ -58,8 +59,23 @@ def viewer() -> Viewer:
     acting = _acting.get()
     if acting is not None:
         return acting
+    known: Viewer | None = g.get("viewer")  # a list asks hundreds of times
+    if known is not None:
+        return known
     found: Viewer = current_user._get_current_object()  # noqa: SLF001  # flask_login's proxy has no public way
+    if isinstance(found, Viewer):
+        g.viewer = found
     return found
+
+
+def address(endpoint: str, record_id: UUID | str) -> str:
+    """The page of one record. Like `flask.url_for`, which takes longer than the rest of a link, but asks that once a request."""
+    if not isinstance(record_id, UUID):
+        return flask.url_for(endpoint, id=record_id)
+    known: dict[str, str] = g.setdefault("addresses", {})
+    if endpoint not in known:
+        known[endpoint] = flask.url_for(endpoint, id=NO_RECORD)
+    return known[endpoint].replace(str(NO_RECORD), str(record_id))
 
 
 @contextmanager

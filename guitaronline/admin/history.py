@@ -21,6 +21,7 @@ UNSAID = {
     "id",
     "version",
     "updated_at",
+    "little_left_at",
     "created_at",
     "policy",
     "email_key",

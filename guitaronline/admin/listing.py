@@ -102,13 +102,14 @@ class Page:
     last: Place | None = None
 
 
-def count_rows(session: Session, ids: Select[Any], *, table: str, is_whole: bool) -> Count:
-    """The planner's estimate for a whole large table, an exact number up to a cap otherwise."""
+def count_rows(session: Session, ids: Select[Any], *, table: str, is_whole: bool, in_order: bool = False) -> Count:
+    """The planner's estimate for a whole large table, an exact number up to a cap otherwise; `in_order`: of the rows that
+    the list shows first, where the planner cannot know how soon the cap is met."""
     if is_whole:
         estimate = session.execute(ESTIMATE, {"name": table}).scalar_one_or_none() or 0
         if estimate > COUNT_UP_TO:
             return Count(estimate, is_exact=False)
-    found = session.execute(_capped(ids, COUNT_UP_TO)).scalar_one()
+    found = session.execute(_capped(ids if in_order else ids.order_by(None), COUNT_UP_TO)).scalar_one()
     return Count(found) if found <= COUNT_UP_TO else Count(COUNT_UP_TO, is_exact=False, is_capped=True)
 
 
@@ -118,7 +119,7 @@ def glance(session: Session, ids: Select[Any], *, milliseconds: int) -> Count | 
     trial = connection.begin_nested()  # never released: what HURRY set goes with it
     try:
         connection.execute(HURRY, {"milliseconds": str(milliseconds)})
-        found = connection.execute(_capped(ids, GLANCE_UP_TO)).scalar_one()
+        found = connection.execute(_capped(ids.order_by(None), GLANCE_UP_TO)).scalar_one()
     except DBAPIError as error:
         if getattr(error.orig, "pgcode", None) != CANCELED:
             raise
@@ -129,7 +130,7 @@ def glance(session: Session, ids: Select[Any], *, milliseconds: int) -> Count | 
 
 
 def _capped(ids: Select[Any], most: int) -> Select[Any]:
-    return select(func.count()).select_from(ids.order_by(None).limit(most + 1).subquery())
+    return select(func.count()).select_from(ids.limit(most + 1).subquery())
 
 
 def load_page(
@@ -142,9 +143,10 @@ def load_page(
     is_whole: bool,
     size: int,
     options: Sequence[Any],
+    count_in_order: bool = False,
 ) -> Page:
     """The rows of `ids`, a select of primary keys, that stand in that stretch of the order."""
-    count = count_rows(session, ids, table=model.__tablename__, is_whole=is_whole)
+    count = count_rows(session, ids, table=model.__tablename__, is_whole=is_whole, in_order=count_in_order)
     if wanted.is_end and count.is_exact and count.number:
         size = (count.number - 1) % size + 1  # so that Previous meets the same pages as Next
     places, more = _places(session, ids, order, wanted, size)

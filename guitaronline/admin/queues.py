@@ -207,7 +207,7 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         Role.SUPPORT,
         "packages",
         {"waiting": "trial_and_nothing_bought"},
-        since=Package.updated_at,
+        since=Package.little_left_at,
     ),
     Queue(
         "Packages running out",
@@ -215,7 +215,7 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         Role.SUPPORT,
         "packages",
         {"waiting": "running_out"},
-        since=Package.updated_at,
+        since=Package.little_left_at,
     ),
     Queue(
         "Students without a lesson for 21 days",

@@ -166,7 +166,7 @@ def masked_phone(number: str) -> str:
 def record_url(table: str, record_id: UUID | str) -> str | None:
     """Where the record is shown; None for tables without a desk."""
     endpoint = desk_endpoints.get(table)
-    return flask.url_for(f"{endpoint}.details_view", id=record_id) if endpoint else None
+    return gate.address(f"{endpoint}.details_view", record_id) if endpoint else None
 
 
 def link(record: Base | None, label: str = "") -> Any:
@@ -182,7 +182,7 @@ def link_to(table: str, record_id: UUID | str, label: str) -> Any:
     permission = gate.permission_of(flask.current_app, endpoint) if table in desk_endpoints else None
     if permission is None or not gate.may(permission):
         return label
-    return html('<a href="{}">{}</a>', flask.url_for(endpoint, id=record_id), label)
+    return html('<a href="{}">{}</a>', gate.address(endpoint, record_id), label)
 
 
 def label_of(record: Any) -> str:

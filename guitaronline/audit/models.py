@@ -119,6 +119,7 @@ class OutboxEvent(Base):
     __tablename__ = "outbox_events"
     __table_args__ = (
         Index("ix_outbox_events_due", "available_at", "id", postgresql_where=text("status = 'pending'")),
+        Index("ix_outbox_events_dead", "created_at", "id", postgresql_where=text("status = 'dead'")),
         Index("ix_outbox_events_record", "record_type", "record_id"),
         Index("ix_outbox_events_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     )

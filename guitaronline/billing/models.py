@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -94,6 +94,8 @@ class Package(Timestamps, Versioned, Base):
             "expires_at",
             postgresql_where=text("status IN ('active', 'depleted') AND frozen_at IS NULL"),
         ),
+        Index("ix_packages_on_account", "created_at", "id", postgresql_where=text("origin = 'on_account'")),
+        Index("ix_packages_little_left", "little_left_at", postgresql_where=text("little_left_at IS NOT NULL")),
     )
     states: ClassVar[StateTable] = StateTable(
         "packages",
@@ -143,6 +145,15 @@ class Package(Timestamps, Versioned, Base):
     expires_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     frozen_reason: Mapped[str | None]
+    # When a trial, or a package with one lesson at most, was last changed; NULL while there is more. An index on `updated_at`
+    # would make every hold write all indexes of the package anew (no HOT update); this is the same NULL before and after.
+    little_left_at: Mapped[datetime | None] = mapped_column(
+        Computed(
+            "CASE WHEN is_trial OR available + reserved <= 1 THEN updated_at ELSE NULL::timestamp with time zone END",
+            persisted=True,
+        ),
+        deferred=True,
+    )
     student: Mapped[User] = relationship(viewonly=True)
 
     @property
@@ -352,6 +363,7 @@ class Approval(Timestamps, Versioned, Base):
         CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", name="four_eyes"),
         CheckConstraint("(status = 'pending') = (decided_by IS NULL)", name="decided_by_somebody"),
         Index("uq_approvals_pending", "payment_id", "kind", unique=True, postgresql_where=text("status = 'pending'")),
+        Index("ix_approvals_payment_id", "payment_id"),
     )
     states: ClassVar[StateTable] = StateTable(
         "approvals",

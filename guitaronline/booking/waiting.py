@@ -20,8 +20,7 @@ from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.db import UtcDateTime
 from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson, LessonStatus
-from guitaronline.teachers.models import TeacherProfile
-from guitaronline.teachers.queries import ACTIVE_TEACHER
+from guitaronline.teachers.models import TeacherProfile, TeacherStatus
 
 Condition = Callable[[datetime], ColumnElement[bool]]
 
@@ -45,8 +44,12 @@ def about_to_lapse(now: datetime) -> ColumnElement[bool]:
 
 
 def needs_decision(now: datetime) -> ColumnElement[bool]:
-    """Ahead, and the teacher is not active any more. Few teachers are not: ix_bookings_teacher_start finds theirs."""
-    inactive = select(TeacherProfile.user_id).join(User, User.id == TeacherProfile.user_id).where(not_(ACTIVE_TEACHER))
+    """Ahead, and the teacher is not active any more. Few teachers are not: ix_bookings_teacher_start finds theirs.
+
+    Asked as one OR, the planner takes most teachers to be inactive. ix_users_teaching"""
+    teaching = exists().where(User.id == TeacherProfile.user_id, User.is_active, User.role == Role.TEACHER)
+    profiles = select(TeacherProfile.user_id)
+    inactive = profiles.where(TeacherProfile.status != TeacherStatus.ACTIVE).union_all(profiles.where(~teaching))
     return and_(facts.live(now), Booking.start_at > now, Booking.teacher_id.in_(inactive))
 
 
@@ -89,7 +92,7 @@ def failed_for_good(now: datetime) -> ColumnElement[bool]:
 
 
 def used_unpaid(now: datetime) -> ColumnElement[bool]:
-    """On account, lessons of it are booked or given, and less was paid than it costs."""
+    """On account, lessons of it are booked or given, and less was paid than it costs. ix_packages_on_account, ix_payments_package_id"""
     paid = (
         select(func.coalesce(func.sum(Payment.amount_minor), 0))
         .where(Payment.package_id == Package.id, Payment.status == PaymentStatus.SUCCEEDED)
@@ -129,7 +132,9 @@ def _expires(after: datetime, until: datetime) -> ColumnElement[bool]:
 
 
 def running_out(now: datetime) -> ColumnElement[bool]:
-    """One lesson left at most, used lately, and the student has no newer package; trials have a queue of their own."""
+    """One lesson left at most, used lately, and the student has no newer package; trials have a queue of their own.
+
+    ix_packages_little_left"""
     newer = aliased(Package)
     followed = exists().where(  # ix_packages_student
         newer.student_id == Package.student_id, newer.id > Package.id, newer.status != PackageStatus.REVOKED
@@ -137,7 +142,7 @@ def running_out(now: datetime) -> ColumnElement[bool]:
     return and_(
         Package.status.in_(LIVING),
         Package.available + Package.reserved <= RUNNING_OUT_LEFT,
-        Package.updated_at > now - RUNNING_OUT_FOR,
+        Package.little_left_at > now - RUNNING_OUT_FOR,
         not_(Package.is_trial),
         or_(Package.expires_at.is_(None), Package.expires_at > now),
         ~followed,
@@ -145,7 +150,9 @@ def running_out(now: datetime) -> ColumnElement[bool]:
 
 
 def trial_without_purchase(now: datetime) -> ColumnElement[bool]:
-    """The trial lesson was given, and the student has no other package. ix_packages_student"""
+    """The trial lesson was given, and the student has no other package.
+
+    ix_packages_little_left, ix_packages_student"""
     other = aliased(Package)
     bought = exists().where(
         other.student_id == Package.student_id, not_(other.is_trial), other.status != PackageStatus.REVOKED
@@ -155,7 +162,7 @@ def trial_without_purchase(now: datetime) -> ColumnElement[bool]:
         Lesson.package_id == Package.id,
         Lesson.status == LessonStatus.COMPLETED,
     )
-    return and_(Package.is_trial, Package.updated_at > now - GONE_AFTER, given, ~bought)
+    return and_(Package.is_trial, Package.little_left_at > now - GONE_AFTER, given, ~bought)
 
 
 def without_lesson(now: datetime) -> ColumnElement[bool]:

@@ -27,6 +27,7 @@ class User(Timestamps, Versioned, Base):
         Index("ix_users_role_name", "role", "full_name", "id"),
         Index("ix_users_name", "full_name", "id"),
         Index("ix_users_test", "id", postgresql_where=text("is_test")),
+        Index("ix_users_teaching", "id", postgresql_where=text("role = 'teacher' AND is_active")),
         Index(
             "ix_users_full_name_trgm", "full_name", postgresql_using="gin", postgresql_ops={"full_name": "gin_trgm_ops"}
         ),

@@ -240,3 +240,19 @@ def _headings(page: str) -> list[str]:
 
 def _references(page: str) -> list[str]:
     return re.findall(r">(BK-[0-9A-Z]+)</a>", page)
+
+
+def test_slots_are_found_by_the_state_that_their_booking_gives_them(sue: Browser, world: World) -> None:
+    world.package()
+    booked, held, later = world.slot(hours=40), world.slot(hours=44), world.slot(hours=60)
+    world.booking(booked)
+    world.hold(held)
+
+    assert slots_shown(sue, "booked") == [booked.reference]
+    assert slots_shown(sue, "held") == [held.reference]
+    assert slots_shown(sue, "open") == [later.reference]
+
+
+def slots_shown(browser: Browser, state: str) -> list[str]:
+    page = browser.get(f"/admin/slots/?state={state}").text
+    return list(dict.fromkeys(re.findall(r"SLT-[0-9A-Z]{4,12}", page)))

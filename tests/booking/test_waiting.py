@@ -10,12 +10,14 @@ import pytest
 from sqlalchemy import select
 
 from guitaronline import clock
+from guitaronline.actor import Role
 from guitaronline.billing import service as billing
 from guitaronline.billing.models import Package, Payment
 from guitaronline.booking import service as booking
 from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
+from guitaronline.identity import service as people
 from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson
 from guitaronline.teachers.models import TeacherProfile
@@ -55,6 +57,24 @@ def test_bookings_of_an_inactive_teacher_wait_until_the_teacher_is_back(world: W
 
     enable_teacher(as_actor(world.ada), profile.id, reason="well")
     assert waits(Booking, waiting.needs_decision, world.now) == set()
+
+
+def test_bookings_of_a_teacher_who_became_something_else_wait(world: World) -> None:
+    world.package()
+    ahead = world.booking()
+
+    people.set_role(as_actor(world.ada), world.tom.id, role=Role.SUPPORT, reason="works in the office now")
+
+    assert waits(Booking, waiting.needs_decision, world.now) == {ahead.id}
+
+
+def test_bookings_of_a_teacher_whose_account_was_closed_wait(world: World) -> None:
+    world.package()
+    ahead = world.booking()
+
+    people.deactivate_person(as_actor(world.ada), world.tom.id, reason="left")
+
+    assert waits(Booking, waiting.needs_decision, world.now) == {ahead.id}
 
 
 def test_a_lesson_soon_waits_for_a_link_of_its_own_or_of_its_teacher(world: World, profile: TeacherProfile) -> None:
@@ -137,6 +157,18 @@ def test_the_last_lesson_waits_for_a_new_package(world: World) -> None:
 
     world.package(lessons=5)
     assert waits(Package, waiting.running_out, world.now) == set()
+
+
+def test_a_hold_of_a_package_with_more_lessons_changes_nothing_that_an_index_knows(world: World) -> None:
+    package = world.package(lessons=3)
+    mark = select(Package.little_left_at).where(Package.id == package.id)
+
+    world.hold()
+    assert session().scalar(mark) is None
+
+    world.booking(world.slot(hours=40))
+    world.booking(world.slot(hours=60))
+    assert session().scalar(mark) is not None
 
 
 def test_a_trial_waits_once_it_was_taken_until_something_is_bought(world: World) -> None:
