@@ -1,4 +1,6 @@
-"""What Today's queues are found by. No hold pays for it: none of these columns changes with one, but where a package ends."""
+"""What Today's queues are found by. No hold pays for it: none of these columns changes with one, but where a package ends.
+
+And the rows of old bulk actions may be removed; the runs with their counts stay."""
 
 from __future__ import annotations
 
@@ -36,9 +38,14 @@ def upgrade() -> None:
     )
     # The approvals of one payment, on its page and in its timeline
     op.create_index("ix_approvals_payment_id", "approvals", ["payment_id"])
+    op.execute("SELECT app_grant('bulk_rows', 'SELECT, INSERT, UPDATE, DELETE')")
 
 
 def downgrade() -> None:
+    op.execute(
+        "DO $$ BEGIN IF current_setting('app.role') <> current_user THEN"
+        " EXECUTE format('REVOKE DELETE ON bulk_rows FROM %I', current_setting('app.role')); END IF; END $$"
+    )
     op.drop_index("ix_approvals_payment_id", table_name="approvals")
     op.drop_index("ix_outbox_events_dead", table_name="outbox_events")
     op.drop_index("ix_packages_on_account", table_name="packages")
