@@ -13,7 +13,7 @@ RECORD = "a[href*='/admin/bookings/details/']"
 
 
 def bookings_ahead(visitor: Visitor) -> list[str]:
-    """The references of the bookings of the next days are on the page, in this order. The first tests take the first ones."""
+    """They are on the page, the furthest first; returns their references. Those of today, which come last, may have begun."""
     visitor.open(AHEAD)
     return [each for each in visitor.rows().locator(RECORD).all_inner_texts() if each.startswith("BK-")]
 

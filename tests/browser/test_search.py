@@ -24,7 +24,7 @@ def a_reference(visitor: Visitor) -> str:
 def test_slash_leads_to_the_search_and_enter_to_the_very_booking(visit: Visit) -> None:
     support = visit("support")
     reference = a_reference(support)
-    support.open("/admin/plans/")
+    support.open("/admin/slots/")
 
     support.page.keyboard.press("/")
     expect(field(support)).to_be_focused()
