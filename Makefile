@@ -19,7 +19,7 @@ run: $(RUNTIME) ## the whole product on this machine; PORT, VAR_DIR, DEMO=0 and 
 
 test: $(TOOLS) ## all tests, on servers of their own; those in a browser where there is one or it can be installed (CHROMIUM)
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(TOOLS) ## format, lint, types, import contracts, migrations, generated pages
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: ruff format ."; exit 1; }

@@ -12,9 +12,10 @@ from psycopg2.extensions import connection as Connection
 from sqlalchemy.orm import Session
 
 import config
-from guitaronline import checks, create_app
+from guitaronline import create_app
 from guitaronline.db import Base, database, session
 from tests import servers
+from tests.invariants import Invariants
 from tests.world import World
 
 pytest_plugins = ["tests.browser.presence"]
@@ -77,15 +78,23 @@ def owner(mine: servers.Servers) -> Iterator[Connection]:
     connection.close()
 
 
+@pytest.fixture(scope="session")
+def invariants(mine: servers.Servers) -> Iterator[Invariants]:
+    connection = psycopg2.connect(mine.app_url)
+    connection.autocommit = True
+    yield Invariants(connection)
+    connection.close()
+
+
 @pytest.fixture
-def db(app: Flask, owner: Connection, request: pytest.FixtureRequest) -> Iterator[Session]:
+def db(app: Flask, owner: Connection, invariants: Invariants, request: pytest.FixtureRequest) -> Iterator[Session]:
     """The session in an empty database, inside an application context. The invariants hold at the end."""
     with app.app_context():
         try:
             yield session()
             session().rollback()
             if "breaks_invariants" not in request.keywords:
-                assert checks.run_all(session()) == []
+                assert invariants.broken(session()) == []
         finally:
             database.session.remove()
             empty(owner)

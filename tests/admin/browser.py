@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from contextvars import Context
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -11,8 +14,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM
-from guitaronline.identity.models import User
+from guitaronline.db import new_id, technical_transaction
+from guitaronline.identity.models import ConsoleSession, User
 from guitaronline.identity.service import set_password
 from tests.world import PASSWORD
 
@@ -46,7 +51,21 @@ class Browser:
 
 
 def signed_in(app: Flask, person: User) -> Browser:
-    """A browser in which the person has signed in."""
+    """A browser in which the person has signed in. By which page and password is what other tests are about."""
+    token = secrets.token_urlsafe(16)
+    with technical_transaction() as session:
+        now = clock.read(session)
+        ends = now + timedelta(hours=policy.current().SESSION_MAX_HOURS)
+        known = hashlib.sha256(token.encode()).digest()
+        moments = {"created_at": now, "last_seen_at": now, "expires_at": ends}
+        session.add(ConsoleSession(id=new_id(), user_id=person.id, token_hash=known, **moments))
+    browser = Browser(app)
+    browser.client.set_cookie("gol", token)
+    return browser
+
+
+def signed_in_by_password(app: Flask, person: User) -> Browser:
+    """The same through the page, for what asks for the password again."""
     set_password(SYSTEM, person.id, password=PASSWORD)
     browser = Browser(app)
     assert browser.sign_in(person.email or "").status_code == 303

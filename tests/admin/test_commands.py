@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from guitaronline.admin.command_page import commands
-from tests.admin.browser import signed_in, words
+from tests.admin.browser import signed_in, signed_in_by_password, words
 from tests.admin.conftest import School, actions
 from tests.world import PASSWORD
 
@@ -143,7 +143,7 @@ def test_a_command_page_does_its_command_once_and_a_second_click_changes_nothing
 @pytest.mark.parametrize("name", sorted(UNKEPT))
 def test_a_command_page_that_deals_with_a_secret_does_its_command(app: Flask, school: School, name: str) -> None:
     on, action, typed = CASES[name]
-    ada = signed_in(app, school.world.ada)
+    ada = signed_in_by_password(app, school.world.ada)
     before = actions(action)
 
     answer = ada.post(_url(school, name, on), typed(school))

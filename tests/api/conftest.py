@@ -53,6 +53,7 @@ class Api:
 
     app: Flask
     documented: dict[str, Any]
+    components: str  # `closed(documented)`
     given: dict[Any, str] = field(default_factory=dict)
 
     def get(self, path: str, who: User | Actor | None = None, **more: Any) -> Answer:
@@ -126,7 +127,7 @@ def check(api: Api, method: str, path: str, answer: Answer, *, documented: bool)
             return
         (media, content), *_ = response["content"].items()
         assert answer.headers["Content-Type"] == media
-        validator(json.dumps(content["schema"]), _components(api)).validate(answer.json)
+        validator(json.dumps(content["schema"]), api.components).validate(answer.json)
         if answer.status >= 400:
             assert f"`{answer.code}`" in response["description"], f"{method} {path}: {answer.code} is not documented"
 
@@ -143,9 +144,9 @@ def operation(api: Api, method: str, path: str) -> dict[str, Any]:
     return found
 
 
-def _components(api: Api) -> str:
-    """The published schemas, closed: a field that is not published is a mistake."""
-    schemas = copy.deepcopy(api.documented["components"]["schemas"])
+def closed(documented: dict[str, Any]) -> str:
+    """The published schemas: a field that is not published is a mistake."""
+    schemas = copy.deepcopy(documented["components"]["schemas"])
     for schema in schemas.values():
         schema["additionalProperties"] = False
     return json.dumps({"schemas": schemas})
@@ -163,9 +164,14 @@ def documented(app: Flask) -> dict[str, Any]:
         return openapi.document()
 
 
+@pytest.fixture(scope="session")
+def components(documented: dict[str, Any]) -> str:
+    return closed(documented)
+
+
 @pytest.fixture
-def api(app: Flask, documented: dict[str, Any], db: Session) -> Api:
-    return Api(app, documented)
+def api(app: Flask, documented: dict[str, Any], components: str, db: Session) -> Api:
+    return Api(app, documented, components)
 
 
 @pytest.fixture

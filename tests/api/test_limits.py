@@ -7,12 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy.orm import Session
 
 import config
 from guitaronline import create_app, policy
-from guitaronline.api import openapi
 from tests.api.conftest import Api
 from tests.world import World
 
@@ -27,14 +25,16 @@ LIMITS = {
 
 
 @pytest.fixture(params=["redis", "redis is down"])
-def limited(request: Any, app: Flask, settings: config.Settings, db: Session) -> Iterator[Api]:
+def limited(
+    request: Any, settings: config.Settings, documented: dict[str, Any], components: str, db: Session
+) -> Iterator[Api]:
     address = settings.REDIS_URL if request.param == "redis" else "redis://127.0.0.1:9/0"
     changed = replace(settings, REDIS_URL=address, **LIMITS)
     try:
         made = create_app(changed)
         made.extensions["api_limits"].limiter.storage.reset() if request.param == "redis" else None
         with made.app_context():
-            yield Api(made, openapi.document())
+            yield Api(made, documented, components)
     finally:
         policy.set_current(settings)
 

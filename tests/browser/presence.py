@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from tests.browser import chromium
 
@@ -15,11 +16,32 @@ HERE = Path(__file__).parent
 FOLDER = "tests/browser/"
 
 
+# Begins first, in this order: a process that comes to it last keeps the others waiting.
+LONG = (
+    FOLDER,
+    "tests/migrations/",
+    "tests/scenarios/",
+    "tests/demo/",
+    "tests/local/",
+    "tests/jobs/",
+    "tests/api/test_fuzz",
+)
+
+
 class OneBrowser(LoadFileScheduling):
     """Files go to processes as they become free; the browser's files stay together, so that one school is started for all."""
 
     def _split_scope(self, nodeid: str) -> str:
         return FOLDER if nodeid.startswith(FOLDER) else super()._split_scope(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """What takes long first, then files with many tests."""
+        self.workqueue.move_to_end(min(self.workqueue, key=rank), last=False)
+        super()._assign_work_unit(node)
+
+
+def rank(scope: str) -> int:
+    return next((place for place, long in enumerate(LONG) if scope.startswith(long)), len(LONG))
 
 
 class Presence:

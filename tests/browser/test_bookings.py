@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
+from tests.browser.office import cancel_page_of_row, history, state
 from tests.browser.school import DemoSchool
-from tests.browser.visitor import Visitor, sign_in
+from tests.browser.visitor import fill_in_sign_in, sign_in
 
-AHEAD = "/admin/bookings/?state=confirmed&day=next+7+days"
-
-
-def cancel_page_of_row(visitor: Visitor, number: int) -> str:
-    """The page that cancels the booking in that row of those ahead is open; returns the booking's reference."""
-    visitor.open(AHEAD)
-    link = visitor.rows().nth(number).locator("a[href*='/admin/bookings/details/']").first
-    reference = link.inner_text()
-    link.click()
-    visitor.main.get_by_role("link", name="Cancel", exact=True).click()
-    expect(visitor.heading).to_contain_text(reference)
-    return reference
-
-
-def history(visitor: Visitor) -> Locator:
-    return visitor.main.get_by_role("region", name=re.compile("History|Timeline"))
+OVER = "31 minutes"
+NEWEST_SESSION_IS_OVER = f"""UPDATE console_sessions
+    SET last_seen_at = last_seen_at - interval '{OVER}', created_at = created_at - interval '{OVER}'
+    WHERE id = (SELECT id FROM console_sessions ORDER BY created_at DESC LIMIT 1)"""
 
 
 def test_an_admin_cancels_a_booking_and_reads_why_in_its_history(visit: Visit) -> None:
@@ -37,7 +26,7 @@ def test_an_admin_cancels_a_booking_and_reads_why_in_its_history(visit: Visit) -
     admin.main.get_by_role("button", name="Cancel").click()
 
     expect(admin.heading).to_contain_text(reference)
-    expect(admin.main.locator(".chip").first).to_have_text("canceled")
+    expect(state(admin)).to_have_text("canceled")
     expect(history(admin)).to_contain_text("the amplifier burned down")
     expect(history(admin)).to_contain_text("Ada Lindqvist")
 
@@ -50,7 +39,7 @@ def test_a_double_click_acts_once(visit: Visit) -> None:
     admin.main.get_by_role("button", name="Cancel").dblclick()
 
     expect(admin.heading).to_contain_text(reference)
-    expect(admin.main.locator(".chip").first).to_have_text("canceled")
+    expect(state(admin)).to_have_text("canceled")
     expect(history(admin).get_by_text("clicked in a hurry")).to_have_count(1)
 
 
@@ -77,12 +66,26 @@ def test_a_form_that_outlived_its_session_gives_back_what_was_typed(visit: Visit
     cancel_page_of_row(support, 2)
     support.main.get_by_label("Reason").fill("a long story, typed over lunch")
 
-    school.time_passes(
-        "UPDATE console_sessions SET last_seen_at = last_seen_at - interval '31 minutes', created_at = created_at - interval '31 minutes'"
-        " WHERE user_id = (SELECT id FROM users WHERE email = 'support@school.example')"
-    )
+    school.time_passes(NEWEST_SESSION_IS_OVER)
     support.main.get_by_role("button", name="Cancel").click()
 
     expect(support.heading).to_have_text("You are signed out")
     expect(support.main).to_contain_text("a long story, typed over lunch")
     assert re.search("Nothing was changed", support.main.inner_text())
+
+
+def test_who_signs_in_again_gets_back_the_form_and_what_was_typed_in_it(visit: Visit, school: DemoSchool) -> None:
+    admin = visit()
+    sign_in(admin, "admin")
+    admin.expected = {401}
+    admin.open("/admin/plans/new")
+    admin.main.get_by_label("Name").fill("Twelve, thought up over lunch")
+    school.time_passes(NEWEST_SESSION_IS_OVER)
+    admin.main.get_by_role("button", name="Create").click()
+
+    admin.main.get_by_role("link", name="Sign in").click()
+    fill_in_sign_in(admin, "admin")
+
+    expect(admin.main).to_contain_text("You typed something here before")
+    admin.main.get_by_role("button", name="Put it back").click()
+    expect(admin.main.get_by_label("Name")).to_have_value("Twelve, thought up over lunch")

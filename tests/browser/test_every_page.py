@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from guitaronline.admin import DESKS
-from tests.browser.axe import COLORS, grave_problems
+from tests.browser.axe import COLORS, grave_problems, thin_out
 from tests.browser.pages import every_page
 from tests.browser.school import DemoSchool
 from tests.browser.visitor import LAPTOP, PHONE, Visitor, context_of
@@ -45,14 +45,17 @@ def walk(school: DemoSchool, browser: Browser, cookies: Callable[[str], object])
 
 
 def look_at(visitor: Visitor, path: str) -> Look:
+    """Its width with all of its words, then its structure and colors."""
     page = visitor.page
     page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]
     status = visitor.open(path).status
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    sideways = visitor.sideways()
+    page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]
+    thin_out(page)
     light = grave_problems(page)
     page.evaluate(DARK)
-    dark = grave_problems(page, only=COLORS)
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    return Look(status, light, dark, visitor.sideways())
+    return Look(status, light, grave_problems(page, only=COLORS), sideways)
 
 
 def test_each_desk_with_its_records_is_among_them(walk: Walk) -> None:

@@ -80,12 +80,17 @@ class Visitor:
 
 def sign_in(visitor: Visitor, role: str) -> None:
     """Through the page, as everybody does."""
-    login = LOGINS[role]
     visitor.open("/sign-in")
+    fill_in_sign_in(visitor, role)
+    visitor.page.wait_for_url("**/admin/")
+
+
+def fill_in_sign_in(visitor: Visitor, role: str) -> None:
+    """What the page asks for was typed and sent."""
+    login = LOGINS[role]
     visitor.page.get_by_label("E-mail").fill(login.email)
     visitor.page.get_by_label("Password").fill(login.password)
     visitor.page.get_by_role("button", name="Sign in").click()
-    visitor.page.wait_for_url("**/admin/")
 
 
 def context_of(
