@@ -75,6 +75,9 @@ class Settings:
     BOOKING_MAX_LIVE_HOLDS: int = setting(3, "holds one student may have at a time", ge=1, le=100)
     BOOKING_MAX_ACTIVE_PER_STUDENT: int = setting(0, "active bookings in the future; 0 = no limit", ge=0, le=1000)
     BOOKING_MAX_PER_TEACHER_DAY: int = setting(0, "active bookings a teacher and local day; 0 = no limit", ge=0, le=96)
+    BOOKING_FIRST_LESSON_FIRST: bool = setting(
+        False, "whether a student without a lesson so far books one, takes it, and only then books more"
+    )
     PACKAGE_REINSTATE_DAYS: int = setting(
         30, "life left to a package that gets a lesson back by the school's fault", unit="days", ge=1, le=366
     )

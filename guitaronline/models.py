@@ -9,6 +9,7 @@ from guitaronline.lessons import models as lessons
 from guitaronline.office import bulk_models as bulk
 from guitaronline.office import export_models as exports
 from guitaronline.office import view_models as saved_views
+from guitaronline.scheduling import hours_models as hours
 from guitaronline.scheduling import models as scheduling
 from guitaronline.teachers import models as teachers
 
@@ -18,6 +19,7 @@ __all__ = [
     "booking",
     "bulk",
     "exports",
+    "hours",
     "identity",
     "kpis",
     "lessons",

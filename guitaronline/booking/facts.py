@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     func,
     literal,
     or_,
@@ -37,6 +38,8 @@ from guitaronline.booking.rules import ActiveBooking, Liberties, Place, Purse, S
 from guitaronline.db import UtcDateTime
 from guitaronline.errors import NotFound, Reason
 from guitaronline.identity.models import User
+from guitaronline.lessons.models import Lesson, LessonStatus
+from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, TimeOff
 from guitaronline.scheduling.models import Slot
 from guitaronline.scheduling.rules import SLOT_MINUTES_MAX
 from guitaronline.teachers.models import TeacherProfile
@@ -65,8 +68,24 @@ def live(now: Any) -> ColumnElement[bool]:
 
 
 _people = select(User.id, User.is_active, User.role)
+_had_lesson = select(exists().where(Lesson.student_id == STUDENT, Lesson.status == LessonStatus.COMPLETED))
 _student = _people.where(User.id == STUDENT)
 _student_locked = _student.with_for_update(key_share=True)
+
+away = exists().where(  # ix_time_off_teacher_end
+    TimeOff.teacher_id == Slot.teacher_id,
+    TimeOff.status == AbsenceStatus.PLANNED,
+    TimeOff.end_at > Slot.start_at,
+    TimeOff.start_at < Slot.end_at,
+)
+closure = (  # ix_closures_end
+    select(Closure.name)
+    .where(Closure.status == AbsenceStatus.PLANNED, Closure.end_at > Slot.start_at, Closure.start_at < Slot.end_at)
+    .order_by(Closure.end_at)
+    .limit(1)
+    .correlate(Slot)
+    .scalar_subquery()
+)
 
 _places = (
     select(
@@ -77,6 +96,9 @@ _places = (
         Slot.status,
         ACTIVE_TEACHER.label("is_active"),
         User.timezone,
+        Slot.kept_until,
+        away.correlate(Slot).label("away"),
+        closure.label("closed"),
     )
     .join(User, User.id == Slot.teacher_id)
     .outerjoin(TeacherProfile, TeacherProfile.user_id == Slot.teacher_id)
@@ -199,6 +221,8 @@ def read_scenes(session: Session, bookings: Sequence[Booking], now: datetime) ->
     own = select(Package).where(Package.id.in_({each.package_id for each in bookings}))
     packages = {each.id: each for each in session.scalars(own, execution_options=FRESH)}
     students = {row.id: _student_of(row) for row in session.execute(_people.where(User.id.in_(people)))}
+    if policy.current().BOOKING_FIRST_LESSON_FIRST:
+        students = {each: _with_first_lesson(session, student) for each, student in students.items()}
     places = {row.id: _place_of(row) for row in session.execute(_places.where(Slot.id.in_(slots)))}
     if policy.current().BOOKING_MAX_PER_TEACHER_DAY:
         places = {slot_id: _with_day(session, place, now) for slot_id, place in places.items()}
@@ -258,11 +282,21 @@ def lock_people(session: Session, *user_ids: UUID | None) -> None:
 
 def read_student(session: Session, student_id: UUID, *, lock: bool = False) -> Student | None:
     row = session.execute(_student_locked if lock else _student, {"student": student_id}).one_or_none()
-    return _student_of(row) if row else None
+    if row is None:
+        return None
+    return (
+        _with_first_lesson(session, _student_of(row))
+        if policy.current().BOOKING_FIRST_LESSON_FIRST
+        else _student_of(row)
+    )
 
 
 def _student_of(row: Any) -> Student:
     return Student(row.id, row.is_active and row.role is Role.STUDENT)
+
+
+def _with_first_lesson(session: Session, student: Student) -> Student:
+    return replace(student, had_lesson=bool(session.scalar(_had_lesson, {"student": student.id})))
 
 
 def read_place(
@@ -279,7 +313,7 @@ def read_place(
 
 
 def _place_of(row: Any) -> Place:
-    return Place(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+    return Place(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row.kept_until, row.away, row.closed)
 
 
 def _with_day(session: Session, place: Place, now: datetime, moving: UUID | None = None) -> Place:

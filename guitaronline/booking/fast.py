@@ -53,7 +53,11 @@ def hold(
     """The shortcut of `hold_slot`."""
     settings = policy.current()
     liberties = override or hold_minutes is not None or reason is not None or student_id not in (None, work.actor.id)
-    limits = settings.BOOKING_MAX_ACTIVE_PER_STUDENT or settings.BOOKING_MAX_PER_TEACHER_DAY
+    limits = (
+        settings.BOOKING_MAX_ACTIVE_PER_STUDENT
+        or settings.BOOKING_MAX_PER_TEACHER_DAY
+        or settings.BOOKING_FIRST_LESSON_FIRST
+    )
     if work.actor.role is not Role.STUDENT or liberties or limits:
         return None
     work.topics.add("booking.held")

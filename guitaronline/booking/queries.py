@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 import config
@@ -87,6 +87,9 @@ def offered(now: datetime, settings: config.Settings) -> ColumnElement[bool]:
         Slot.start_at <= now + timedelta(days=settings.BOOKING_HORIZON_DAYS),
         taken.is_(None),
         Slot.teacher_id.in_(active).is_(true()),
+        or_(Slot.kept_until.is_(None), Slot.kept_until <= now),
+        ~facts.away.correlate(Slot),
+        facts.closure.is_(None),
     ]
     if settings.BOOKING_MAX_PER_TEACHER_DAY:
         that_day = facts.teacher_day_count(Slot.teacher_id, Slot.start_at, now).correlate(Slot).scalar_subquery()

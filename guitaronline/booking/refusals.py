@@ -37,6 +37,22 @@ class TeacherDayFull(Conflict):
     detail = "The teacher gives no more lessons on this day."
 
 
+class SlotKept(Conflict):
+    detail = "This time is being offered to those who wait for it."
+
+
+class TeacherAway(Conflict):
+    detail = "The teacher is away at this time."
+
+
+class SchoolClosed(Conflict):
+    detail = "The school is closed on this day."
+
+
+class FirstLessonPending(Conflict):
+    detail = "The first lesson is booked already; more are booked once it was taken."
+
+
 class TooShortNotice(Conflict):
     detail = "The lesson would start too soon."
 
@@ -136,6 +152,10 @@ HOLD_REFUSALS: dict[str, type[DomainError]] = {
         TeacherDayFull,
         TooShortNotice,
         BeyondHorizon,
+        SlotKept,
+        TeacherAway,
+        SchoolClosed,
+        FirstLessonPending,
         StudentNotActive,
         StudentBusy,
         TooManyHolds,

@@ -41,6 +41,9 @@ class Place:
     end_at: datetime
     status: SlotStatus
     is_teacher_active: bool
+    kept_until: datetime | None = None  # until then for those who wait for it
+    is_teacher_away: bool = False
+    closed_for: str | None = None  # the name of the school's closure that covers it
     teacher_bookings_that_day: int = 0  # active ones, on the teacher's calendar day; read only where there is a limit
 
     @property
@@ -53,6 +56,7 @@ class Place:
 class Student:
     id: UUID
     is_active: bool  # the person is active and has the role student
+    had_lesson: bool = True  # one was taken; read only where the first lesson comes first
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class Liberties:
     override: bool = False  # notice, horizon, length; with a reason
     moving: UUID | None = None  # this booking ends in the same breath
     preferred_package: UUID | None = None
+    waited: bool = False  # the slot is kept for this student
 
 
 def is_lapsed(booking: Occupying, now: datetime) -> bool:
@@ -101,6 +106,11 @@ def is_lapsed(booking: Occupying, now: datetime) -> bool:
 def effective_status(booking: Occupying, now: datetime) -> BookingStatus:
     """The status that doors show: a lapsed hold is expired before any job has run."""
     return BookingStatus.EXPIRED if is_lapsed(booking, now) else booking.status
+
+
+def is_kept(place: Place, now: datetime) -> bool:
+    """A freed slot is for those who wait for it, for a while."""
+    return place.kept_until is not None and place.kept_until > now
 
 
 def hold_ends(place: Place, now: datetime, minutes: int) -> datetime:
@@ -178,6 +188,12 @@ def slot_problems(
             ),
         ),
         (bool(occupants), SLOT_YOURS if mine else SLOT_TAKEN),
+        (not occupants and not liberties.waited and is_kept(place, now), SLOT_KEPT),
+        (place.is_teacher_away, TEACHER_AWAY),
+        (
+            place.closed_for is not None,
+            Reason("school_closed", f"The school is closed: {place.closed_for}.", "Choose another day."),
+        ),
         (
             0 < limit <= place.teacher_bookings_that_day,
             Reason(
@@ -239,6 +255,7 @@ def student_problems(
                 facts={"limit": most_ahead},
             ),
         ),
+        (settings.BOOKING_FIRST_LESSON_FIRST and not student.had_lesson and ahead > 0, FIRST_LESSON_PENDING),
     ]
     return [reason for applies, reason in found if applies]
 
@@ -292,6 +309,15 @@ SLOT_WITHDRAWN = Reason("slot_withdrawn", "This time is no longer offered.", "Ch
 TEACHER_NOT_ACTIVE = Reason("teacher_not_active", "The teacher gives no lessons at present.", "Choose another teacher.")
 SLOT_STARTED = Reason("slot_started", "This time has begun or is over.", "Choose a later slot.")
 SLOT_TAKEN = Reason("slot_taken", "Somebody else has this time.", "Choose another slot.")
+SLOT_KEPT = Reason(
+    "slot_kept", "This time is being offered to those who wait for it.", "Join the waitlist, or choose another slot."
+)
+TEACHER_AWAY = Reason("teacher_away", "The teacher is away at this time.", "Choose another time or another teacher.")
+FIRST_LESSON_PENDING = Reason(
+    "first_lesson_pending",
+    "The first lesson is booked already; more are booked once it was taken.",
+    "Take the first lesson, or ask the school.",
+)
 SLOT_YOURS = Reason("slot_taken", "The student has this time already.", "Confirm the hold, or look at the booking.")
 STUDENT_NOT_ACTIVE = Reason(
     "student_not_active", "Lessons are booked for active students only.", "Ask the school to reactivate the account."

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -22,6 +22,12 @@ class SlotStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class SlotOrigin(StrEnum):
+    MADE = "made"  # by a person
+    GENERATED = "generated"  # from weekly hours
+    REPLACED = "replaced"  # was generated, and a change of the hours took it away
+
+
 @guard_status
 class Slot(Timestamps, Versioned, Base):
     """A stretch of a teacher's time, `[start_at, end_at)`; its times never change."""
@@ -33,10 +39,16 @@ class Slot(Timestamps, Versioned, Base):
             "start_at = date_trunc('second', start_at) AND end_at = date_trunc('second', end_at)", name="whole_seconds"
         ),
         CheckConstraint("isfinite(start_at) AND isfinite(end_at) AND end_at < '9999-01-01'", name="finite"),
+        CheckConstraint(
+            "busy_until > end_at AND busy_until - end_at <= interval '240 minutes' AND busy_until = date_trunc('second', busy_until)",
+            name="pause",
+        ),
+        CheckConstraint("(origin = 'replaced') <= (status = 'withdrawn')", name="replaced_is_gone"),
+        CheckConstraint("(wall_start IS NULL) = (wall_zone IS NULL)", name="wall_clock_has_zone"),
         UniqueConstraint("id", "teacher_id", "start_at", "end_at", name="uq_availability_slots_whole"),
         ExcludeConstraint(
             (text("teacher_id"), "="),
-            (text("tstzrange(start_at, end_at)"), "&&"),
+            (text("tstzrange(start_at, COALESCE(busy_until, end_at))"), "&&"),
             where=text("status <> 'withdrawn'"),
             using="gist",
             name="slots_no_teacher_overlap",
@@ -77,4 +89,18 @@ class Slot(Timestamps, Versioned, Base):
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
     status: Mapped[SlotStatus] = mapped_column(choice(SlotStatus, "status_known"))
+    origin: Mapped[SlotOrigin] = mapped_column(
+        choice(SlotOrigin, "origin_known"), default=SlotOrigin.MADE, server_default="made"
+    )
+    busy_until: Mapped[datetime | None]  # end of the pause that belongs to it; nothing of the teacher's starts before
+    kept_until: Mapped[datetime | None]  # until then only who waits for this time may have it
+    wall_start: Mapped[datetime | None] = mapped_column(
+        DateTime(timezone=False)
+    )  # what the teacher's clock shows at its start …
+    wall_zone: Mapped[str | None]  # … in this zone, by the zone database of the day it was made
     teacher: Mapped[User] = relationship(viewonly=True)
+
+    @property
+    def ends_busy(self) -> datetime:
+        """When the teacher is free again."""
+        return self.busy_until or self.end_at

@@ -5,20 +5,23 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from guitaronline.scheduling.models import Slot, SlotStatus
-from guitaronline.scheduling.rules import SLOT_MINUTES_MAX
+from guitaronline.scheduling.rules import BUFFER_MINUTES_MAX, SLOT_MINUTES_MAX
 
 
 def standing_slots(session: Session, teacher_id: UUID, *, start: datetime, end: datetime) -> list[Slot]:
-    """The teacher's slots, withdrawn ones aside, that touch `[start, end)`, soonest first. ix_availability_slots_teacher_start"""
-    earliest = start - timedelta(minutes=SLOT_MINUTES_MAX)  # none is longer: lets the index find where to begin
+    """The teacher's slots, withdrawn ones aside, that touch `[start, end)`, their pauses included, soonest first.
+
+    ix_availability_slots_teacher_start"""
+    longest = timedelta(minutes=SLOT_MINUTES_MAX + BUFFER_MINUTES_MAX)  # lets the index find where to begin
     query = (
         select(Slot)
         .where(Slot.teacher_id == teacher_id, Slot.status != SlotStatus.WITHDRAWN)
-        .where(Slot.start_at > earliest, Slot.start_at < end, Slot.end_at > start)
+        .where(Slot.start_at > start - longest, Slot.start_at < end)
+        .where(func.coalesce(Slot.busy_until, Slot.end_at) > start)
     )
     return list(session.scalars(query.order_by(Slot.start_at)))
 

@@ -31,6 +31,8 @@ class Window:
     end_local: time
     lesson_minutes: int
     buffer_minutes: int = 0
+    valid_from: date | None = None  # the first and the last of its days, where it does not hold for good
+    valid_until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Planned:
     local: datetime  # on the teacher's wall clock, without zone
     start_at: datetime
     end_at: datetime
+    busy_until: datetime  # the end of its pause; `end_at` when there is none
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,34 @@ def window_problems(window: Window, first_day: date, last_day: date) -> list[Rea
     return problems + _cut_problems(window)
 
 
+def hours_window_problems(window: Window) -> list[Reason]:
+    """Everything that keeps the window from being part of weekly hours; empty when it may be."""
+    problems = []
+    if len(window.weekdays) != 1 or not window.weekdays <= set(range(7)):
+        problems.append(_no("bad_weekday", "The weekday is 0 (Monday) to 6 (Sunday).", "weekday"))
+    for field, day in (("valid_from", window.valid_from), ("valid_until", window.valid_until)):
+        if day is not None and not FIRST_YEAR < day.year < LAST_YEAR:
+            problems.append(
+                _no("time_out_of_range", f"Days lie between the years {FIRST_YEAR} and {LAST_YEAR}.", field)
+            )
+    if window.valid_from and window.valid_until and window.valid_until < window.valid_from:
+        problems.append(_no("days_reversed", "The last day is before the first.", "valid_until"))
+    return problems + _cut_problems(window)
+
+
+def are_valid_together(one: Window, other: Window) -> bool:
+    """Whether there is a day on which both hold."""
+    starts = [day for day in (one.valid_from, other.valid_from) if day]
+    ends = [day for day in (one.valid_until, other.valid_until) if day]
+    return not (starts and ends and max(starts) > min(ends))
+
+
+def start_in_week(window: Window) -> timedelta:
+    """From Monday's midnight, on the wall clock."""
+    at = window.start_local
+    return timedelta(days=min(window.weekdays), hours=at.hour, minutes=at.minute, seconds=at.second)
+
+
 def _cut_problems(window: Window) -> list[Reason]:
     problems = []
     if not SLOT_MINUTES_MIN <= window.lesson_minutes <= SLOT_MINUTES_MAX:
@@ -175,7 +206,7 @@ def _cut_day(window: Window, day: date, zone: ZoneInfo, planned: list[Planned], 
                 Skipped(local, "cut_by_clock_change", "The clocks are put forward and too few minutes are left.")
             )
         else:
-            planned.append(Planned(local, start_at, start_at + lesson))
+            planned.append(Planned(local, start_at, start_at + lesson, start_at + lesson + pause))
             free_from = start_at + lesson + pause
 
 

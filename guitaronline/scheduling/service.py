@@ -12,6 +12,7 @@ from guitaronline.actor import Actor
 from guitaronline.errors import Conflict, Invalid, Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
+from guitaronline.identity.models import User
 from guitaronline.scheduling import queries, rules
 from guitaronline.scheduling.models import Slot, SlotStatus
 from guitaronline.scheduling.rules import Planned, Skipped, Window
@@ -56,12 +57,12 @@ def make_slot(
     problems = rules.slot_problems(start_at, end_at, work.now)
     if problems:
         raise SlotInvalid(reasons=problems)
-    require_active_teacher(work, teacher_id)
+    teacher = require_active_teacher(work, teacher_id)
     for other in queries.standing_slots(work.session, teacher_id, start=start_at, end=end_at):
         raise SlotOverlap(
             slot_id=str(other.id), reference=other.reference, start_at=other.start_at, end_at=other.end_at
         )
-    return _make(work, teacher_id, start_at, end_at, slot_id)
+    return _make(work, teacher, start_at, end_at, slot_id)
 
 
 def create_slots(
@@ -95,7 +96,7 @@ def _create_slots(work: Work, teacher_id: UUID, *, window: Window, first_day: da
     if len(planned) > rules.BULK_SLOTS_MAX:
         raise WindowInvalid(reasons=[_too_many(len(planned))])
     free, taken = _free_places(work, teacher_id, planned)
-    made = [_make(work, teacher_id, place.start_at, place.end_at) for place in free]
+    made = [_make(work, teacher, place.start_at, place.end_at) for place in free]
     return SlotsMade(made, sorted(skipped + taken, key=lambda each: each.local))
 
 
@@ -130,18 +131,20 @@ def _free_places(work: Work, teacher_id: UUID, planned: list[Planned]) -> tuple[
 def _overlapping(place: Planned, starts: list[datetime], standing: list[Slot]) -> Slot | None:
     """Standing slots never overlap each other, so that only the last one that starts before the place's end can reach into it."""
     before = bisect_left(starts, place.end_at)
-    return standing[before - 1] if before and standing[before - 1].end_at > place.start_at else None
+    return standing[before - 1] if before and standing[before - 1].ends_busy > place.start_at else None
 
 
-def _make(work: Work, teacher_id: UUID, start_at: datetime, end_at: datetime, slot_id: UUID | None = None) -> Slot:
+def _make(work: Work, teacher: User, start_at: datetime, end_at: datetime, slot_id: UUID | None = None) -> Slot:
     slot = Slot(
         id=slot_id,
-        teacher_id=teacher_id,
+        teacher_id=teacher.id,
         start_at=start_at.astimezone(UTC),
         end_at=end_at.astimezone(UTC),
         status=SlotStatus.OPEN,
+        wall_start=start_at.astimezone(ZoneInfo(teacher.timezone)).replace(tzinfo=None),
+        wall_zone=teacher.timezone,
     )
-    work.create(slot, teacher_id=str(teacher_id))
+    work.create(slot, teacher_id=str(teacher.id))
     return slot
 
 
