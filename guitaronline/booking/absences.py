@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import update
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.orm import Session
 
-from guitaronline import policy
 from guitaronline.billing.models import Package
 from guitaronline.booking import impact
+from guitaronline.booking.absence_rules import closure_problems, closure_times, school_day, time_off_problems
 from guitaronline.booking.deciding import carry_out, lock_for_decisions
 from guitaronline.booking.decisions import (
     Chosen,
@@ -25,19 +24,14 @@ from guitaronline.booking.decisions import (
 from guitaronline.booking.horizon import regenerate
 from guitaronline.booking.impact import Why
 from guitaronline.booking.models import Booking
-from guitaronline.errors import Conflict, DomainError, Invalid, Reason
+from guitaronline.errors import Conflict, DomainError, Invalid
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, Horizon, TimeOff
-from guitaronline.scheduling.rules import FIRST_YEAR, LAST_YEAR
 from guitaronline.teachers.queries import is_active_teacher
 from guitaronline.teachers.service import require_active_teacher
 from guitaronline.unit_of_work import Work, command, constraint_errors
-
-DAYS_MAX = 366
-REASON_LENGTH = 500
-NAME_LENGTH = 200
 
 
 class AbsenceInvalid(Invalid):
@@ -167,17 +161,6 @@ def new_closure(
     return closure
 
 
-def closure_times(first_day: date, last_day: date) -> tuple[datetime, datetime]:
-    """From the first day's midnight to the one after the last day, in the school's zone."""
-    zone = ZoneInfo(policy.current().SCHOOL_TIMEZONE)
-    return datetime.combine(first_day, time(), zone), datetime.combine(last_day + timedelta(days=1), time(), zone)
-
-
-def school_day(now: datetime) -> date:
-    """The day that it is at the school."""
-    return now.astimezone(ZoneInfo(policy.current().SCHOOL_TIMEZONE)).date()
-
-
 @command("closure.cancel", on="closures")
 def cancel_closure(work: Work, closure_id: UUID, *, reason: str | None = None) -> Closure:
     """Lessons are given on these days after all; bookings that were kept in spite of it, or waited because of it, are
@@ -193,50 +176,21 @@ def cancel_closure(work: Work, closure_id: UUID, *, reason: str | None = None) -
     return closure
 
 
+def time_off_of(
+    session: Session,
+    teacher_id: UUID,
+    *,
+    after: tuple[datetime, UUID] | None = None,
+    offset: int = 0,
+    limit: int = 20,
+) -> list[TimeOff]:
+    """When the teacher is away or was, the latest first; `after`: end and id of the last one seen. ix_time_off_teacher_end"""
+    query = select(TimeOff).where(TimeOff.teacher_id == teacher_id, TimeOff.status == AbsenceStatus.PLANNED)
+    if after is not None:
+        query = query.where(tuple_(TimeOff.end_at, TimeOff.id) < after)
+    return list(session.scalars(query.order_by(TimeOff.end_at.desc(), TimeOff.id.desc()).offset(offset).limit(limit)))
+
+
 def ask_all_again(session: Session, now: datetime) -> None:
     """The job looks at every teacher's horizon at its next tick."""
     session.execute(update(Horizon).where(Horizon.due_at > now).values(due_at=now))
-
-
-def time_off_problems(start_at: datetime, end_at: datetime, now: datetime, reason: str | None = None) -> list[Reason]:
-    """A rule: everything that keeps these times from being time off."""
-    found = [
-        reason
-        for field, moment in (("start_at", start_at), ("end_at", end_at))
-        for reason in _moment_problems(field, moment)
-    ]
-    if not found and end_at <= start_at:
-        found.append(Reason("ends_before_start", "It ends before it starts.", pointer="/end_at"))
-    if not found and end_at <= now:
-        found.append(Reason("in_the_past", "These times have passed.", pointer="/end_at"))
-    if not found and end_at - start_at > timedelta(days=DAYS_MAX):
-        found.append(Reason("too_long", f"At most {DAYS_MAX} days at a time.", pointer="/end_at"))
-    if len(reason or "") > REASON_LENGTH:
-        found.append(Reason("reason_too_long", f"At most {REASON_LENGTH} characters.", pointer="/reason"))
-    return found
-
-
-def _moment_problems(field: str, moment: datetime) -> list[Reason]:
-    if moment.utcoffset() is None:
-        return [Reason("naive_time", "A time needs its offset from UTC.", pointer=f"/{field}")]
-    if not FIRST_YEAR < moment.year < LAST_YEAR:
-        detail = f"Times lie between the years {FIRST_YEAR} and {LAST_YEAR}."
-        return [Reason("time_out_of_range", detail, pointer=f"/{field}")]
-    return []
-
-
-def closure_problems(name: str, first_day: date, last_day: date, *, today: date) -> list[Reason]:
-    """A rule: everything that keeps these days from being a closure."""
-    found = []
-    if not 1 <= len(name.strip()) <= NAME_LENGTH:
-        found.append(Reason("bad_name", f"The name has 1 to {NAME_LENGTH} characters.", pointer="/name"))
-    if not (FIRST_YEAR < first_day.year < LAST_YEAR and FIRST_YEAR < last_day.year < LAST_YEAR):
-        detail = f"Days lie between the years {FIRST_YEAR} and {LAST_YEAR}."
-        found.append(Reason("time_out_of_range", detail, pointer="/first_day"))
-    elif last_day < first_day:
-        found.append(Reason("days_reversed", "The last day is before the first.", pointer="/last_day"))
-    elif last_day < today:
-        found.append(Reason("in_the_past", "These days are over.", pointer="/last_day"))
-    elif (last_day - first_day).days >= DAYS_MAX:
-        found.append(Reason("too_many_days", f"At most {DAYS_MAX} days at a time.", pointer="/last_day"))
-    return found

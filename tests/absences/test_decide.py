@@ -13,7 +13,8 @@ from guitaronline import clock
 from guitaronline.actor import Actor, Role
 from guitaronline.billing.models import Package
 from guitaronline.booking.absence_models import KeptBooking
-from guitaronline.booking.absences import cancel_closure, create_closure, school_day
+from guitaronline.booking.absence_rules import school_day
+from guitaronline.booking.absences import cancel_closure, create_closure
 from guitaronline.booking.alternatives import FreeSlot, free_slots_for, rank
 from guitaronline.booking.deciding import decide_booking, unkeep_booking
 from guitaronline.booking.decision_preview import preview_decision

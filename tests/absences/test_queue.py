@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from guitaronline.actor import SYSTEM
 from guitaronline.booking import waiting
-from guitaronline.booking.absences import cancel_closure, cancel_time_off, create_closure, create_time_off, school_day
+from guitaronline.booking.absence_rules import school_day
+from guitaronline.booking.absences import cancel_closure, cancel_time_off, create_closure, create_time_off
 from guitaronline.booking.deciding import decide_booking
 from guitaronline.booking.decisions import Way
 from guitaronline.booking.impact import undecided, whys
