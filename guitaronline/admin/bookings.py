@@ -16,6 +16,7 @@ from guitaronline.admin import exported, forms, gate, people_picker, show, slot_
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.counted import Counted
+from guitaronline.admin.decide import decision_section, look_at
 from guitaronline.admin.filters import Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.slots import slot_commands
@@ -90,6 +91,9 @@ class BookingsDesk(Desk):
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Booking.student), selectinload(Booking.teacher), selectinload(Booking.package))
 
+    def prepare_rows(self, rows: list[Any]) -> None:
+        look_at(rows)
+
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         return record_or_people(Booking.reference, words, Booking.student_id, Booking.teacher_id)
 
@@ -101,7 +105,11 @@ class BookingsDesk(Desk):
     def record_page(self, booking: Any) -> dict[str, Any]:
         return whole(
             booking,
-            Page(_facts(booking), state=booking_state(booking), sections=[_lesson_section(booking), *_moved(booking)]),
+            Page(
+                _facts(booking),
+                state=booking_state(booking),
+                sections=[*decision_section(booking), _lesson_section(booking), *_moved(booking)],
+            ),
         )
 
 
