@@ -11,7 +11,7 @@ import pytest
 from guitaronline.api.schemas.common import moment
 from guitaronline.booking.models import Booking, BookingStatus
 from tests.absences.conftest import HOUR, away, queue
-from tests.api.conftest import Api, api, documented  # noqa: F401  # fixtures
+from tests.api.conftest import Api
 from tests.world import World
 
 PATH = "/scheduling/teachers/me/time-off"
@@ -31,7 +31,7 @@ def decision(booking: Booking, word: str, **more: Any) -> dict[str, Any]:
     return {"booking_id": str(booking.id), "decision": word, **more}
 
 
-def test_time_off_without_bookings_inside_is_simply_saved(api: Api, world: World) -> None:  # noqa: F811
+def test_time_off_without_bookings_inside_is_simply_saved(api: Api, world: World) -> None:
     saved = api.post(PATH, {**times(world), "reason": "holidays"}, who=world.tom)
 
     assert saved.status == 201
@@ -40,7 +40,7 @@ def test_time_off_without_bookings_inside_is_simply_saved(api: Api, world: World
     assert api.get(PATH, who=world.tina).json["items"] == []
 
 
-def test_the_bookings_inside_are_listed_until_each_is_decided(api: Api, world: World, booked: Booking) -> None:  # noqa: F811
+def test_the_bookings_inside_are_listed_until_each_is_decided(api: Api, world: World, booked: Booking) -> None:
     held = world.hold(world.slot(hours=49))
 
     asked = api.post(PATH, times(world), who=world.tom)
@@ -56,7 +56,7 @@ def test_the_bookings_inside_are_listed_until_each_is_decided(api: Api, world: W
     assert queue(world) == {booked.id}
 
 
-def test_cancel_move_and_keep(api: Api, world: World, booked: Booking) -> None:  # noqa: F811
+def test_cancel_move_and_keep(api: Api, world: World, booked: Booking) -> None:
     start = booked.start_at
     kept, moved = (world.booking(world.slot(start_at=start + each * HOUR)) for each in (1, -1))
     target = world.slot(hours=60)
@@ -75,7 +75,7 @@ def test_cancel_move_and_keep(api: Api, world: World, booked: Booking) -> None: 
     assert api.get(f"/booking/{booked.id}", who=world.ann).json["refund_returned"] is True
 
 
-def test_wrong_decisions_are_the_requests_fault(api: Api, world: World, booked: Booking) -> None:  # noqa: F811
+def test_wrong_decisions_are_the_requests_fault(api: Api, world: World, booked: Booking) -> None:
     foreign = world.booking(world.slot(world.tina, hours=60))
 
     def reasons(*decisions: Any) -> tuple[int, list[tuple[str, str]]]:
@@ -107,12 +107,12 @@ def test_wrong_decisions_are_the_requests_fault(api: Api, world: World, booked: 
         (None, None),
     ],
 )
-def test_times_that_cannot_be(api: Api, world: World, start: Any, end: Any) -> None:  # noqa: F811
+def test_times_that_cannot_be(api: Api, world: World, start: Any, end: Any) -> None:
     assert api.post(PATH, {"start_at": start, "end_at": end}, who=world.tom).status == 422
     assert api.get(PATH, who=world.tom).json["items"] == []
 
 
-def test_a_key_makes_one_of_two(api: Api, world: World) -> None:  # noqa: F811
+def test_a_key_makes_one_of_two(api: Api, world: World) -> None:
     body, key = times(world), {"Idempotency-Key": "once-and-only-once"}
 
     first, second = (api.post(PATH, body, who=world.tom, headers=key) for _ in range(2))
@@ -121,7 +121,7 @@ def test_a_key_makes_one_of_two(api: Api, world: World) -> None:  # noqa: F811
     assert len(api.get(PATH, who=world.tom).json["items"]) == 1
 
 
-def test_called_off(api: Api, world: World, booked: Booking) -> None:  # noqa: F811
+def test_called_off(api: Api, world: World, booked: Booking) -> None:
     off = away(world)
     assert queue(world) == {booked.id}
 
@@ -132,7 +132,7 @@ def test_called_off(api: Api, world: World, booked: Booking) -> None:  # noqa: F
     assert api.get(PATH, who=world.tom).json["items"] == []
 
 
-def test_pages_follow_each_other(api: Api, world: World) -> None:  # noqa: F811
+def test_pages_follow_each_other(api: Api, world: World) -> None:
     ends: list[datetime] = [away(world, each, each + 1).end_at for each in (10, 20, 30)]
 
     first = api.get(f"{PATH}?limit=2", who=world.tom).json
