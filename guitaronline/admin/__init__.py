@@ -9,6 +9,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     bulk_pages,
     calendar,
     gate,
+    holidays,
     navigation,
     search,
     selling,
@@ -24,6 +25,7 @@ from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.bulk import bulk_of
 from guitaronline.admin.bulk_runs import BulkProgress, BulkRunsDesk
 from guitaronline.admin.checks import ChecksDesk
+from guitaronline.admin.closures import ClosuresDesk
 from guitaronline.admin.command_page import commands
 from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.integrity import Integrity
@@ -39,11 +41,12 @@ from guitaronline.admin.roles import Roles
 from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
-from guitaronline.admin.today import Decisions, Today
+from guitaronline.admin.today import Today
 
 DESKS = (
     BookingsDesk,
     SlotsDesk,
+    ClosuresDesk,
     LessonsDesk,
     PeopleDesk,
     TeachersDesk,
@@ -68,7 +71,6 @@ def init_admin(app: Flask) -> None:
     auth.init_auth(app)
     console = Console(Today())
     for page in (
-        Decisions,
         AuditChain,
         Integrity,
         Roles,

@@ -22,6 +22,7 @@ GROUPS = {  # words → how the names of its actions begin
     "bookings": ("booking.",),
     "lessons and outcomes": ("lesson.",),
     "slots": ("slot.",),
+    "hours, time off, closures": ("schedule.", "time_off.", "closure."),
     "people and sign-in": ("person.", "notification."),
     "teachers": ("teacher.",),
     "packages": ("package.",),

@@ -23,6 +23,7 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task, User
 from guitaronline.lessons.models import Lesson
 from guitaronline.office.bulk_models import BulkRun
+from guitaronline.scheduling.hours_models import Closure
 from guitaronline.scheduling.models import Slot, SlotStatus
 from guitaronline.teachers.models import TeacherProfile
 
@@ -230,6 +231,14 @@ BULK_RUNS: ByName = {
     ),
     "reason": words(BulkRun.reason),
     "id": moment(BulkRun.created_at),
+}
+CLOSURES: ByName = {
+    "name": words(Closure.name),
+    "first_day": (*words(Closure.first_day, label="First day"), *words(Closure.last_day, label="Last day")),
+    "status": word(Closure.status),
+    "uid": words(Closure.uid),
+    "id": moment(Closure.created_at),
+    "reference": words(Closure.reference),
 }
 _findings = func.jsonb_array_length(func.coalesce(CheckRun.findings["findings"], cast([], JSONB)))
 CHECKS: ByName = {

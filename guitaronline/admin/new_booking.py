@@ -12,8 +12,8 @@ from wtforms.validators import Optional, ValidationError
 
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show, slot_picker
-from guitaronline.admin.bookings import explained
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
+from guitaronline.admin.holding import explained
 from guitaronline.admin.packages import balance, end_of
 from guitaronline.admin.slots import exists_locally
 from guitaronline.billing import queries as billing

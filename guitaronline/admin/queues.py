@@ -41,6 +41,7 @@ class Queue:
     since: Any  # SQL over the desk's table: waits since then
     due: Any = None
     also: str = ""  # what can be done with all of them in the list, in words
+    sort: str = ""  # of the list, where the usual order would hide the most urgent
 
     @property
     def list(self) -> Desk:
@@ -50,8 +51,8 @@ class Queue:
 
     @property
     def url(self) -> str:
-        filters: dict[str, Any] = dict(self.filters)
-        return flask.url_for(f"{self.list.endpoint}.index_view", **filters)
+        asked: dict[str, Any] = self.list.to_args(Selection(filters=self.filters, sort=self.sort))
+        return flask.url_for(f"{self.list.endpoint}.index_view", **asked)
 
     def counted(self, position: int) -> Select[*tuple[Any, ...]]:
         """(position, number up to the cap and one more, waits since, first due), the most urgent rows counted first."""
@@ -103,12 +104,13 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
     ),
     Queue(
         "Bookings that need a decision",
-        "Their teacher is not active any more: move or cancel them.",
+        "Their teacher is away or not active any more, or the school is closed: find a substitute, move, cancel or keep them.",
         Role.SUPPORT,
         "bookings",
         {"waiting": "needs_a_decision"},
-        since=waiting.disabled_since(),
+        since=waiting.undecided_since(),
         due=Booking.start_at,
+        sort="start_at",
     ),
     Queue(
         "Lessons soon without a join link",

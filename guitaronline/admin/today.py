@@ -16,7 +16,7 @@ from guitaronline.admin.day_axis import axis_of
 from guitaronline.admin.kpis import cards
 from guitaronline.admin.new_booking import NewBooking
 from guitaronline.admin.queues import standings
-from guitaronline.booking import facts, queries
+from guitaronline.booking import facts
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -75,15 +75,3 @@ def _row(booking: Booking) -> list[Any]:
         show.link(booking.teacher),
         booking_state(booking),
     ]
-
-
-class Decisions(ConsolePage):
-    """Bookings ahead whose teacher is not active any more: each is moved or canceled."""
-
-    path = "decisions"
-    title = "Needs a decision"
-    permission = Permission.READ_BOOKINGS
-
-    def page(self) -> Any:
-        found = queries.needs_decision(session(), gate.now())
-        return self.render("admin/decisions.html", rows=[_row(each) for each in found])

@@ -124,4 +124,5 @@ def _of_framework(error: HTTPException) -> Response:
 
 def _listed(reason: Reason) -> dict[str, str]:
     listed = {"pointer": reason.pointer, "code": reason.code, "detail": reason.detail}
-    return {**listed, "fix": reason.fix} if reason.fix else listed
+    about = {"booking_id": reason.facts["booking_id"]} if "booking_id" in reason.facts else {}
+    return {**listed, **about, "fix": reason.fix} if reason.fix else {**listed, **about}

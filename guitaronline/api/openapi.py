@@ -52,6 +52,7 @@ class Mistake(Output):
     code = fields.String(required=True)
     detail = fields.String(required=True)
     fix = fields.String(metadata={"description": "what would make it possible"})
+    booking_id = fields.UUID(metadata={"description": "where it is about one booking among several"})
 
 
 class Problem(Output):

@@ -13,6 +13,8 @@ from guitaronline.actor import Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
 from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
+from guitaronline.booking.absences import create_closure, create_time_off
+from guitaronline.booking.decisions import Chosen, Way
 from guitaronline.booking.models import Booking
 from guitaronline.booking.slots import block_slot
 from guitaronline.db import session
@@ -27,6 +29,7 @@ from guitaronline.office.bulk_models import BulkRun
 from guitaronline.office.export_models import Export, ExportFormat
 from guitaronline.office.exports import Wanted, request_export
 from guitaronline.office.view_models import SavedView
+from guitaronline.scheduling.hours_models import Closure
 from guitaronline.scheduling.models import Slot
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
@@ -130,6 +133,31 @@ class School:
     @cached_property
     def blocked(self) -> Slot:
         return block_slot(self.admin, self.world.slot(hours=90).id, reason="dentist")
+
+    @cached_property
+    def undecided(self) -> Booking:
+        """Tina will be away then."""
+        assert self.package
+        booking = self.world.booking(self.world.slot(self.world.tina, hours=52))
+        self._tina_away(booking)
+        return booking
+
+    @cached_property
+    def kept(self) -> Booking:
+        """Given although Tina is away."""
+        assert self.package
+        booking = self.world.booking(self.world.slot(self.world.tina, hours=55))
+        self._tina_away(booking, Chosen(booking.id, Way.KEEP))
+        return booking
+
+    def _tina_away(self, booking: Booking, *decisions: Chosen) -> None:
+        times = {"start_at": booking.start_at, "end_at": booking.end_at}
+        create_time_off(self.admin, teacher_id=booking.teacher_id, decisions=decisions or None, **times)
+
+    @cached_property
+    def closure(self) -> Closure:
+        day = (self.world.now + timedelta(days=30)).date()
+        return create_closure(self.admin, name="Carnival", first_day=day, last_day=day)
 
     @cached_property
     def plan(self) -> Plan:

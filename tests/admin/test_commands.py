@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -61,6 +62,11 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "ConfirmBooking": ("held", "booking.confirm", lambda s: {}),
     "CancelBooking": ("booked", "booking.cancel", lambda s: {"cause": "teacher", **WHY}),
     "RescheduleBooking": ("booked", "booking.reschedule", lambda s: {"new_slot_id": str(s["open_slot"].id), "cause": "student", **WHY}),
+    "DecideBooking": ("undecided", "booking.decide", lambda s: {"decision": "cancel", **WHY}),
+    "UnkeepBooking": ("kept", "booking.unkeep", lambda s: WHY),
+    "CreateClosure": ("", "closure.create", lambda s: {"name": "Easter", "first_day": _today(s, 9), "last_day": _today(s, 10)}),
+    "CancelClosure": ("closure", "closure.cancel", lambda s: WHY),
+    "ImportHolidays": ("", "closure.import", lambda s: {"events": json.dumps([["uid-1", "May Day", _today(s, 20), _today(s, 20)]])}),
     "CompleteLesson": ("waiting", "lesson.complete", lambda s: {}),
     "MarkNoShow": ("waiting", "lesson.no_show", lambda s: {"side": "teacher"}),
     "CorrectOutcome": ("given", "lesson.correct_outcome", lambda s: {"outcome": "no_show/teacher", **WHY}),

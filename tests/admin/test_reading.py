@@ -159,7 +159,7 @@ def test_bookings_of_a_disabled_teacher_wait_for_a_decision(app: Flask, school: 
     assert school.booked
     disable_teacher(as_actor(school.world.ada), school["profile"].id, reason="ill")
 
-    page = signed_in(app, school.world.sue).get("/admin/decisions/").text
+    page = signed_in(app, school.world.sue).get("/admin/bookings/?waiting=needs_a_decision").text
 
     assert school["booked"].reference in page
 

@@ -18,7 +18,7 @@ RECORDS = {  # a record of each table that has command pages
     "users": "child", "guardians": "guardian", "teacher_profiles": "profile", "availability_slots": "open_slot",
     "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
     "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view", "audit_actions": "money_action",
-    "exports": "wanted", "bulk_runs": "bulk_run",
+    "exports": "wanted", "bulk_runs": "bulk_run", "closures": "closure",
 }  # fmt: skip
 
 
@@ -91,7 +91,6 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         **pages,
         **lists,
         "Today": ("/admin/", Permission.READ_BOOKINGS),
-        "Decisions": ("/admin/decisions/", Permission.READ_BOOKINGS),
         "AuditChain": ("/admin/audit-chain/", Permission.READ_AUDIT),
         "Integrity": ("/admin/integrity/", Permission.READ_CHECKS),
         "Roles": ("/admin/roles/", Permission.READ_SETTINGS),

@@ -72,6 +72,13 @@ class Scene:
         start = self.world.now + timedelta(hours=next(self.hours) + 500)
         return {"start_at": str(moment(start)), "end_at": str(moment(start + timedelta(hours=1)))}
 
+    def time_off(self) -> str:
+        from guitaronline.booking.absences import create_time_off
+
+        start = self.world.now + timedelta(hours=next(self.hours) + 1000)
+        times = {"start_at": start, "end_at": start + timedelta(hours=1)}
+        return str(create_time_off(as_actor(self.world.tom), teacher_id=self.world.tom.id, **times).id)
+
     def profile(self) -> str:
         from guitaronline.db import session
         from guitaronline.teachers.queries import profile_of
@@ -104,6 +111,9 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "GET /scheduling/slots/open": (lambda s: Call("/scheduling/slots/open"), "200 200 200 200 200 200 200 200 200"),
     "POST /scheduling/slots": (lambda s: Call("/scheduling/slots", {"teacher_id": str(s.world.tom.id), **s.times()}), "403 403 201 404 201 403 403 201 401"),
     "GET /scheduling/slots/{slot_id}/explain": (lambda s: Call(f"/scheduling/slots/{s.slot().id}/explain"), "200 200 200 200 200 200 200 200 401"),
+    "GET /scheduling/teachers/me/time-off": (lambda s: Call("/scheduling/teachers/me/time-off"), "403 403 200 200 403 403 403 403 401"),
+    "POST /scheduling/teachers/me/time-off": (lambda s: Call("/scheduling/teachers/me/time-off", s.times()), "403 403 201 201 403 403 403 403 401"),
+    "DELETE /scheduling/teachers/me/time-off/{time_off_id}": (lambda s: Call(f"/scheduling/teachers/me/time-off/{s.time_off()}"), "403 403 204 404 403 403 403 403 401"),
     "POST /booking/hold": (lambda s: Call("/booking/hold", {"slot_id": str(s.slot().id)}), "200 200 403 403 403 403 403 403 401"),
     "POST /booking/{booking_id}/confirm": (lambda s: Call(f"/booking/{s.hold().id}/confirm"), "200 404 403 403 200 403 403 200 401"),
     "POST /booking/{booking_id}/cancel": (lambda s: Call(f"/booking/{s.booking().id}/cancel", {"reason": "ill"}), "200 404 200 404 200 403 403 200 401"),
