@@ -13,6 +13,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     search,
     selling,
     show,
+    substitution,
     test_accounts,
     view_as,
 )

@@ -119,6 +119,8 @@ def _facts(booking: Booking) -> list[show.Fact]:
         ("Held until", show.when(booking.hold_expires_at)),
         ("Confirmed", show.when(booking.confirmed_at)),
     )
+    if booking.original_teacher is not None:
+        found += facts(("Stands in for", show.link(booking.original_teacher)))
     if booking.canceled_at is None:
         return found
     return found + facts(

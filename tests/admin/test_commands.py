@@ -61,6 +61,8 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "ConfirmBooking": ("held", "booking.confirm", lambda s: {}),
     "CancelBooking": ("booked", "booking.cancel", lambda s: {"cause": "teacher", **WHY}),
     "RescheduleBooking": ("booked", "booking.reschedule", lambda s: {"new_slot_id": str(s["open_slot"].id), "cause": "student", **WHY}),
+    "SubstituteBooking": ("booked", "booking.substitute", lambda s: {"teacher_id": str(s.world.tina.id), **WHY}),
+    "DeclineSubstitute": ("substituted", "booking.decline_substitute", lambda s: WHY),
     "CompleteLesson": ("waiting", "lesson.complete", lambda s: {}),
     "MarkNoShow": ("waiting", "lesson.no_show", lambda s: {"side": "teacher"}),
     "CorrectOutcome": ("given", "lesson.correct_outcome", lambda s: {"outcome": "no_show/teacher", **WHY}),
