@@ -9,6 +9,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     bulk_pages,
     calendar,
     gate,
+    illness,
     navigation,
     search,
     selling,
@@ -70,6 +71,7 @@ def init_admin(app: Flask) -> None:
     console = Console(Today())
     for page in (
         Decisions,
+        illness.WhoIsIll,
         AuditChain,
         Integrity,
         Roles,

@@ -94,7 +94,7 @@ def _facts(run: BulkRun) -> list[show.Fact]:
     found = (
         ("Progress", _bar(run)),
         ("What", title_of(run)),
-        ("With", ", ".join(f"{show.word(name)}: {show.word(value)}" for name, value in run.arguments.items())),
+        ("With", _arguments(run)),
         ("Who", show.link(run.owner)),
         ("Why", run.reason),
         ("Asked", show.when(run.created_at)),
@@ -107,6 +107,13 @@ def _facts(run: BulkRun) -> list[show.Fact]:
         ("Undoing", ACTIONS[run.action].undo_words if not bulk.final_because(run) else ""),
     )
     return facts(*(pair for pair in found if pair[1]))
+
+
+def _arguments(run: BulkRun) -> str:
+    with_words = ACTIONS[run.action].with_words
+    if with_words is not None:
+        return with_words(run.arguments)
+    return ", ".join(f"{show.word(name)}: {show.word(value)}" for name, value in run.arguments.items())
 
 
 def _bar(run: BulkRun) -> Any:
@@ -209,7 +216,7 @@ class UndoBulk(RunCommand):
         except DomainError as refusal:
             return Consequences(blockers=forms.reasons_of(refusal))
         inverse = bulk.inverse_of(record)
-        agree_on(form, inverse, {}, forecasts)
+        agree_on(form, inverse, bulk.undo_arguments(record), forecasts)
         told = shown(inverse, forecasts)
         lines = [line for line in told.lines if line[0] != "Undo"]
         words = ACTIONS[record.action].undo_words

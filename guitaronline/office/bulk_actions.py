@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from guitaronline.actor import Actor
 from guitaronline.errors import Reason
 from guitaronline.identity.access import Permission
+from guitaronline.office import bulk_absences as absences
 from guitaronline.office import bulk_bookings as bookings
 from guitaronline.office import bulk_others as others
 from guitaronline.office.bulk_forecast import Forecast
@@ -42,6 +43,11 @@ class BulkAction:
     final_because: str = ""
     totals: Totals = lambda forecasts: []
     check: Callable[[Arguments], list[Reason]] = lambda arguments: []
+    told_of_row: Callable[[Any, UUID, Arguments], str] | None = (
+        None  # instead of `told`, where rows differ in what is asked
+    )
+    undo_arguments: Callable[[Arguments], Arguments] = lambda arguments: {}  # for the action that takes it back
+    with_words: Callable[[Arguments], str] | None = None  # the arguments as people read them
 
 
 ALL = (
@@ -177,6 +183,37 @@ ALL = (
         lambda task: "Open again.",
         undone_by="tasks.finish",
         undo_words="Each task is done again.",
+    ),
+    BulkAction(
+        "absences.decide",
+        "bookings",
+        "Decide about the lessons of an absence",
+        Permission.MANAGE_SLOTS,
+        absences.foresee_decide,
+        absences.decide,
+        lambda booking: "Done.",
+        undone_by="absences.take_back",
+        undo_words="Substitutes are taken back, canceled bookings stand again, kept ones wait again; what was moved stays moved."
+        " The time off itself stays.",
+        totals=absences.totals,
+        check=absences.problems,
+        told_of_row=absences.told_of_row,
+        undo_arguments=absences.undo_arguments,
+        with_words=absences.with_words,
+    ),
+    BulkAction(
+        "absences.take_back",
+        "bookings",
+        "Take back decisions about lessons",
+        Permission.MANAGE_SLOTS,
+        absences.foresee_take_back,
+        absences.take_back,
+        lambda booking: "Done.",
+        final_because="It is an undo itself; decide about each booking again.",
+        totals=bookings.people_totals,
+        check=absences.problems,
+        told_of_row=absences.told_of_taken_back,
+        with_words=absences.with_words,
     ),
 )
 ACTIONS = {action.name: action for action in ALL}

@@ -65,7 +65,7 @@ def carry_out(actor: Actor, row: Due) -> Result:
     )
     try:
         done = action.act(actor, row.record_id, row.arguments, row.reason)
-        return _read(_answer(action, done))
+        return _read(_answer(action, row, done))
     except AlreadyAnswered as answered:
         return _read(answered.answer)
     except StaleVersion:
@@ -98,16 +98,17 @@ def refused(refusal: DomainError) -> Result:
 def _claim(actor: Actor, action: BulkAction, row: Due) -> Claim:
     assert actor.id is not None
     body = hashlib.sha256(f"{row.run_id} {row.record_id} {row.seen_version}".encode()).digest()
-    return Claim(actor.id, METHOD, _path(row), str(row.id), body, lambda done: (DONE, _answer(action, done)))
+    return Claim(actor.id, METHOD, _path(row), str(row.id), body, lambda done: (DONE, _answer(action, row, done)))
 
 
 def _path(row: Due) -> str:
     return f"/bulk-runs/{row.run_id}"
 
 
-def _answer(action: BulkAction, done: Any) -> str:
+def _answer(action: BulkAction, row: Due, done: Any) -> str:
     """Asked inside the command's transaction, after everything is written."""
-    return json.dumps({"sentence": action.told(done), "result_id": str(done.id), "version": done.version})
+    told = action.told_of_row(done, row.record_id, row.arguments) if action.told_of_row else action.told(done)
+    return json.dumps({"sentence": told, "result_id": str(done.id), "version": done.version})
 
 
 def _read(answer: str) -> Result:
