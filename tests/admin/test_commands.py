@@ -63,7 +63,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "RescheduleBooking": ("booked", "booking.reschedule", lambda s: {"new_slot_id": str(s["open_slot"].id), "cause": "student", **WHY}),
     "SubstituteBooking": ("booked", "booking.substitute", lambda s: {"teacher_id": str(s.world.tina.id), **WHY}),
     "DeclineSubstitute": ("substituted", "booking.decline_substitute", lambda s: WHY),
-    "TeacherIll": ("profile", "time_off.report_ill", lambda s: WHY),
+    "TeacherIll": ("profile", "time_off.report_ill", lambda s: {"from_day": _today(s, 1), "from_time": "08:00", "until_day": _today(s, 1), "until_time": "20:00", **WHY}),
     "CompleteLesson": ("waiting", "lesson.complete", lambda s: {}),
     "MarkNoShow": ("waiting", "lesson.no_show", lambda s: {"side": "teacher"}),
     "CorrectOutcome": ("given", "lesson.correct_outcome", lambda s: {"outcome": "no_show/teacher", **WHY}),
