@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -94,15 +94,13 @@ def report_ill(
 ) -> IllReport:
     """The teacher is away, nothing of theirs is offered any more, and a run stands that decides about their lessons.
 
-    `rows`: what becomes of each booking inside that was shown. A lesson that came since waits among those that need a
-    decision. Locks as `be_away`. Raises what that does, and PreviewStale."""
+    `rows`: what becomes of each booking inside, the soonest ROWS_MOST at least. Locks as `be_away`. Raises what that does,
+    and PreviewStale when a lesson was not shown or is not there any more."""
     access.require(work.actor, Permission.MANAGE_SLOTS)
     access.require(work.actor, Permission.RUN_BULK)
     arguments = arguments_of(teacher_id, start_at, end_at, rows)
     decided = [UUID(each) for each in arguments["rows"]]
-    inside = {each.id for each in impact.affected(work.session, teacher_id, start_at, end_at, work.now)}
-    if not inside.issuperset(decided):
-        raise bulk.PreviewStale(reasons=[NOT_INSIDE])
+    _agree_on_rows(work, rows, impact.affected(work.session, teacher_id, start_at, end_at, work.now))
     forecasts = bulk.foresee(work.session, work.actor, ACTION, decided, arguments=arguments, now=work.now)
     if decided:
         bulk.agree(ACTION, arguments, forecasts, digest=digest, seen=seen)
@@ -111,6 +109,17 @@ def report_ill(
         return IllReport(off, None)
     run = bulk.make_run(work, ACTION, arguments, forecasts, digest=digest, reason=reason, run_id=db.new_id())
     return IllReport(off, run)
+
+
+def _agree_on_rows(work: Work, rows: Mapping[UUID, Mapping[str, str]], inside: Sequence[Booking]) -> None:
+    """Every lesson inside was shown, and no other is decided about."""
+    decided = {each for each, row in rows.items() if row["way"] != LATER}
+    missing = [each for each in inside[:ROWS_MOST] if each.id not in rows]
+    reasons = [Reason("lesson_not_shown", f"{each.reference} lies in this time and was not shown.") for each in missing]
+    if not decided.issubset({each.id for each in inside}):
+        reasons.append(NOT_INSIDE)
+    if reasons:
+        raise bulk.PreviewStale(reasons=reasons)
 
 
 NOT_INSIDE = Reason("not_inside", "A lesson of these is not in this time any more.", "Look again.")
