@@ -81,11 +81,11 @@ def exists_locally(form: Any, field: Any) -> None:
 
 class IllForm(forms.CommandForm):
     zone: ZoneInfo
-    from_day = forms.DateField("Away from", validators=[InputRequired("A day is needed.")])
-    from_time = forms.TimeField("at", validators=[InputRequired("A time is needed."), exists_locally])
-    until_day = forms.DateField("Until", validators=[InputRequired("A day is needed.")])
+    from_day = forms.DateField("From day", validators=[InputRequired("A day is needed.")])
+    from_time = forms.TimeField("From time", validators=[InputRequired("A time is needed."), exists_locally])
+    until_day = forms.DateField("Until day", validators=[InputRequired("A day is needed.")])
     until_time = forms.TimeField(
-        "at",
+        "Until time",
         validators=[InputRequired("A time is needed."), exists_locally],
         description="00:00 is the day's beginning.",
     )

@@ -57,15 +57,10 @@ def affected_lessons(
     """The soonest lessons inside, each with its ranked choices."""
     bookings = impact.affected(session, teacher_id, start, end, now, limit=ROWS_MOST)
     ranked = substitutes_for_each(session, bookings, now, limit=CHOICES)
-    return [Affected(each, ranked[each.id], _slots(session, each, start, end, now)) for each in bookings]
-
-
-def _slots(session: Session, booking: Booking, start: datetime, end: datetime, now: datetime) -> list[FreeSlot]:
-    """The teacher's own slots inside the absence are about to go, so they are left out."""
-    found = free_slots_for(session, booking, now, limit=3 * CHOICES)
     return [
-        each for each in found if each.teacher_id != booking.teacher_id or each.end_at <= start or each.start_at >= end
-    ][:CHOICES]
+        Affected(each, ranked[each.id], free_slots_for(session, each, now, limit=CHOICES, away=(start, end)))
+        for each in bookings
+    ]
 
 
 def arguments_of(
