@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline import policy
 from guitaronline.actor import Actor, Role
-from guitaronline.admin import exported, forms, gate, people_picker, show, slot_picker
+from guitaronline.admin import exported, forms, gate, people_picker, show, slot_picker, standing_in
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.counted import Counted
@@ -110,7 +110,7 @@ def _facts(booking: Booking) -> list[show.Fact]:
     decided = (booking.decision or {}).get("sentence")
     found = facts(
         ("Student", show.link(booking.student)),
-        ("Teacher", show.link(booking.teacher)),
+        ("Teacher", standing_in.given_by(booking)),
         ("Starts", show.when(booking.start_at, *people)),
         ("Length", show.minutes(booking.end_at - booking.start_at)),
         ("Slot", show.link(booking.slot)),
@@ -119,8 +119,6 @@ def _facts(booking: Booking) -> list[show.Fact]:
         ("Held until", show.when(booking.hold_expires_at)),
         ("Confirmed", show.when(booking.confirmed_at)),
     )
-    if booking.original_teacher is not None:
-        found += facts(("Stands in for", show.link(booking.original_teacher)))
     if booking.canceled_at is None:
         return found
     return found + facts(

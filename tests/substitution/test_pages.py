@@ -81,7 +81,7 @@ def test_the_booking_says_for_whom_somebody_stands_in(world: World, sue: Browser
 
     page = words(sue.get(f"/admin/bookings/details/?id={booked.id}").text)
 
-    assert "Stands in for Tom" in page
+    assert "Tina , stands in for Tom" in page
 
 
 def test_the_page_of_the_students_no_says_what_becomes_of_the_lesson(
