@@ -10,10 +10,12 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     calendar,
     gate,
     holidays,
+    illness,
     navigation,
     search,
     selling,
     show,
+    substitution,
     test_accounts,
     view_as,
 )
@@ -71,6 +73,7 @@ def init_admin(app: Flask) -> None:
     auth.init_auth(app)
     console = Console(Today())
     for page in (
+        illness.WhoIsIll,
         AuditChain,
         Integrity,
         Roles,

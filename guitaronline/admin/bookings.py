@@ -10,7 +10,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
-from guitaronline.admin import exported, forms, gate, show, slot_picker
+from guitaronline.admin import exported, forms, gate, show, slot_picker, standing_in
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.cancellations import canceled_facts, why_nothing_is_left
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
@@ -115,7 +115,7 @@ def _facts(booking: Booking) -> list[show.Fact]:
     people = (booking.student, booking.teacher)
     found = facts(
         ("Student", show.link(booking.student)),
-        ("Teacher", show.link(booking.teacher)),
+        ("Teacher", standing_in.given_by(booking)),
         ("Starts", show.when(booking.start_at, *people)),
         ("Length", show.minutes(booking.end_at - booking.start_at)),
         ("Slot", show.link(booking.slot)),

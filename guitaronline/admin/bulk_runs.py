@@ -117,6 +117,9 @@ def _bar(run: BulkRun) -> Any:
 
 def _arguments(run: BulkRun) -> str:
     """What was ticked is named, what was not is not."""
+    with_words = ACTIONS[run.action].with_words
+    if with_words is not None:
+        return with_words(run.arguments)
     said = {name: value for name, value in run.arguments.items() if value is not False}
     return ", ".join(
         show.word(name) if value is True else f"{show.word(name)}: {show.word(value)}" for name, value in said.items()
@@ -214,7 +217,7 @@ class UndoBulk(RunCommand):
         except DomainError as refusal:
             return Consequences(blockers=forms.reasons_of(refusal))
         inverse = bulk.inverse_of(record)
-        agree_on(form, inverse, {}, forecasts)
+        agree_on(form, inverse, bulk.undo_arguments(record), forecasts)
         told = shown(inverse, forecasts)
         lines = [line for line in told.lines if line[0] != "Undo"]
         words = ACTIONS[record.action].undo_words

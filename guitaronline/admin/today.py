@@ -13,6 +13,7 @@ from guitaronline.admin.base import ConsolePage
 from guitaronline.admin.bookings import booking_state
 from guitaronline.admin.command_page import button_of, commands
 from guitaronline.admin.day_axis import axis_of
+from guitaronline.admin.illness import who_is_ill
 from guitaronline.admin.kpis import cards
 from guitaronline.admin.new_booking import NewBooking
 from guitaronline.admin.queues import standings
@@ -41,7 +42,7 @@ class Today(ConsolePage):
             lessons=[_row(each) for each in lessons],
             lessons_since=since,
             cards=cards(),
-            buttons=[button_of(commands.named(NewBooking))],
+            buttons=[button_of(commands.named(NewBooking)), who_is_ill()],
         )
 
 

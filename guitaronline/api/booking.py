@@ -15,6 +15,7 @@ from guitaronline.api.schemas.booking import (
     BookingOut,
     Cancel,
     CancelPreviewOut,
+    Decline,
     Hold,
     MovePreviewOut,
     Reschedule,
@@ -28,6 +29,7 @@ from guitaronline.api.schemas.booking import (
 )
 from guitaronline.booking import queries, refusals, service
 from guitaronline.booking.models import Booking, CancelCause
+from guitaronline.booking.substitution import decline_substitute
 from guitaronline.db import session
 from guitaronline.errors import NotFound
 from guitaronline.identity.access import Permission
@@ -126,6 +128,23 @@ def preview_cancel(actor: Actor, booking_id: UUID, query: dict[str, Any]) -> que
 def reschedule(actor: Actor, booking_id: UUID, body: dict[str, Any]) -> Booking:
     """Move a booking to another slot; the answer is the new booking"""
     return service.reschedule_booking(actor, booking_id, **body)
+
+
+@resource.endpoint(
+    "POST",
+    "/<uuid:booking_id>/decline",
+    BOOKING,
+    who=may(Permission.BOOK),
+    body=Decline,
+    tagged=True,
+    edits="booking_id",
+    sees=queries.visible_booking,
+    keyed=True,
+    refuses=(refusals.NotSubstituted, refusals.CancellationWindowClosed, refusals.CancellationInvalid),
+)
+def decline(actor: Actor, booking_id: UUID, body: dict[str, Any]) -> Booking:
+    """Do without a substitute: the booking is called off and the lesson returns, whatever the notice"""
+    return decline_substitute(actor, booking_id, **body)
 
 
 @resource.endpoint(

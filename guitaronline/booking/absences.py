@@ -69,12 +69,34 @@ def create_time_off(
     `decisions`: one for every booking inside (`later` is one); None leaves them all for later. All or nothing. Locks as
     `lock_for_decisions`. Raises AbsenceInvalid, DecisionInvalid, DecisionsNeeded, NotATeacher, TeacherNotActive, and what a
     move may meet."""
+    return be_away(
+        work,
+        work.record_id,
+        teacher_id=teacher_id,
+        start_at=start_at,
+        end_at=end_at,
+        reason=reason,
+        decisions=decisions,
+    )
+
+
+def be_away(
+    work: Work,
+    time_off_id: UUID,
+    *,
+    teacher_id: UUID,
+    start_at: datetime,
+    end_at: datetime,
+    reason: str | None,
+    decisions: Sequence[Chosen] | None = None,
+) -> TimeOff:
+    """A step: the same inside somebody's transaction that has locked nothing yet. The actor's right is asked for."""
     access.require(work.actor, Permission.MANAGE_SLOTS, own=work.actor.id == teacher_id)
     problems = time_off_problems(start_at, end_at, work.now, reason)
     if problems:
         raise AbsenceInvalid(reasons=problems)
     off = TimeOff(
-        id=work.record_id,
+        id=time_off_id,
         teacher_id=teacher_id,
         start_at=start_at,
         end_at=end_at,

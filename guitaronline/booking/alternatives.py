@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
@@ -43,13 +43,21 @@ class FreeSlot:
         return f"{who}, {_away(self.shift)}"
 
 
-def free_slots_for(session: Session, booking: Booking, now: datetime, *, limit: int = 10) -> list[FreeSlot]:
+def free_slots_for(
+    session: Session,
+    booking: Booking,
+    now: datetime,
+    *,
+    limit: int = 10,
+    away: tuple[datetime, datetime] | None = None,
+) -> list[FreeSlot]:
     """Up to `limit` slots of the booking's length to which it could be moved for the teacher's or the school's cause, best
     first: the same teacher's, the nearest in time; then those of teachers who share a tag. Judged by the rule of the move, so
-    what is listed here is possible. A dozen statements at most, whatever the school's size."""
+    what is listed here is possible. `away`: the booking's teacher is about to be away then. A dozen statements at most,
+    whatever the school's size."""
     if booking.status is not BookingStatus.CONFIRMED:
         return []
-    found = _of_same_teacher(session, booking, now, limit * CANDIDATES)
+    found = _of_same_teacher(session, booking, now, limit * CANDIDATES, away)
     fitting = possible(session, booking, rank(found), now)[:limit]
     if len(fitting) == limit:
         return fitting
@@ -80,8 +88,10 @@ def possible(session: Session, booking: Booking, found: Sequence[FreeSlot], now:
     return [each for each in found if fits(each)]
 
 
-def _of_same_teacher(session: Session, booking: Booking, now: datetime, most: int) -> list[FreeSlot]:
-    rows = _around(session, booking, [booking.teacher_id], now, most)
+def _of_same_teacher(
+    session: Session, booking: Booking, now: datetime, most: int, away: tuple[datetime, datetime] | None
+) -> list[FreeSlot]:
+    rows = _around(session, booking, [booking.teacher_id], now, most, away)
     return [replace(each, is_same_teacher=True) for each in rows]
 
 
@@ -99,7 +109,14 @@ def _of_others(session: Session, booking: Booking, now: datetime, most: int) -> 
     return [replace(each, shared_tags=shared[each.teacher_id]) for each in rows]
 
 
-def _around(session: Session, booking: Booking, teachers: Sequence[UUID], now: datetime, most: int) -> list[FreeSlot]:
+def _around(  # noqa: PLR0917
+    session: Session,
+    booking: Booking,
+    teachers: Sequence[UUID],
+    now: datetime,
+    most: int,
+    away: tuple[datetime, datetime] | None = None,
+) -> list[FreeSlot]:
     """Offered slots of the booking's length, the nearest in time; ix_availability_slots_open_teacher_start."""
     query = (
         select(Slot.id, Slot.teacher_id, TeacherProfile.display_name, Slot.start_at, Slot.end_at)
@@ -112,10 +129,14 @@ def _around(session: Session, booking: Booking, teachers: Sequence[UUID], now: d
             Slot.id != booking.slot_id,
             queries.offered(now, policy.current()),
         )
-        .order_by(func.abs(func.extract("epoch", Slot.start_at - booking.start_at)), Slot.id)
-        .limit(most)
     )
-    return [FreeSlot(*row, row.start_at - booking.start_at, is_same_teacher=False) for row in session.execute(query)]
+    query = query.order_by(func.abs(func.extract("epoch", Slot.start_at - booking.start_at)), Slot.id)
+    if away is not None:
+        query = query.where(or_(Slot.end_at <= away[0], Slot.start_at >= away[1]))
+    return [
+        FreeSlot(*row, row.start_at - booking.start_at, is_same_teacher=False)
+        for row in session.execute(query.limit(most))
+    ]
 
 
 def _tags(number: int) -> str:

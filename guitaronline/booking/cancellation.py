@@ -44,6 +44,7 @@ class Decision:
     package_id: str
     package: str  # reference
     package_expires_at: datetime | None  # as it stands after the decision
+    is_declined: bool = False  # the student did not want the substitute
 
     @property
     def is_returned(self) -> bool:
@@ -59,12 +60,13 @@ class Decision:
         until = self.package_expires_at
         valid = f", which is valid until {until:%d %B %Y}" if until is not None else ""
         notice = f"with {spoken(self.minutes_of_notice)} of notice"
+        called_off = "The substitute was declined" if self.is_declined else f"Called off {notice}"
         return {
             Outcome.RELEASED: f"The slot is free again and the reserved lesson is back in package {self.package}.",
-            Outcome.RETURNED: f"Called off {notice}: the lesson is back in package {self.package}{valid}.",
+            Outcome.RETURNED: f"{called_off}: the lesson is back in package {self.package}{valid}.",
             Outcome.FORFEITED: f"Called off {notice}; {self.window_hours} hours are needed to get the lesson back, so it counts as used.",
-            Outcome.EXPIRED_BUCKET: f"Called off {notice}: the lesson is back in package {self.package}, but that has expired.",
-            Outcome.REVOKED_BUCKET: f"Called off {notice}: the lesson is back in package {self.package}, but that was taken back.",
+            Outcome.EXPIRED_BUCKET: f"{called_off}: the lesson is back in package {self.package}, but that has expired.",
+            Outcome.REVOKED_BUCKET: f"{called_off}: the lesson is back in package {self.package}, but that was taken back.",
         }[self.outcome]
 
     def as_stored(self, actor: Actor, policy: dict[str, Any]) -> dict[str, Any]:

@@ -106,7 +106,7 @@ _places = (
 _place = _places.where(Slot.id == SLOT)
 _place_locked = _place.with_for_update(key_share=True, of=Slot)
 
-_BOOKING = (
+BOOKING = (
     Booking.id,
     Booking.slot_id,
     Booking.student_id,
@@ -116,11 +116,11 @@ _BOOKING = (
     Booking.status,
     Booking.hold_expires_at,
 )
-_on_slot = select(*_BOOKING).where(Booking.slot_id == SLOT, Booking.status.in_(ACTIVE))  # bookings_one_active_per_slot
-_ahead = select(*_BOOKING).where(  # ix_bookings_student_start
+_on_slot = select(*BOOKING).where(Booking.slot_id == SLOT, Booking.status.in_(ACTIVE))  # bookings_one_active_per_slot
+_ahead = select(*BOOKING).where(  # ix_bookings_student_start
     Booking.student_id == STUDENT, Booking.status.in_(ACTIVE), Booking.start_at > RECENT
 )
-_held = select(*_BOOKING).where(Booking.student_id == STUDENT, Booking.status == BookingStatus.HOLD)
+_held = select(*BOOKING).where(Booking.student_id == STUDENT, Booking.status == BookingStatus.HOLD)
 _active = union(_on_slot, _ahead, _held)
 
 
@@ -267,11 +267,11 @@ def read_scenes_of_slots(
 def _read_active_around(session: Session, slots: set[UUID], people: set[UUID], now: datetime) -> list[ActiveBooking]:
     """As `read_active`, for many: bookings_one_active_per_slot, ix_bookings_student_start, ix_bookings_student_holds."""
     around = union(
-        select(*_BOOKING).where(Booking.slot_id.in_(slots), Booking.status.in_(ACTIVE)),
-        select(*_BOOKING).where(
+        select(*BOOKING).where(Booking.slot_id.in_(slots), Booking.status.in_(ACTIVE)),
+        select(*BOOKING).where(
             Booking.student_id.in_(people), Booking.status.in_(ACTIVE), Booking.start_at > now - LONGEST
         ),
-        select(*_BOOKING).where(Booking.student_id.in_(people), Booking.status == BookingStatus.HOLD),
+        select(*BOOKING).where(Booking.student_id.in_(people), Booking.status == BookingStatus.HOLD),
     )
     return [ActiveBooking(*row) for row in session.execute(around)]
 
@@ -279,7 +279,7 @@ def _read_active_around(session: Session, slots: set[UUID], people: set[UUID], n
 def read_standing(session: Session, slot_ids: Sequence[UUID]) -> dict[UUID, list[ActiveBooking]]:
     """The bookings in state hold or confirmed, lapsed or not, by slot. bookings_one_active_per_slot"""
     found: dict[UUID, list[ActiveBooking]] = defaultdict(list)
-    query = select(*_BOOKING).where(Booking.slot_id.in_(slot_ids), Booking.status.in_(ACTIVE))
+    query = select(*BOOKING).where(Booking.slot_id.in_(slot_ids), Booking.status.in_(ACTIVE))
     for row in session.execute(query):
         found[row.slot_id].append(ActiveBooking(*row))
     return found
@@ -287,7 +287,7 @@ def read_standing(session: Session, slot_ids: Sequence[UUID]) -> dict[UUID, list
 
 def active_like(booking: Booking) -> ActiveBooking:
     """The canceled booking as it would stand again."""
-    values = (getattr(booking, column.key) for column in _BOOKING)
+    values = (getattr(booking, column.key) for column in BOOKING)
     return replace(ActiveBooking(*values), status=booking.status_before)
 
 

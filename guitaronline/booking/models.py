@@ -60,6 +60,7 @@ class Booking(Timestamps, Versioned, Base):
         CheckConstraint("(status = 'confirmed') <= (confirmed_at IS NOT NULL)", name="confirmed_at_some_time"),
         CheckConstraint("(status = 'canceled') = (canceled_at IS NOT NULL)", name="canceled_at_some_time"),
         CheckConstraint("student_id <> teacher_id", name="two_people"),
+        CheckConstraint("substituted_from_id <> teacher_id", name="substitute_is_another"),
         Index("bookings_one_active_per_slot", "slot_id", unique=True, postgresql_where=ACTIVE),
         ExcludeConstraint(
             (text("student_id"), "="),
@@ -111,6 +112,7 @@ class Booking(Timestamps, Versioned, Base):
     slot_id: Mapped[UUID]
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     teacher_id: Mapped[UUID]
+    substituted_from_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # whom the student had booked
     package_id: Mapped[UUID]
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
@@ -137,6 +139,7 @@ class Booking(Timestamps, Versioned, Base):
     slot: Mapped[Slot] = relationship(primaryjoin="foreign(Booking.slot_id) == Slot.id", viewonly=True)
     student: Mapped[User] = relationship(foreign_keys=[student_id], viewonly=True)
     teacher: Mapped[User] = relationship(primaryjoin="foreign(Booking.teacher_id) == User.id", viewonly=True)
+    original_teacher: Mapped[User | None] = relationship(foreign_keys=[substituted_from_id], viewonly=True)
     lesson: Mapped[Lesson | None] = relationship(
         primaryjoin="Booking.id == foreign(Lesson.booking_id)", uselist=False, viewonly=True
     )

@@ -130,6 +130,18 @@ class AlreadyRestored(Conflict):
     detail = "The booking was restored already."
 
 
+class NotSubstituted(Conflict):
+    detail = "Nobody stands in for the teacher of this booking."
+
+
+class NotTheirsBefore(Conflict):
+    detail = "The booking was never with this teacher, so there is nothing to take back."
+
+
+class SamePerson(Conflict):
+    detail = "They are the student of this lesson."
+
+
 # The request
 
 
@@ -139,6 +151,10 @@ class BookingInvalid(Invalid):
 
 class CancellationInvalid(Invalid):
     detail = "The booking cannot be called off like this."
+
+
+class SubstitutionInvalid(Invalid):
+    detail = "The booking cannot be given to somebody else like this."
 
 
 HOLD_REFUSALS: dict[str, type[DomainError]] = {

@@ -44,9 +44,10 @@ class Followers:
 
 
 @command("booking.restore", on="bookings")
-def restore_booking(work: Work, booking_id: UUID, *, reason: str) -> Booking:
+def restore_booking(work: Work, booking_id: UUID, *, reason: str, despite_absence: bool = False) -> Booking:
     """The canceled booking stands again; the new one, which is the answer, is confirmed, or a hold as it was before.
 
+    `despite_absence`: though its teacher is away or the school closed; it then waits for a decision, as it did before.
     Its lesson is used once: a returned one is taken again, a forfeited one is not charged twice. Repeat: the same
     answer while the new one lives. Locks student, package, slot, booking, lesson. Raises BookingNotCanceled,
     BookingWasMoved, AlreadyRestored, HoldExpired, and what `rules.hold_problems` finds."""
@@ -70,14 +71,16 @@ def restore_booking(work: Work, booking_id: UUID, *, reason: str) -> Booking:
         return restored
     lesson = lock_lesson_of(work, booking.id)
     followers = read_followers(work.session, [booking.id])[booking.id]
-    found = judge_restoration(scene, booking, followers)
+    found = judge_restoration(scene, booking, followers, despite_absence=despite_absence)
     if found.reasons or found.purse is None:
         raise refusal(found.reasons)
     steps.release_lapsed(work, scene)
     return steps.make_restored(work, scene, found.purse, canceled=booking, lesson=lesson)
 
 
-def judge_restoration(scene: Scene, booking: Booking, followers: Followers, *, taken: int = 0) -> Restoration:
+def judge_restoration(
+    scene: Scene, booking: Booking, followers: Followers, *, taken: int = 0, despite_absence: bool = False
+) -> Restoration:
     """A rule: whether the booking can stand again on the scene's slot. `taken`: lessons of its package that others, restored
     before it in the same breath, will have used."""
     own = _own_problems(booking, followers, scene.now)
@@ -88,6 +91,8 @@ def judge_restoration(scene: Scene, booking: Booking, followers: Followers, *, t
     purses = [replace(own_purse, available=own_purse.available - taken)]
     is_hold = booking.status_before is BookingStatus.HOLD
     purse, reasons = scene.judge(purses, liberties, to_confirm=not is_hold)
+    if despite_absence:
+        reasons = [each for each in reasons if each.code not in ABSENCES]
     return Restoration(purse, reasons)
 
 
@@ -123,7 +128,9 @@ def _purse(scene: Scene, booking: Booking) -> Purse:
     return cancellation.package_after_return(package, now=scene.now, students_fault=True, reinstate_days=0, more=more)
 
 
-def preview_restores(session: Session, booking_ids: Sequence[UUID], now: datetime) -> list[tuple[Booking, Restoration]]:
+def preview_restores(
+    session: Session, booking_ids: Sequence[UUID], now: datetime, *, despite_absence: bool = False
+) -> list[tuple[Booking, Restoration]]:
     """What `restore_booking` would answer for each, one after the other in this order: two that need the same lesson, slot
     or hour are not both promised. A handful of statements whatever the number."""
     found = {each.id: each for each in session.scalars(select(Booking).where(Booking.id.in_(booking_ids)))}
@@ -138,7 +145,13 @@ def preview_restores(session: Session, booking_ids: Sequence[UUID], now: datetim
         scene = scenes[booking.id]
         planned = by_slot[booking.slot_id] + by_student[booking.student_id]
         scene = replace(scene, active=[*scene.active, *planned])
-        answer = judge_restoration(scene, booking, followers[booking.id], taken=taken[booking.package_id])
+        answer = judge_restoration(
+            scene,
+            booking,
+            followers[booking.id],
+            taken=taken[booking.package_id],
+            despite_absence=despite_absence,
+        )
         answers.append((booking, answer))
         if not answer.reasons:
             taken[booking.package_id] += 0 if is_forfeited(booking) else 1
@@ -165,3 +178,4 @@ def read_followers(session: Session, booking_ids: Sequence[UUID]) -> dict[UUID, 
 
 NOT_CANCELED = Reason("booking_not_canceled", "It is not canceled.", "There is nothing to restore.")
 HOLD_OVER = Reason("hold_expired", "It was a hold, and its time is over by now.", "Hold the slot again.")
+ABSENCES = frozenset({"teacher_away", "school_closed"})

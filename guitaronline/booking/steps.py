@@ -82,6 +82,8 @@ def make_restored(work: Work, scene: Scene, purse: Purse, *, canceled: Booking, 
     booking = _made(scene, purse, db.new_id(), override=True, status=canceled.status_before)
     booking.policy = dict(canceled.policy)
     booking.restored_from_booking_id = canceled.id
+    original = canceled.substituted_from_id
+    booking.substituted_from_id = original if original != booking.teacher_id else None
     canceled.decision = _taken_back(canceled.decision, booking.id)
     news = {"restored_from": str(canceled.id), **parties(booking)}
     if booking.status is BookingStatus.HOLD:

@@ -15,6 +15,7 @@ from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.lessons import rules
 from guitaronline.lessons.models import Lesson, LessonStatus, NoShowSide
+from guitaronline.teachers.models import TeacherProfile
 from guitaronline.unit_of_work import Work, command, constraint_errors
 
 FRESH = {"populate_existing": True}
@@ -99,6 +100,14 @@ def cancel_lesson(work: Work, lesson: Lesson, *, is_returned: bool) -> None:
     """A step: the (locked, scheduled) lesson will not be given; `is_returned`: its settlement was given back."""
     lesson.is_returned = is_returned
     work.move(lesson, LessonStatus.CANCELED, **_parties(lesson))
+
+
+def change_teacher(work: Work, lesson: Lesson, teacher_id: UUID) -> None:
+    """A step: somebody else gives the (locked, scheduled) lesson. An address of its own that was the old teacher's room is gone."""
+    room = select(TeacherProfile.meeting_url).where(TeacherProfile.user_id == lesson.teacher_id)
+    if lesson.join_url is not None and lesson.join_url == work.session.scalar(room):
+        lesson.join_url = None
+    lesson.teacher_id = teacher_id
 
 
 @command("lesson.complete", on="lessons")

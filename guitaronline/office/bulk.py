@@ -92,7 +92,7 @@ def foresee_undo(session: Session, actor: Actor, run: BulkRun, now: datetime) ->
         select(BulkRow.record_id, BulkRow.result_version).where(*done).order_by(BulkRow.position)
     ).all()
     versions = {row.record_id: row.result_version for row in rows}
-    forecasts = foresee(session, actor, inverse.name, list(versions), arguments={}, now=now)
+    forecasts = foresee(session, actor, inverse.name, list(versions), arguments=undo_arguments(run), now=now)
     return [_unless_changed(each, versions[each.record_id]) for each in forecasts]
 
 
@@ -108,6 +108,11 @@ def inverse_of(run: BulkRun) -> BulkAction:
     if why_final:
         raise NotUndoable(why_final)
     return ACTIONS[ACTIONS[run.action].undone_by]
+
+
+def undo_arguments(run: BulkRun) -> dict[str, Any]:
+    """What the action that takes this run back is told."""
+    return dict(ACTIONS[run.action].undo_arguments(run.arguments))
 
 
 def final_because(run: BulkRun) -> str:
@@ -150,8 +155,8 @@ def request_bulk(
     if len(record_ids) > ROWS_MOST:
         raise TooManyRows(limit=ROWS_MOST, asked=len(record_ids))
     forecasts = foresee(work.session, work.actor, action, record_ids, arguments=arguments, now=work.now)
-    _agree(action, arguments, forecasts, digest=digest, seen=seen)
-    return _make(work, action, arguments, forecasts, digest=digest, reason=reason)
+    agree(action, arguments, forecasts, digest=digest, seen=seen)
+    return make_run(work, action, arguments, forecasts, digest=digest, reason=reason)
 
 
 @command("bulk.undo", creates="bulk_runs")
@@ -166,8 +171,9 @@ def undo_bulk(work: Work, run_id: UUID, *, digest: str, seen: str = "", reason: 
         raise problem
     inverse = inverse_of(run)
     forecasts = foresee_undo(work.session, work.actor, run, work.now)
-    _agree(inverse.name, {}, forecasts, digest=digest, seen=seen)
-    return _make(work, inverse.name, {}, forecasts, digest=digest, reason=reason, undoes_run_id=run.id)
+    arguments = undo_arguments(run)
+    agree(inverse.name, arguments, forecasts, digest=digest, seen=seen)
+    return make_run(work, inverse.name, arguments, forecasts, digest=digest, reason=reason, undoes_run_id=run.id)
 
 
 @command("bulk.stop", on="bulk_runs")
@@ -224,8 +230,8 @@ def close_bulk(work: Work, run_id: UUID, *, because: str | None = None) -> BulkR
     return run
 
 
-def _agree(action: str, arguments: Mapping[str, Any], forecasts: Sequence[Forecast], *, digest: str, seen: str) -> None:
-    """What would happen now is what the person saw, and some of it is possible."""
+def agree(action: str, arguments: Mapping[str, Any], forecasts: Sequence[Forecast], *, digest: str, seen: str) -> None:
+    """A step: what would happen now is what the person saw, and some of it is possible."""
     if not forecasts:
         raise NothingChosen()
     if bulk_forecast.digest(action, arguments, forecasts) != digest:
@@ -238,7 +244,7 @@ def _difference(seen: str, forecasts: Sequence[Forecast]) -> list[Reason]:
     return bulk_forecast.difference(seen, forecasts) if seen else []
 
 
-def _make(
+def make_run(
     work: Work,
     action: str,
     arguments: Mapping[str, Any],
@@ -247,14 +253,16 @@ def _make(
     digest: str,
     reason: str,
     undoes_run_id: UUID | None = None,
+    run_id: UUID | None = None,
 ) -> BulkRun:
+    """A step: the run and its rows stand, for the worker. Its id is the action's record unless `run_id` names another."""
     said = reason.strip()
     if not 1 <= len(said) <= REASON_LENGTH:
         raise BulkInvalid(reasons=[Reason("reason_required", "Say why: people will ask.", "", "/reason")])
     if work.actor.id is None:
         raise NotFound()  # a run has an owner, in whose name each row is done
     run = BulkRun(
-        id=work.record_id,
+        id=run_id or work.record_id,
         owner_id=work.actor.id,
         action=action,
         arguments=dict(arguments),

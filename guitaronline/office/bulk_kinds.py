@@ -46,6 +46,11 @@ class BulkAction:
     outcome: Callable[[Any], str] | None = (
         None  # the code of what was done, where the same action may end in several ways
     )
+    told_of_row: Callable[[Any, UUID, Arguments], str] | None = (
+        None  # instead of `told`, where rows differ in what is asked
+    )
+    undo_arguments: Callable[[Arguments], Arguments] = lambda arguments: {}  # for the action that takes it back
+    with_words: Callable[[Arguments], str] | None = None  # the arguments as people read them
 
 
 def said_why(command: Callable[..., Any]) -> Act:

@@ -93,7 +93,8 @@ def _done(action: BulkAction, row: Due, done: Any) -> None:
     """Within the command's transaction. Raises OutcomeChanged, NotWaiting: then nothing was done."""
     if action.outcome and action.outcome(done) != row.code:
         raise OutcomeChanged()
-    result = Result(RowStatus.DONE, action.told(done), row.code, done.id, done.version)
+    told = action.told_of_row(done, row.record_id, row.arguments) if action.told_of_row else action.told(done)
+    result = Result(RowStatus.DONE, told, row.code, done.id, done.version)
     if not _mark(session(), row, result):
         raise NotWaiting()
 

@@ -17,6 +17,7 @@ from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.decisions import Chosen, Way
 from guitaronline.booking.models import Booking
 from guitaronline.booking.slots import block_slot
+from guitaronline.booking.substitution import substitute_booking
 from guitaronline.db import session
 from guitaronline.identity import service as identity
 from guitaronline.identity.access import Permission
@@ -125,6 +126,12 @@ class School:
     def booked(self) -> Booking:
         assert self.package
         return self.world.booking(self.world.slot(hours=50))
+
+    @cached_property
+    def substituted(self) -> Booking:
+        assert self.package
+        booking = self.world.booking(self.world.slot(hours=54))
+        return substitute_booking(self.admin, booking.id, teacher_id=self.world.tina.id, reason="ill")
 
     @cached_property
     def open_slot(self) -> Slot:

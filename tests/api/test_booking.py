@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from guitaronline import clock
 from guitaronline.api.schemas.common import moment
+from guitaronline.booking.substitution import substitute_booking
 from tests.api.conftest import Api
-from tests.world import World
+from tests.world import World, as_actor
 
 
 def test_a_student_holds_confirms_moves_and_cancels(api: Api, world: World) -> None:
@@ -150,3 +151,19 @@ def test_a_teacher_sees_own_students_without_contact_data(api: Api, booked: Worl
         "next_start_at": moment(booking.start_at),
     }
     assert found.json["items"] == [expected]
+
+
+def test_a_student_sees_who_stands_in_and_may_decline(api: Api, booked: World) -> None:
+    booking = booked.booking(booked.slot(hours=2))
+    early = api.post(f"/booking/{booking.id}/decline", {}, booked.ann)
+    substitute_booking(as_actor(booked.sue), booking.id, teacher_id=booked.tina.id, reason="Tom is ill")
+
+    seen = api.get(f"/booking/{booking.id}", booked.ann)
+    strange = api.post(f"/booking/{booking.id}/decline", {}, booked.ben)
+    declined = api.post(f"/booking/{booking.id}/decline", {"reason": "I wait for Tom"}, booked.ann)
+
+    assert (early.status, early.code) == (409, "not_substituted")
+    assert (seen.json["teacher_id"], seen.json["original_teacher_id"]) == (str(booked.tina.id), str(booked.tom.id))
+    assert (seen.json["revision"], strange.status) == (2, 404)
+    assert (declined.status, declined.json["status"], declined.json["refund_returned"]) == (200, "canceled", True)
+    assert declined.json["decision"]["sentence"].startswith("The substitute was declined")

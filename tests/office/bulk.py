@@ -54,7 +54,7 @@ def undo(actor: Actor, run: BulkRun) -> BulkRun:
     return bulk.undo_bulk(
         actor,
         run.id,
-        digest=bulk_forecast.digest(action, {}, forecasts),
+        digest=bulk_forecast.digest(action, bulk.undo_arguments(run), forecasts),
         seen=bulk_forecast.marks(forecasts),
         reason="that was a mistake",
     )

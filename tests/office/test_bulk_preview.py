@@ -150,7 +150,7 @@ MAY = {  # who may ask for it; finance has no bookings and no slots, support eve
     "bookings.cancel": "sue ada", "bookings.confirm": "sue ada", "lessons.complete": "sue ada", "slots.block": "sue ada",
     "slots.unblock": "sue ada", "slots.withdraw": "sue ada", "packages.extend": "sue finn ada", "tasks.finish": "sue finn ada",
     "packages.freeze": "sue finn ada", "packages.unfreeze": "sue finn ada", "bookings.restore": "sue ada",
-    "tasks.reopen": "sue finn ada",
+    "tasks.reopen": "sue finn ada", "absences.decide": "sue ada", "absences.take_back": "sue ada",
 }  # fmt: skip
 
 

@@ -176,7 +176,14 @@ def test_finished_tasks_are_open_again(world: World) -> None:
     assert world.again(task).status == "open"
 
 
-FINAL = ["bookings.restore", "bookings.confirm", "lessons.complete", "slots.withdraw", "packages.extend"]
+FINAL = [
+    "absences.take_back",
+    "bookings.restore",
+    "bookings.confirm",
+    "lessons.complete",
+    "slots.withdraw",
+    "packages.extend",
+]
 
 
 @pytest.mark.parametrize("action", ALL, ids=[action.name for action in ALL])

@@ -50,6 +50,10 @@ class Reschedule(Input):
     waive = _waive()
 
 
+class Decline(Input):
+    reason = _reason()
+
+
 class DecisionOut(Output):
     """What became of the lesson, and why."""
 
@@ -71,6 +75,9 @@ class BookingOut(Output):
     slot_id = fields.UUID(required=True)
     student_id = fields.UUID(required=True)
     teacher_id = fields.UUID(required=True)
+    original_teacher_id = maybe(
+        fields.UUID, metadata={"description": "whom the student booked, while somebody else gives the lesson"}
+    )
     package_id = fields.UUID(required=True)
     start_at = time()
     end_at = time()
@@ -140,6 +147,7 @@ def booking_json(booking: Booking) -> dict[str, Any]:
         "slot_id": str(booking.slot_id),
         "student_id": str(booking.student_id),
         "teacher_id": str(booking.teacher_id),
+        "original_teacher_id": _id(booking.substituted_from_id),
         "package_id": str(booking.package_id),
         "start_at": moment(booking.start_at),
         "end_at": moment(booking.end_at),
