@@ -6,15 +6,14 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
-from guitaronline.booking.horizon import regenerate
+from guitaronline.booking.horizon import look_again, regenerate
 from guitaronline.errors import Conflict, Invalid, Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
-from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, Horizon, TimeOff
+from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, TimeOff
 from guitaronline.scheduling.rules import FIRST_YEAR, LAST_YEAR
 from guitaronline.teachers.service import require_active_teacher
 from guitaronline.unit_of_work import Work, command, constraint_errors
@@ -101,6 +100,7 @@ def create_closure(
         status=AbsenceStatus.PLANNED,
     )
     work.create(closure)
+    work.session.flush()
     ask_all_again(work.session, work.now)
     return closure
 
@@ -118,7 +118,7 @@ def cancel_closure(work: Work, closure_id: UUID, *, reason: str | None = None) -
 
 def ask_all_again(session: Session, now: datetime) -> None:
     """The job looks at every teacher's horizon at its next tick."""
-    session.execute(update(Horizon).where(Horizon.due_at > now).values(due_at=now))
+    look_again(session, now)
 
 
 def time_off_problems(start_at: datetime, end_at: datetime, now: datetime, reason: str | None = None) -> list[Reason]:
