@@ -108,8 +108,9 @@ def hours_of_all(session: Session, teacher_ids: Iterable[UUID]) -> dict[UUID, li
         .order_by(week.teacher_id, week.weekday, week.start_local, week.id)
     )
     found: dict[UUID, list[Window]] = defaultdict(list)
-    for teacher_id, weekday, *rest in session.execute(query):
-        found[teacher_id].append(Window(frozenset([weekday]), *rest))
+    for row in session.execute(query):
+        values: Any = row[2:]
+        found[row.teacher_id].append(Window(frozenset([row.weekday]), *values))
     return found
 
 

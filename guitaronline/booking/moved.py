@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select
@@ -39,10 +40,12 @@ def moved_bookings(session: Session, now: datetime) -> Iterator[Moved]:
         .order_by(Booking.start_at, Booking.id)
         .execution_options(yield_per=1_000)
     )
-    for reference, slot_reference, wall_start, wall_zone, start_at in session.execute(query):
+    rows: Iterable[Any] = session.execute(query)
+    for row in rows:
+        wall_start, wall_zone, start_at = row[2:]
         by_the_clock = clock_time(wall_start, wall_zone, start_at)
         if by_the_clock != start_at:
-            yield Moved(reference, slot_reference, wall_start, wall_zone, start_at, by_the_clock)
+            yield Moved(row[0], row[1], wall_start, wall_zone, start_at, by_the_clock)
 
 
 def clock_time(wall_start: datetime, wall_zone: str, start_at: datetime) -> datetime | None:
