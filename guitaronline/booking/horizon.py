@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from guitaronline import db, policy
 from guitaronline.booking import facts, hours
-from guitaronline.booking.hours import DAY, Ask
-from guitaronline.errors import Invalid
+from guitaronline.booking.hours import DAY, Ask, Schedule
+from guitaronline.errors import Invalid, NotFound
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -85,6 +85,15 @@ def preview_hours(session: Session, teacher: User, windows: Sequence[Window], no
     """What `set_hours` would do now; the windows have no problems."""
     asks = [whole(teacher, now)]
     return hours.plan_all(session, asks, now, hours={teacher.id: windows})[teacher.id]
+
+
+def schedule_of(session: Session, teacher_id: UUID, now: datetime) -> Schedule:
+    """The teacher's week as it is. Raises NotFound."""
+    zone = session.scalar(select(User.timezone).where(User.id == teacher_id))
+    if zone is None:
+        raise NotFound()
+    is_known = session.scalar(select(Horizon.teacher_id).where(Horizon.teacher_id == teacher_id)) is not None
+    return Schedule(zone, last_day_of(now, ZoneInfo(zone)) if is_known else None, hours_of(session, teacher_id))
 
 
 def last_day_of(now: datetime, zone: ZoneInfo) -> date:

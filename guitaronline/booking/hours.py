@@ -60,6 +60,15 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """A teacher's week, in their own zone, and the last day that has slots (None: there never were hours)."""
+
+    zone: str
+    until: date | None
+    windows: list[Window]
+
+
+@dataclass(frozen=True)
 class Known:
     """What stands of one teacher: slots that are there, and places of which a person said no."""
 

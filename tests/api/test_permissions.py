@@ -104,6 +104,8 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "GET /scheduling/slots/open": (lambda s: Call("/scheduling/slots/open"), "200 200 200 200 200 200 200 200 200"),
     "POST /scheduling/slots": (lambda s: Call("/scheduling/slots", {"teacher_id": str(s.world.tom.id), **s.times()}), "403 403 201 404 201 403 403 201 401"),
     "GET /scheduling/slots/{slot_id}/explain": (lambda s: Call(f"/scheduling/slots/{s.slot().id}/explain"), "200 200 200 200 200 200 200 200 401"),
+    "GET /scheduling/teachers/me/schedule": (lambda s: Call("/scheduling/teachers/me/schedule"), "403 403 200 200 403 403 403 403 401"),
+    "PUT /scheduling/teachers/me/schedule": (lambda s: Call("/scheduling/teachers/me/schedule", {"windows": []}), "403 403 200 200 403 403 403 403 401"),
     "POST /booking/hold": (lambda s: Call("/booking/hold", {"slot_id": str(s.slot().id)}), "200 200 403 403 403 403 403 403 401"),
     "POST /booking/{booking_id}/confirm": (lambda s: Call(f"/booking/{s.hold().id}/confirm"), "200 404 403 403 200 403 403 200 401"),
     "POST /booking/{booking_id}/cancel": (lambda s: Call(f"/booking/{s.booking().id}/cancel", {"reason": "ill"}), "200 404 200 404 200 403 403 200 401"),
