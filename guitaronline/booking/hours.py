@@ -152,6 +152,7 @@ def _known(session: Session, ids: Sequence[UUID], start: datetime, now: datetime
     """Slots, their pauses included, that end after `start`. Those that a change of the hours took away are history."""
     columns = (
         Slot.teacher_id, Slot.id, Slot.reference, Slot.start_at, Slot.end_at, Slot.busy_until, Slot.status, Slot.origin,
+        Slot.wall_start, Slot.wall_zone,
     )  # fmt: skip
     query = select(*columns).where(  # ix_availability_slots_teacher_start
         Slot.teacher_id.in_(ids),
@@ -185,4 +186,5 @@ def standing_of(slot: Any, is_occupied: bool, now: datetime) -> Standing:
         is_occupied: "occupied",
         slot.start_at <= now: "begun",
     }.get(True)
-    return Standing(slot.id, slot.reference, slot.start_at, slot.end_at, slot.busy_until or slot.end_at, because)
+    wall = (slot.wall_start, slot.wall_zone) if slot.wall_start else None
+    return Standing(slot.id, slot.reference, slot.start_at, slot.end_at, slot.busy_until or slot.end_at, because, wall)

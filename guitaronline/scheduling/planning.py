@@ -40,7 +40,8 @@ class Standing:
     start_at: datetime
     end_at: datetime
     busy_until: datetime
-    stays_because: str | None  # made_by_hand · blocked · occupied; None: it may be replaced
+    stays_because: str | None  # made_by_hand · blocked · occupied · begun; None: it may be replaced
+    wall: tuple[datetime, str] | None = None  # what the teacher's clock was to show at its start, and in which zone
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def plan(
         there = by_place.get((place.start_at, place.end_at, place.busy_until))
         if absence := _absence_at(place, away):
             result.skipped.append(Skipped(place.local, absence.code, absence.detail))
-        elif there is not None:
+        elif there is not None and _is_promised(there, place, zone):
             same.add(there.slot_id)
             result.same.append(there)
         elif (place.start_at, place.end_at) in withdrawn:
@@ -154,6 +155,11 @@ def plan(
             (result.kept if each.stays_because else result.remove).append(each)
     result.skipped.sort(key=lambda each: each.local)
     return result
+
+
+def _is_promised(there: Standing, place: Planned, zone: ZoneInfo) -> bool:
+    """A free slot of another wall clock is made anew, so that it follows the right zone when its rules change."""
+    return bool(there.stays_because) or there.wall in (None, (place.local, zone.key))
 
 
 def _places(

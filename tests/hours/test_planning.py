@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -96,6 +97,16 @@ def test_the_same_time_with_another_pause_is_another_slot() -> None:
     made = planned(window(0, "10:00", "11:00", 60, 10), standing=[there])
 
     assert (made.remove, hours_made(made)) == ([there], [10])
+
+
+def test_a_free_slot_of_another_wall_clock_is_made_anew() -> None:
+    there = replace(stands(1, (NOON, 60)), wall=(NOON.replace(tzinfo=None) + HOUR, "Europe/Berlin"))
+
+    made = planned(window(0, "12:00", "13:00"), standing=[there])
+    with_booking = planned(window(0, "12:00", "13:00"), standing=[replace(there, stays_because="occupied")])
+
+    assert (made.remove, hours_made(made)) == ([there], [12])
+    assert (with_booking.remove, with_booking.make, len(with_booking.same)) == ([], [], 1)
 
 
 @pytest.mark.parametrize("because", ["made_by_hand", "blocked", "occupied"])
