@@ -90,7 +90,7 @@ def explain(actor: Actor, slot_id: UUID, query: dict[str, Any]) -> queries.Expla
 @resource.endpoint("GET", "/teachers/me/schedule", Answer(200, ScheduleOut, schedule_json), who=only(Role.TEACHER))
 def schedule(actor: Actor) -> Schedule:
     """Your weekly hours, by your own clock"""
-    return horizon.schedule_of(session(), actor.id, clock.read(session()))
+    return _schedule_of(actor)
 
 
 @resource.endpoint(
@@ -103,5 +103,11 @@ def schedule(actor: Actor) -> Schedule:
 )
 def set_schedule(actor: Actor, body: dict[str, Any]) -> tuple[Schedule, Regenerated]:
     """Set your weekly hours; slots follow at once, free ones outside of the hours go"""
+    assert actor.id is not None
     done = horizon.set_hours(actor, actor.id, windows=windows_of(body))
-    return horizon.schedule_of(session(), actor.id, clock.read(session())), done
+    return _schedule_of(actor), done
+
+
+def _schedule_of(actor: Actor) -> Schedule:
+    assert actor.id is not None
+    return horizon.schedule_of(session(), actor.id, clock.read(session()))

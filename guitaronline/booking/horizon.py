@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from guitaronline import db, policy
+from guitaronline import policy
 from guitaronline.booking import facts, hours
 from guitaronline.booking.hours import DAY, Ask, Schedule
 from guitaronline.errors import Invalid, NotFound
@@ -23,6 +23,7 @@ from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.scheduling import planning, rules
+from guitaronline.scheduling.generating import make_generated
 from guitaronline.scheduling.hours_models import Horizon, WeeklyHours
 from guitaronline.scheduling.models import Slot, SlotOrigin, SlotStatus
 from guitaronline.scheduling.planning import Plan, Standing
@@ -137,10 +138,7 @@ def carry_out(work: Work, teachers: Sequence[User], asks: Sequence[Ask]) -> list
     going = [each.slot_id for plan in plans.values() for each in plan.remove]
     if going:
         work.move_all(Slot, going, SlotStatus.OPEN, SlotStatus.WITHDRAWN, origin=SlotOrigin.REPLACED)
-    coming = [_slot(work, teacher, place) for teacher in teachers for place in plans[teacher.id].make]
-    if coming:
-        Slot.states.event(None, SlotStatus.OPEN)  # a legal first state
-        work.session.execute(insert(Slot), coming)
+    make_generated(work, [(teacher, place) for teacher in teachers for place in plans[teacher.id].make])
     done = [_regenerated(ask, plans[ask.teacher_id], work.now) for ask in asks]
     for teacher, each in zip(teachers, done, strict=True):
         if each.is_changed:
@@ -214,22 +212,6 @@ def look_again(session: Session, now: datetime) -> None:
     session.execute(
         update(Horizon).values(due_at=now, until=NOTHING_IS_KNOWN).execution_options(synchronize_session=False)
     )
-
-
-def _slot(work: Work, teacher: User, place: Planned) -> dict[str, Any]:
-    return {
-        "id": db.new_id(),
-        "teacher_id": teacher.id,
-        "start_at": place.start_at,
-        "end_at": place.end_at,
-        "busy_until": place.busy_until if place.busy_until > place.end_at else None,
-        "status": SlotStatus.OPEN,
-        "origin": SlotOrigin.GENERATED,
-        "wall_start": place.local,
-        "wall_zone": teacher.timezone,
-        "created_at": work.now,
-        "updated_at": work.now,
-    }
 
 
 def _row(window: Window) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.queries import ACTIVE_TEACHER
 from guitaronline.unit_of_work import Work, command
 
-TEACHERS_AT_ONCE = 25  # in one transaction: whoever changes one of their hours meanwhile waits for it
+TEACHERS_AT_ONCE = 50  # in one transaction: whoever changes one of their hours meanwhile waits for it
 DUE_AT_ONCE = 2_000  # in one run
 
 log = structlog.get_logger("schedule")
