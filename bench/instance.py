@@ -55,7 +55,7 @@ def running(
         _wait(port, child)
         lines = (var / "run.env").read_text().splitlines()
         values = dict(line.split("=", 1) for line in lines if "=" in line)
-        instance = Instance(port, values, child.pid, _binaries())
+        instance = Instance(port, values, child.pid, binaries())
         if instance.value("SELECT count(*) FROM users") == "0":
             print("  seeding (minutes, once) …", flush=True)
             instance.psql("seed.sql", **size)
@@ -78,7 +78,7 @@ def _wait(port: int, child: subprocess.Popen[bytes]) -> None:
     raise SystemExit("the instance was never ready")
 
 
-def _binaries() -> Path:
-    from guitaronline.local import binaries
+def binaries() -> Path:
+    from guitaronline.local.binaries import find_postgres
 
-    return binaries.find_postgres().folder
+    return find_postgres().folder

@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|demo|audit|checks|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|docs …`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def check_pages() -> None:
 
 def init_cli(app: Flask) -> None:
     from guitaronline.audit.cli import audit, checks
+    from guitaronline.booking.cli import schedule
     from guitaronline.demo.cli import demo
     from guitaronline.identity.cli import users
 
-    for group in (audit, checks, demo, docs, users):
+    for group in (audit, checks, demo, docs, schedule, users):
         app.cli.add_command(group)

@@ -45,6 +45,12 @@ TIMETABLE = (
         "somebody pressed a button in the console and waits",
         within=30 * MINUTE,
     ),
+    Job(
+        "scheduling.extend_horizons",
+        MINUTE,
+        "a teacher's next day is offered when one has passed; a new zone, a closure or an enabled teacher within minutes",
+        within=5 * MINUTE,
+    ),
     Job("viewing.end_over", MINUTE, "a view is over by itself; this writes its end into the audit"),
     Job(
         "exports.make",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,10 @@ import marshmallow
 from marshmallow import Schema, ValidationError, fields, validate
 
 from guitaronline.errors import Reason
+from guitaronline.scheduling.rules import wall_clock
 
 RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+RFC3339_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 FIRST_TIME, AFTER_LAST_TIME = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
@@ -119,6 +121,49 @@ class Moment(_Coded, fields.DateTime):
         if not FIRST_TIME <= moment < AFTER_LAST_TIME:
             raise self.wrong("no_such_time", "This must be a time from 1970 to 9998.")
         return moment
+
+
+class Day(_Coded, fields.Date):
+    """A day of the calendar, 2026-11-30."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        if not isinstance(value, str) or not RFC3339_DAY.fullmatch(value):
+            raise self.wrong("wrong_type", "This must be a day, like 2026-11-30.")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise self.wrong("no_such_day", "There is no such day.") from None
+
+
+class WallClock(_Coded, fields.String):
+    """A time of day without a zone, 09:30; as an end also 24:00."""
+
+    def __init__(self, *, is_end: bool = False, metadata: dict[str, Any], **more: Any) -> None:
+        self.is_end = is_end
+        until = "|24:00" if is_end else ""
+        shape = {"pattern": rf"^(([01]\d|2[0-3]):[0-5]\d{until})$", "minLength": 5, "maxLength": 5}
+        super().__init__(metadata={**shape, **metadata}, **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            return wall_clock(value if isinstance(value, str) else "", is_end=self.is_end)
+        except ValueError:
+            raise self.wrong("no_such_local_time", "This must be a time of day, like 09:30.") from None
+
+
+class Many(_Coded, fields.List[Any]):
+    """A list of objects."""
+
+    def __init__(self, each: fields.Field[Any], *, most: int, **more: Any) -> None:
+        self.most = most
+        super().__init__(each, validate=validate.Length(0, most), **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.wrong("wrong_type", "This must be a list.")
+        if len(value) > self.most:  # before each of them is looked at
+            raise self.wrong("too_many", f"At most {self.most} at a time.")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Texts(_Coded, fields.List[str]):

@@ -7,10 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from guitaronline import clock, policy
-from guitaronline.actor import Actor
-from guitaronline.api.endpoint import PUBLIC, SIGNED_IN, Answer, Resource, may
+from guitaronline.actor import Actor, Role
+from guitaronline.api.endpoint import PUBLIC, SIGNED_IN, Answer, Resource, may, only
 from guitaronline.api.fields import Id, Moment
 from guitaronline.api.pagination import Order, Page
+from guitaronline.api.schemas.schedule import (
+    ScheduleIn,
+    ScheduleOut,
+    ScheduleSetOut,
+    schedule_json,
+    schedule_set_json,
+    windows_of,
+)
 from guitaronline.api.schemas.scheduling import (
     ExplanationOut,
     OpenSlot,
@@ -20,7 +28,9 @@ from guitaronline.api.schemas.scheduling import (
     offer_json,
     slot_json,
 )
-from guitaronline.booking import queries
+from guitaronline.booking import horizon, queries
+from guitaronline.booking.horizon import HoursInvalid, Regenerated
+from guitaronline.booking.hours import Schedule
 from guitaronline.db import session
 from guitaronline.errors import NotFound
 from guitaronline.identity.access import Permission
@@ -75,3 +85,29 @@ def create(actor: Actor, body: dict[str, Any]) -> Slot:
 def explain(actor: Actor, slot_id: UUID, query: dict[str, Any]) -> queries.Explanation:
     """Whether you could book the slot, and everything that says no"""
     return queries.explain_slot(session(), actor, slot_id, package_id=query.get("package_id"))
+
+
+@resource.endpoint("GET", "/teachers/me/schedule", Answer(200, ScheduleOut, schedule_json), who=only(Role.TEACHER))
+def schedule(actor: Actor) -> Schedule:
+    """Your weekly hours, by your own clock"""
+    return _schedule_of(actor)
+
+
+@resource.endpoint(
+    "PUT",
+    "/teachers/me/schedule",
+    Answer(200, ScheduleSetOut, schedule_set_json),
+    who=only(Role.TEACHER),
+    body=ScheduleIn,
+    refuses=(HoursInvalid, NotATeacher, TeacherNotActive, NotFound),
+)
+def set_schedule(actor: Actor, body: dict[str, Any]) -> tuple[Schedule, Regenerated]:
+    """Set your weekly hours; slots follow at once, free ones outside of the hours go"""
+    assert actor.id is not None
+    done = horizon.set_hours(actor, actor.id, windows=windows_of(body))
+    return _schedule_of(actor), done
+
+
+def _schedule_of(actor: Actor) -> Schedule:
+    assert actor.id is not None
+    return horizon.schedule_of(session(), actor.id, clock.read(session()))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from guitaronline.billing.models import Package
@@ -21,14 +21,14 @@ from guitaronline.booking.decisions import (
     pointed,
     undecided_problems,
 )
-from guitaronline.booking.horizon import regenerate
+from guitaronline.booking.horizon import look_again, regenerate
 from guitaronline.booking.impact import Why
 from guitaronline.booking.models import Booking
 from guitaronline.errors import Conflict, DomainError, Invalid
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
-from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, Horizon, TimeOff
+from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, TimeOff
 from guitaronline.teachers.queries import is_active_teacher
 from guitaronline.teachers.service import require_active_teacher
 from guitaronline.unit_of_work import Work, command, constraint_errors
@@ -215,4 +215,5 @@ def time_off_of(
 
 def ask_all_again(session: Session, now: datetime) -> None:
     """The job looks at every teacher's horizon at its next tick."""
-    session.execute(update(Horizon).where(Horizon.due_at > now).values(due_at=now))
+    session.flush()  # the absence first: who plans next must see it
+    look_again(session, now)

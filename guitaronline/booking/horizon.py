@@ -1,4 +1,4 @@
-"""Weekly hours become slots: at once when anything changes, and every night for the days that come into reach.
+"""Weekly hours become slots: at once when anything changes, and every night for the days that come into reach (`rolling.py`).
 
 Only future open generated slots that no booking occupies are ever replaced."""
 
@@ -11,27 +11,31 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from guitaronline import db, policy
-from guitaronline.actor import Role
-from guitaronline.booking import facts
-from guitaronline.errors import Invalid
+from guitaronline import policy
+from guitaronline.booking import facts, hours
+from guitaronline.booking.hours import DAY, Ask, Schedule
+from guitaronline.errors import Invalid, NotFound
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
-from guitaronline.scheduling import planning
-from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, Horizon, TimeOff, WeeklyHours
+from guitaronline.scheduling import planning, rules
+from guitaronline.scheduling.generating import make_generated
+from guitaronline.scheduling.hours_models import Horizon, WeeklyHours
 from guitaronline.scheduling.models import Slot, SlotOrigin, SlotStatus
-from guitaronline.scheduling.planning import Absence, Plan, Standing
-from guitaronline.scheduling.rules import Window
-from guitaronline.teachers.queries import is_active_teacher
+from guitaronline.scheduling.planning import Plan, Standing
+from guitaronline.scheduling.rules import Planned, Skipped, Window
 from guitaronline.teachers.service import require_active_teacher
 from guitaronline.unit_of_work import Work, command
 
-DAY = timedelta(days=1)
+NOTHING_IS_KNOWN = date(2000, 1, 1)  # as `Horizon.until`: all days are looked at again, not only the new ones
+hours_of = hours.hours_of
+UNSETTLED_AGAIN = timedelta(
+    minutes=15
+)  # a slot that the hours do not ask for is offered no longer than that once it is free
 
 
 class HoursInvalid(Invalid):
@@ -44,6 +48,9 @@ class Regenerated:
 
     teacher_id: UUID
     plan: Plan
+    zone: str
+    until: date
+    due_at: datetime
 
     @property
     def is_changed(self) -> bool:
@@ -75,24 +82,19 @@ def regenerate_slots(work: Work, teacher_id: UUID, *, reason: str | None = None)
     return regenerate(work, require_active_teacher(work, teacher_id))
 
 
-def regenerate(work: Work, teacher: User) -> Regenerated:
-    """A step: the same inside somebody's transaction that has locked the teacher. One of no hours offers nothing."""
-    zone = ZoneInfo(teacher.timezone)
-    today = work.now.astimezone(zone).date()
-    last_day = last_day_of(work.now, zone)
-    made = _make_plan(work, teacher, zone, today - DAY, last_day)
-    if made.remove:
-        made = _under_lock(work, made)
-        work.move_all(Slot, [each.slot_id for each in made.remove], SlotStatus.OPEN, SlotStatus.WITHDRAWN,
-                      origin=SlotOrigin.REPLACED)  # fmt: skip
-    if made.make:
-        work.session.execute(insert(Slot), [_slot(work, teacher, place) for place in made.make])
-    result = Regenerated(teacher.id, made)
-    if result.is_changed:
-        work.emit("schedule.regenerated", teacher, made=len(made.make), removed=len(made.remove))
-    next_night = datetime.combine(today + DAY, datetime.min.time(), zone)
-    remember(work.session, teacher.id, zone=teacher.timezone, until=last_day, due_at=next_night)
-    return result
+def preview_hours(session: Session, teacher: User, windows: Sequence[Window], now: datetime) -> Plan:
+    """What `set_hours` would do now; the windows have no problems."""
+    asks = [whole(teacher, now)]
+    return hours.plan_all(session, asks, now, hours={teacher.id: windows})[teacher.id]
+
+
+def schedule_of(session: Session, teacher_id: UUID, now: datetime) -> Schedule:
+    """The teacher's week as it is. Raises NotFound."""
+    zone = session.scalar(select(User.timezone).where(User.id == teacher_id))
+    if zone is None:
+        raise NotFound()
+    is_known = session.scalar(select(Horizon.teacher_id).where(Horizon.teacher_id == teacher_id)) is not None
+    return Schedule(zone, last_day_of(now, ZoneInfo(zone)) if is_known else None, hours_of(session, teacher_id))
 
 
 def last_day_of(now: datetime, zone: ZoneInfo) -> date:
@@ -100,126 +102,116 @@ def last_day_of(now: datetime, zone: ZoneInfo) -> date:
     return (now + timedelta(days=policy.current().BOOKING_HORIZON_DAYS)).astimezone(zone).date() + DAY
 
 
-def remember(session: Session, teacher_id: UUID, **facts_: Any) -> None:
-    """The bookkeeping of one teacher's horizon."""
-    statement = upsert(Horizon).values(teacher_id=teacher_id, **facts_)
-    session.execute(statement.on_conflict_do_update(index_elements=["teacher_id"], set_=facts_))
-
-
-def hours_of(session: Session, teacher_id: UUID) -> list[Window]:
-    """The teacher's week, Monday first. ix_weekly_hours_teacher_id"""
-    query = select(WeeklyHours).where(WeeklyHours.teacher_id == teacher_id)
-    rows = session.scalars(query.order_by(WeeklyHours.weekday, WeeklyHours.start_local, WeeklyHours.id))
-    return [
-        Window(
-            frozenset([row.weekday]),
-            row.start_local,
-            row.end_local,
-            row.lesson_minutes,
-            row.buffer_minutes,
-            row.valid_from,
-            row.valid_until,
-        )
-        for row in rows
-    ]
-
-
-def absences_of(session: Session, teacher_id: UUID, *, start: datetime, end: datetime) -> list[Absence]:
-    """The teacher's time off and the school's closures that touch `[start, end)`. ix_time_off_teacher_end, ix_closures_end"""
-    off = select(TimeOff.start_at, TimeOff.end_at).where(
-        TimeOff.teacher_id == teacher_id, TimeOff.status == AbsenceStatus.PLANNED
-    )
-    closed = select(Closure.start_at, Closure.end_at, Closure.name).where(Closure.status == AbsenceStatus.PLANNED)
-    away = session.execute(off.where(TimeOff.end_at > start, TimeOff.start_at < end))
-    shut = session.execute(closed.where(Closure.end_at > start, Closure.start_at < end))
-    return [
-        *(Absence(row.start_at, row.end_at, "time_off", "The teacher is away.") for row in away),
-        *(Absence(row.start_at, row.end_at, "closure", f"The school is closed: {row.name}.") for row in shut),
-    ]
-
-
-def preview_hours(session: Session, teacher: User, windows: Sequence[Window], now: datetime) -> Plan:
-    """What `set_hours` would do now; the windows have no problems."""
+def whole(teacher: User, now: datetime) -> Ask:
+    """All days of the teacher's that lie ahead; a window of yesterday may still be open."""
     zone = ZoneInfo(teacher.timezone)
-    return _plan(session, teacher.id, windows, zone, now.astimezone(zone).date() - DAY, last_day_of(now, zone), now)
+    return Ask(teacher.id, zone, now.astimezone(zone).date() - DAY, last_day_of(now, zone), is_whole=True)
 
 
-def _make_plan(work: Work, teacher: User, zone: ZoneInfo, first_day: date, last_day: date) -> Plan:
-    windows = hours_of(work.session, teacher.id)
-    return _plan(work.session, teacher.id, windows, zone, first_day, last_day, work.now)
+def regenerate(work: Work, teacher: User) -> Regenerated:
+    """A step: the same inside somebody's transaction that has locked the teacher. One of no hours offers nothing."""
+    lock_horizons(work, [teacher])
+    return carry_out(work, [teacher], [whole(teacher, work.now)])[0]
 
 
-def _plan(  # noqa: PLR0917
-    session: Session,
-    teacher_id: UUID,
-    windows: Sequence[Window],
-    zone: ZoneInfo,
-    first_day: date,
-    last_day: date,
-    now: datetime,
-) -> Plan:
-    end = datetime.combine(last_day + 2 * DAY, datetime.min.time(), zone)
-    known = select(Slot).where(Slot.teacher_id == teacher_id, Slot.start_at > now - facts.LONGEST)
-    slots = list(session.scalars(known, execution_options=facts.FRESH))  # ix_availability_slots_teacher_start
-    standing = [each for each in slots if each.status is not SlotStatus.WITHDRAWN]
-    occupied = facts.read_standing(session, [each.id for each in standing])
-    return planning.plan(
-        windows,
-        zone,
-        first_day=first_day,
-        last_day=last_day,
-        now=now,
-        absences=absences_of(session, teacher_id, start=now, end=end),
-        standing=[_standing(each, each.id in occupied, now) for each in standing],
-        withdrawn=frozenset(
-            (each.start_at, each.end_at)
-            for each in slots
-            if each.status is SlotStatus.WITHDRAWN and each.origin is SlotOrigin.GENERATED
-        ),
-    )
+def lock_horizons(work: Work, teachers: Sequence[User]) -> dict[UUID, Horizon]:
+    """The bookkeeping of these teachers, locked until commit in the order of their ids; made where there was none.
+
+    Whoever closes the school asks all of them to look again: so it is either seen in the plan, or comes after it."""
+    rows = [
+        {"teacher_id": each.id, "zone": each.timezone, "until": NOTHING_IS_KNOWN, "due_at": work.now}
+        for each in sorted(teachers, key=lambda each: each.id)
+    ]
+    if not rows:
+        return {}
+    work.session.execute(upsert(Horizon).values(rows).on_conflict_do_nothing())
+    query = select(Horizon).where(Horizon.teacher_id.in_([each["teacher_id"] for each in rows]))
+    locked = work.session.scalars(query.order_by(Horizon.teacher_id).with_for_update(), execution_options=facts.FRESH)
+    return {each.teacher_id: each for each in locked}
 
 
-def _standing(slot: Slot, is_occupied: bool, now: datetime) -> Standing:
-    because = {
-        slot.origin is SlotOrigin.MADE: "made_by_hand",
-        slot.status is SlotStatus.BLOCKED: "blocked",
-        is_occupied: "occupied",
-        slot.start_at <= now: "begun",
-    }.get(True)
-    return Standing(slot.id, slot.reference, slot.start_at, slot.end_at, slot.ends_busy, because)
+def carry_out(work: Work, teachers: Sequence[User], asks: Sequence[Ask]) -> list[Regenerated]:
+    """The slots of these locked teachers are what was asked for: all asks are whole, or none is.
+
+    Plan, lock what is to go, look again, take away, make, tell, remember."""
+    plans = _under_lock(work, hours.plan_all(work.session, asks, work.now))
+    going = [each.slot_id for plan in plans.values() for each in plan.remove]
+    if going:
+        work.move_all(Slot, going, SlotStatus.OPEN, SlotStatus.WITHDRAWN, origin=SlotOrigin.REPLACED)
+    make_generated(work, [(teacher, place) for teacher in teachers for place in plans[teacher.id].make])
+    done = [_regenerated(ask, plans[ask.teacher_id], work.now) for ask in asks]
+    for teacher, each in zip(teachers, done, strict=True):
+        if each.is_changed:
+            work.emit("schedule.regenerated", teacher, made=len(each.plan.make), removed=len(each.plan.remove))
+    remember(work.session, done)
+    return done
 
 
-def _under_lock(work: Work, plan: Plan) -> Plan:
-    """Whoever holds one of these slots has locked it: with the locks ours, look again, and keep what is occupied now."""
-    slots = {each.id: each for each in work.lock_all(Slot, [each.slot_id for each in plan.remove])}
-    occupied = facts.read_standing(work.session, list(slots))
-    now_standing = [_standing(slots[each.slot_id], each.slot_id in occupied, work.now) for each in plan.remove]
-    kept = [each for each in now_standing if each.stays_because]
-    make = [place for place in plan.make if not any(_touch(place, each) for each in kept)]
-    return replace(
-        plan, make=make, remove=[each for each in now_standing if not each.stays_because], kept=plan.kept + kept
-    )
-
-
-def _touch(place: Any, other: Standing) -> bool:
-    return bool(place.start_at < other.busy_until and other.start_at < place.busy_until)
-
-
-def _slot(work: Work, teacher: User, place: Any) -> dict[str, Any]:
-    Slot.states.event(None, SlotStatus.OPEN)  # a legal first state
-    return {
-        "id": db.new_id(),
-        "teacher_id": teacher.id,
-        "start_at": place.start_at,
-        "end_at": place.end_at,
-        "busy_until": place.busy_until if place.busy_until > place.end_at else None,
-        "status": SlotStatus.OPEN,
-        "origin": SlotOrigin.GENERATED,
-        "wall_start": place.local,
-        "wall_zone": teacher.timezone,
-        "created_at": work.now,
-        "updated_at": work.now,
+def _under_lock(work: Work, plans: dict[UUID, Plan]) -> dict[UUID, Plan]:
+    """Whoever holds a slot has locked it: with the locks ours, look again, and keep what is not free any more."""
+    ids = [each.slot_id for plan in plans.values() for each in plan.remove]
+    if not ids:
+        return plans
+    slots = {each.id: each for each in work.lock_all(Slot, ids)}
+    occupied = facts.read_standing(work.session, ids)
+    now = {
+        slot.id: hours.standing_of(slot, slot.id in occupied, work.now)
+        for slot in slots.values()
+        if slot.status is not SlotStatus.WITHDRAWN
     }
+    return {teacher_id: _looked_at_again(plan, now) for teacher_id, plan in plans.items()}
+
+
+def _looked_at_again(plan: Plan, now: dict[UUID, Standing]) -> Plan:
+    """The plan with what became of its slots until they were locked."""
+    there = [now[each.slot_id] for each in plan.remove if each.slot_id in now]
+    kept = [each for each in there if each.stays_because]
+    if len(there) == len(plan.remove) and not kept:
+        return plan
+    blocked = [(place, other) for place in plan.make for other in kept if _touch(place, other)]
+    skipped = [
+        Skipped(place.local, "overlaps_slot", f"Slot {other.reference} is at this time.") for place, other in blocked
+    ]
+    lost = {place.start_at for place, _ in blocked}
+    return replace(
+        plan,
+        make=[place for place in plan.make if place.start_at not in lost],
+        remove=[each for each in there if not each.stays_because],
+        kept=sorted(plan.kept + kept, key=lambda each: each.start_at),
+        skipped=sorted(plan.skipped + skipped, key=lambda each: each.local),
+    )
+
+
+def _touch(place: Planned, other: Standing) -> bool:
+    return place.start_at < other.busy_until and other.start_at < place.busy_until
+
+
+def _regenerated(ask: Ask, plan: Plan, now: datetime) -> Regenerated:
+    """What is not settled is looked at as a whole, and soon."""
+    until, due_at = ask.last_day, rules.next_day_begins(now, ask.zone)
+    if not plan.is_settled:
+        until, due_at = NOTHING_IS_KNOWN, min(due_at, now + UNSETTLED_AGAIN)
+    return Regenerated(ask.teacher_id, plan, ask.zone.key, until, due_at)
+
+
+def remember(session: Session, done: Sequence[Regenerated]) -> None:
+    """The bookkeeping of these teachers, whose rows are locked, in one statement."""
+    if done:
+        rows = [
+            {"teacher_id": each.teacher_id, "zone": each.zone, "until": each.until, "due_at": each.due_at}
+            for each in done
+        ]
+        put = upsert(Horizon).values(rows)
+        values = {name: put.excluded[name] for name in ("zone", "until", "due_at")}
+        session.execute(put.on_conflict_do_update(index_elements=["teacher_id"], set_=values))
+
+
+def look_again(session: Session, now: datetime) -> None:
+    """Every teacher's slots are looked at as a whole at the job's next tick. Locks the bookkeeping in the order of ids."""
+    session.execute(select(Horizon.teacher_id).order_by(Horizon.teacher_id).with_for_update())
+    session.execute(
+        update(Horizon).values(due_at=now, until=NOTHING_IS_KNOWN).execution_options(synchronize_session=False)
+    )
 
 
 def _row(window: Window) -> dict[str, Any]:
@@ -232,27 +224,3 @@ def _row(window: Window) -> dict[str, Any]:
         "valid_from": window.valid_from,
         "valid_until": window.valid_until,
     }
-
-
-def due_teachers(session: Session, now: datetime, *, limit: int) -> list[UUID]:
-    """Teachers with hours whose horizon is to be looked at: a new day, another zone, or never done. ix_horizons_due_at"""
-    with_hours = select(WeeklyHours.teacher_id).distinct().subquery()
-    query = (
-        select(with_hours.c.teacher_id)
-        .join(User, User.id == with_hours.c.teacher_id)
-        .outerjoin(Horizon, Horizon.teacher_id == User.id)
-        .where((Horizon.teacher_id.is_(None)) | (Horizon.due_at <= now) | (Horizon.zone != User.timezone))
-        .order_by(Horizon.due_at.nulls_first(), User.id)
-    )
-    return list(session.scalars(query.limit(limit)))
-
-
-@command("schedule.extend", quiet=True)
-def extend_horizons(work: Work, *, teacher_ids: Sequence[UUID]) -> list[Regenerated]:
-    """The slots of these teachers are what their hours ask for; those that changed. For the job; two at once do no harm."""
-    access.require(work.actor, Permission.ADMINISTER)
-    done = []
-    for teacher in work.lock_all(User, teacher_ids):
-        if teacher.role is Role.TEACHER and is_active_teacher(work.session, teacher.id):
-            done.append(regenerate(work, teacher))
-    return [each for each in done if each.is_changed]

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import permutations
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,8 @@ from guitaronline.scheduling import rules
 from guitaronline.scheduling.rules import Planned, Skipped, Window
 
 WINDOWS_MAX = 100  # a teacher
+WEEK = timedelta(days=7)
+PASSING = ("occupied", "blocked")  # why a slot stays that the hours do not ask for, until that ends
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Standing:
     start_at: datetime
     end_at: datetime
     busy_until: datetime
-    stays_because: str | None  # made_by_hand · blocked · occupied; None: it may be replaced
+    stays_because: str | None  # made_by_hand · blocked · occupied · begun; None: it may be replaced
+    wall: tuple[datetime, str] | None = None  # what the teacher's clock was to show at its start, and in which zone
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,13 @@ class Plan:
     same: list[Standing] = field(default_factory=list)  # asked for, and there already
     kept: list[Standing] = field(default_factory=list)  # not asked for, and not to be touched; `stays_because` says why
     skipped: list[Skipped] = field(default_factory=list)  # asked for, and not possible
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing stands, or is missing, only because of what may change by itself: a booking that ends, a slot that goes."""
+        return not any(each.stays_because in PASSING for each in self.kept) and not any(
+            each.code == "overlaps_slot" for each in self.skipped
+        )
 
 
 def hours_problems(windows: Sequence[Window]) -> list[Reason]:
@@ -69,24 +80,37 @@ def _at(place: int, reason: Reason) -> Reason:
 
 
 def _overlaps(windows: Sequence[Window]) -> list[Reason]:
-    """On the wall clock of an ordinary week, midnight and the turn of the week included, while both are valid."""
-    week = timedelta(days=7)
-    spans = sorted(
-        (rules.start_in_week(window), rules.start_in_week(window) + rules.window_length(window), place)
-        for place, window in enumerate(windows)
-    )
+    """On the wall clock of an ordinary week, midnight and the turn of the week included, on days on which both hold."""
     found = []
-    for index, (_, end, place) in enumerate(spans):
-        for other_start, _, other in [*spans[index + 1 :], *((a + week, b + week, c) for a, b, c in spans[:index])]:
-            if other_start >= end:
-                break
-            if rules.are_valid_together(windows[place], windows[other]):
-                later, earlier = max(place, other), min(place, other)
-                detail = f"This window overlaps window {earlier + 1}."
-                found.append(
-                    Reason("windows_overlap", detail, "Change one of the two.", f"/windows/{later}", {"other": earlier})
-                )
-    return found
+    for (place, one), (other, next_one) in permutations(enumerate(windows), 2):
+        start = rules.start_in_week(one)
+        for next_start in (rules.start_in_week(next_one), rules.start_in_week(next_one) + WEEK):
+            if (next_start, other) < (start, place) or not _holds_with(one, next_one, next_start):
+                continue
+            if next_start < start + rules.window_length(one):
+                found.append(_windows_overlap(place, other))
+            elif next_start < start + rules.busy_length(one):
+                found.append(_pause_overlaps(place, other))
+    return sorted(found, key=lambda reason: int(reason.pointer.split("/")[2]))
+
+
+def _holds_with(one: Window, next_one: Window, next_start: timedelta) -> bool:
+    return rules.hold_together(one, next_one, next_start.days - min(one.weekdays))
+
+
+def _windows_overlap(place: int, other: int) -> Reason:
+    later, earlier = max(place, other), min(place, other)
+    detail = f"This window overlaps window {earlier + 1}."
+    pointer = f"/windows/{later}/start_local"
+    return Reason("windows_overlap", detail, "Change one of the two.", pointer, {"other": earlier})
+
+
+def _pause_overlaps(place: int, other: int) -> Reason:
+    detail = f"The pause after the last lesson reaches into window {other + 1}."
+    pointer = f"/windows/{place}/buffer_minutes"
+    return Reason(
+        "pause_overlaps", detail, "Shorten the pause, or start the other window later.", pointer, {"other": other}
+    )
 
 
 def plan(
@@ -99,15 +123,17 @@ def plan(
     absences: Sequence[Absence] = (),
     standing: Sequence[Standing] = (),
     withdrawn: frozenset[tuple[datetime, datetime]] = frozenset(),
+    is_whole: bool = True,
 ) -> Plan:
     """The windows over these days of the teacher's calendar against what stands, soonest first.
 
     `standing`: the teacher's slots from now on that are not withdrawn; `withdrawn`: places of generated slots that
-    somebody took away by hand, which do not come back by themselves."""
+    somebody took away by hand, which do not come back by themselves. Where the days are not the whole that lies ahead,
+    only what is missing is made: whatever stands, stays."""
     places, skipped = _places(windows, zone, first_day, last_day, now)
     result = Plan(skipped=skipped)
     by_place = {(each.start_at, each.end_at, each.busy_until): each for each in standing}
-    fixed = sorted((each for each in standing if each.stays_because), key=lambda each: each.start_at)
+    fixed = sorted((each for each in standing if each.stays_because or not is_whole), key=lambda each: each.start_at)
     starts = [each.start_at for each in fixed]
     away = sorted(absences, key=lambda each: each.start_at)
     same: set[UUID] = set()
@@ -115,7 +141,7 @@ def plan(
         there = by_place.get((place.start_at, place.end_at, place.busy_until))
         if absence := _absence_at(place, away):
             result.skipped.append(Skipped(place.local, absence.code, absence.detail))
-        elif there is not None:
+        elif there is not None and _is_promised(there, place, zone):
             same.add(there.slot_id)
             result.same.append(there)
         elif (place.start_at, place.end_at) in withdrawn:
@@ -124,11 +150,16 @@ def plan(
             result.skipped.append(Skipped(place.local, "overlaps_slot", f"Slot {other.reference} is at this time."))
         else:
             result.make.append(place)
-    for each in sorted(standing, key=lambda each: each.start_at):
+    for each in sorted(standing if is_whole else (), key=lambda each: each.start_at):
         if each.slot_id not in same:
             (result.kept if each.stays_because else result.remove).append(each)
     result.skipped.sort(key=lambda each: each.local)
     return result
+
+
+def _is_promised(there: Standing, place: Planned, zone: ZoneInfo) -> bool:
+    """A free slot of another wall clock is made anew, so that it follows the right zone when its rules change."""
+    return bool(there.stays_because) or there.wall in (None, (place.local, zone.key))
 
 
 def _places(

@@ -15,6 +15,7 @@ SLOT_MINUTES_MIN = 15
 SLOT_MINUTES_MAX = 240
 BUFFER_MINUTES_MAX = 240
 FIRST_YEAR, LAST_YEAR = 2000, 9998  # what can be stored, read back and turned into any zone
+FIRST_DAY, LAST_DAY = date(FIRST_YEAR + 1, 1, 1), date(LAST_YEAR - 1, 12, 31)
 BULK_DAYS_MAX = 366
 BULK_SLOTS_MAX = 1_000
 WALL_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -50,7 +51,7 @@ class Skipped:
     """A place that gave no slot, and why."""
 
     local: datetime  # on the teacher's wall clock, without zone
-    code: str  # no_such_local_time · cut_by_clock_change · in_the_past · overlaps_slot
+    code: str  # no_such_local_time · cut_by_clock_change · in_the_past · overlaps_slot · withdrawn_by_hand · time_off · closure
     detail: str
 
 
@@ -130,14 +131,22 @@ def hours_window_problems(window: Window) -> list[Reason]:
             )
     if window.valid_from and window.valid_until and window.valid_until < window.valid_from:
         problems.append(_no("days_reversed", "The last day is before the first.", "valid_until"))
+    if not problems and not hold_together(window, window, 0):
+        problems.append(_no("never_holds", "No such weekday lies between these days.", "valid_until"))
     return problems + _cut_problems(window)
 
 
-def are_valid_together(one: Window, other: Window) -> bool:
-    """Whether there is a day on which both hold."""
-    starts = [day for day in (one.valid_from, other.valid_from) if day]
-    ends = [day for day in (one.valid_until, other.valid_until) if day]
-    return not (starts and ends and max(starts) > min(ends))
+def hold_together(one: Window, other: Window, days: int) -> bool:
+    """Whether there is a day on which `one` holds, while `other` holds that many days later. Each is of one weekday."""
+    later = timedelta(days=days)
+    first = max(one.valid_from or FIRST_DAY, (other.valid_from or FIRST_DAY) - later)
+    last = min(one.valid_until or LAST_DAY, (other.valid_until or LAST_DAY) - later)
+    return _first_such(min(one.weekdays), first) <= last
+
+
+def _first_such(weekday: int, day: date) -> date:
+    """The first day of that weekday, `day` or later."""
+    return day + timedelta(days=(weekday - day.weekday()) % 7)
 
 
 def start_in_week(window: Window) -> timedelta:
@@ -177,6 +186,12 @@ def window_length(window: Window) -> timedelta:
     day = date(2000, 1, 1)
     length = datetime.combine(day, window.end_local) - datetime.combine(day, window.start_local)
     return length if length > timedelta() else length + timedelta(days=1)
+
+
+def busy_length(window: Window) -> timedelta:
+    """From the window's start to the end of the pause after its last lesson, on the wall clock; it may lie after the window's end."""
+    lesson, pause = timedelta(minutes=window.lesson_minutes), timedelta(minutes=window.buffer_minutes)
+    return ((window_length(window) - lesson) // (lesson + pause) + 1) * (lesson + pause)
 
 
 def cut(window: Window, first_day: date, last_day: date, zone: ZoneInfo) -> tuple[list[Planned], list[Skipped]]:
@@ -236,6 +251,17 @@ def end_utc(local: datetime, zone: ZoneInfo) -> datetime:
     seconds = range(early, late)
     reached = bisect_left(seconds, local, key=lambda second: datetime.fromtimestamp(second, zone).replace(tzinfo=None))
     return datetime.fromtimestamp(early + reached, UTC)
+
+
+def next_day_begins(now: datetime, zone: ZoneInfo) -> datetime:
+    """The first midnight of that wall clock that is still to come, or where it skips midnight, the moment of the change."""
+    tomorrow = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time())
+    begins = end_utc(tomorrow, zone)
+    if begins > now:
+        return begins
+    return tomorrow.replace(tzinfo=zone, fold=1).astimezone(
+        UTC
+    )  # the clocks went back over midnight, and show it again
 
 
 def _no(code: str, detail: str, field: str, **facts: int) -> Reason:

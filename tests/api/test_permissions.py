@@ -114,6 +114,8 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "GET /scheduling/teachers/me/time-off": (lambda s: Call("/scheduling/teachers/me/time-off"), "403 403 200 200 403 403 403 403 401"),
     "POST /scheduling/teachers/me/time-off": (lambda s: Call("/scheduling/teachers/me/time-off", s.times()), "403 403 201 201 403 403 403 403 401"),
     "DELETE /scheduling/teachers/me/time-off/{time_off_id}": (lambda s: Call(f"/scheduling/teachers/me/time-off/{s.time_off()}"), "403 403 204 404 403 403 403 403 401"),
+    "GET /scheduling/teachers/me/schedule": (lambda s: Call("/scheduling/teachers/me/schedule"), "403 403 200 200 403 403 403 403 401"),
+    "PUT /scheduling/teachers/me/schedule": (lambda s: Call("/scheduling/teachers/me/schedule", {"windows": []}), "403 403 200 200 403 403 403 403 401"),
     "POST /booking/hold": (lambda s: Call("/booking/hold", {"slot_id": str(s.slot().id)}), "200 200 403 403 403 403 403 403 401"),
     "POST /booking/{booking_id}/confirm": (lambda s: Call(f"/booking/{s.hold().id}/confirm"), "200 404 403 403 200 403 403 200 401"),
     "POST /booking/{booking_id}/cancel": (lambda s: Call(f"/booking/{s.booking().id}/cancel", {"reason": "ill"}), "200 404 200 404 200 403 403 200 401"),
