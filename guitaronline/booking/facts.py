@@ -228,7 +228,7 @@ def read_scenes(session: Session, bookings: Sequence[Booking], now: datetime) ->
         places = {slot_id: _with_day(session, place, now) for slot_id, place in places.items()}
     on_slot: dict[UUID, list[ActiveBooking]] = defaultdict(list)
     of_student: dict[UUID, list[ActiveBooking]] = defaultdict(list)
-    for active in _read_active_around(session, slots, people, now):
+    for active in read_active_around(session, slots, people, now):
         on_slot[active.slot_id].append(active)
         of_student[active.student_id].append(active)
     return {
@@ -243,7 +243,7 @@ def read_scenes(session: Session, bookings: Sequence[Booking], now: datetime) ->
     }
 
 
-def _read_active_around(session: Session, slots: set[UUID], people: set[UUID], now: datetime) -> list[ActiveBooking]:
+def read_active_around(session: Session, slots: set[UUID], people: set[UUID], now: datetime) -> list[ActiveBooking]:
     """As `read_active`, for many: bookings_one_active_per_slot, ix_bookings_student_start, ix_bookings_student_holds."""
     around = union(
         select(*_BOOKING).where(Booking.slot_id.in_(slots), Booking.status.in_(ACTIVE)),
