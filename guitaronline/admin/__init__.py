@@ -12,6 +12,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     navigation,
     search,
     selling,
+    series_pages,
     show,
     test_accounts,
     view_as,
@@ -36,6 +37,7 @@ from guitaronline.admin.people import PeopleDesk
 from guitaronline.admin.plans import PlansDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
+from guitaronline.admin.series import SeriesDesk
 from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
@@ -43,6 +45,7 @@ from guitaronline.admin.today import Decisions, Today
 
 DESKS = (
     BookingsDesk,
+    SeriesDesk,
     SlotsDesk,
     LessonsDesk,
     PeopleDesk,

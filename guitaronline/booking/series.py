@@ -32,7 +32,7 @@ from guitaronline.booking.series_refusals import (
 )
 from guitaronline.booking.series_rules import PACKAGES_MAX, Occurrence, Term
 from guitaronline.booking.service import require_liberties
-from guitaronline.errors import NotFound, Reason
+from guitaronline.errors import Busy, NotFound, Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -138,12 +138,17 @@ def extend_series(
     Locks student and teacher, series, packages, slots. Raises as `create_series`, SeriesOver."""
     _require_staff(work.actor, reason=reason, override=override)
     known = work.find(LessonSeries, series_id)
-    facts.lock_people(work.session, known.student_id, known.teacher_id)
+    teacher_id = known.teacher_id
+    facts.lock_people(work.session, known.student_id, teacher_id)
+    teacher = require_active_teacher(work, teacher_id)
     series = work.lock(LessonSeries, series_id)
-    teacher = require_active_teacher(work, series.teacher_id)  # locked above, unless the series moved just now
+    if series.teacher_id != teacher_id:
+        raise Busy()  # it went to another teacher just now
     if _extension_problems(series):
         raise SeriesOver(status=series.status.value)
-    wanted = extension(series, work.now, last_day=last_day, count=count, package_ids=package_ids, skip=skip, override=override)
+    wanted = extension(
+        series, work.now, last_day=last_day, count=count, package_ids=package_ids, skip=skip, override=override
+    )
     _refuse(_problems(wanted))
     ground = _on_ground(work.session, wanted, work.now, lock=True)
     judged = _judged_or_refused(ground, wanted)

@@ -202,7 +202,9 @@ class Walk:
         )
         return self._taken(Judged(date, scene, is_new, purse, [*map(_overlap, in_the_way), *reasons]))
 
-    def move(self, date: Occurrence, booking: Booking, lesson: Lesson | None, *, cause: CancelCause, waive: bool) -> Judged:
+    def move(
+        self, date: Occurrence, booking: Booking, lesson: Lesson | None, *, cause: CancelCause, waive: bool
+    ) -> Judged:
         """The date as the booking's new one."""
         if date.start_at is None or date.end_at is None:
             return Judged(date, reasons=[NO_SUCH_TIME], booking=booking)

@@ -65,7 +65,9 @@ class LessonSeries(Timestamps, Versioned, Base):
     interval_weeks: Mapped[int] = mapped_column(SmallInteger)
     first_day: Mapped[date]  # of the very first lesson; stays when the series moves
     last_day: Mapped[date]  # more lessons are counted on from here
-    package_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()), server_default=text("'{}'"))  # in the order of their use; none: any that fits
+    package_ids: Mapped[list[UUID]] = mapped_column(
+        ARRAY(Uuid()), server_default=text("'{}'")
+    )  # in the order of their use; none: any that fits
     status: Mapped[SeriesStatus] = mapped_column(choice(SeriesStatus, "status_known"))
     student: Mapped[User] = relationship(foreign_keys=[student_id], viewonly=True)
     teacher: Mapped[User] = relationship(foreign_keys=[teacher_id], viewonly=True)

@@ -44,7 +44,12 @@ def term_problems(term: Term) -> list[Reason]:
     wall = term.start_local
     found = [
         (not _in_range(term.first_day), "time_out_of_range", _YEARS, "first_day"),
-        (wall.tzinfo is not None or bool(wall.microsecond), "bad_local_time", "A time has whole seconds.", "start_local"),
+        (
+            wall.tzinfo is not None or bool(wall.microsecond),
+            "bad_local_time",
+            "A time has whole seconds.",
+            "start_local",
+        ),
         (
             not SLOT_MINUTES_MIN <= term.lesson_minutes <= SLOT_MINUTES_MAX,
             "bad_lesson_minutes",
@@ -53,7 +58,9 @@ def term_problems(term: Term) -> list[Reason]:
         ),
         (term.interval_weeks not in INTERVALS, "bad_interval", "Every week, or every other week.", "interval_weeks"),
     ]
-    return [Reason(code, detail, pointer=f"/{field}") for wrong, code, detail, field in found if wrong] + _end_problems(term)
+    return [Reason(code, detail, pointer=f"/{field}") for wrong, code, detail, field in found if wrong] + _end_problems(
+        term
+    )
 
 
 def _end_problems(term: Term) -> list[Reason]:
@@ -98,7 +105,9 @@ def more(series: LessonSeries, today: date, *, last_day: date | None, count: int
     """The dates that follow the series' last one; those that have passed since are passed over."""
     step = series.interval_weeks * WEEK
     first = series.last_day + step
-    behind = (today - first) // step + bool((today - first) % step)  # whole steps to the first one that is not before today
+    behind = (today - first) // step + bool(
+        (today - first) % step
+    )  # whole steps to the first one that is not before today
     return Term(
         first_day=first + max(0, behind) * step,
         start_local=series.start_local,
@@ -117,7 +126,9 @@ def effective_status(series: LessonSeries, now: datetime) -> SeriesStatus:
 
 def dated(day: date, reason: Reason) -> Reason:
     """The reason, and which date it speaks of."""
-    return replace(reason, detail=f"{spoken(day)}: {reason.detail}", pointer="", facts={**reason.facts, "day": day.isoformat()})
+    return replace(
+        reason, detail=f"{spoken(day)}: {reason.detail}", pointer="", facts={**reason.facts, "day": day.isoformat()}
+    )
 
 
 def spoken(day: date) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,10 @@ from guitaronline.actor import Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
 from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
+from guitaronline.booking import series as weekly
 from guitaronline.booking.models import Booking
+from guitaronline.booking.series_models import LessonSeries
+from guitaronline.booking.series_rules import Term
 from guitaronline.booking.slots import block_slot
 from guitaronline.db import session
 from guitaronline.identity import service as identity
@@ -122,6 +125,15 @@ class School:
     def booked(self) -> Booking:
         assert self.package
         return self.world.booking(self.world.slot(hours=50))
+
+    @cached_property
+    def series(self) -> LessonSeries:
+        """Two weekly lessons of Ben with Tina."""
+        self.world.package(self.world.ben, lessons=3)
+        first = (self.world.now + timedelta(days=8)).date()
+        term = Term(first, time(10), 60, count=2)
+        wanted = weekly.Wanted(self.world.ben.id, self.world.tina.id, term)
+        return weekly.create_series(self.admin, wanted=wanted, reason="weekly").series
 
     @cached_property
     def open_slot(self) -> Slot:
