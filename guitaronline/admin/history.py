@@ -32,7 +32,7 @@ UNSAID = {
     "currency",  # stands with the amount
     "revision",
 }
-STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d|Z)")  # a moment; a wall clock has no offset
 DIGEST = ("sha256:", "***")
 TABLES = {
     "availability_slots": "slot", "teacher_profiles": "teacher profile", "credit_entries": "ledger entry", "users": "person",

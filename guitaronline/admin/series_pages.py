@@ -34,7 +34,7 @@ from guitaronline.booking.series import (
 )
 from guitaronline.booking.series_canceling import cancel_series, preview_cancel_series
 from guitaronline.booking.series_ground import Judged
-from guitaronline.booking.series_lessons import Fate, standing
+from guitaronline.booking.series_lessons import Fate, read_lessons
 from guitaronline.booking.series_models import LessonSeries, SeriesStatus
 from guitaronline.booking.series_moving import MovePreview, NewTime, move_series, preview_move_series
 from guitaronline.booking.series_rules import Term
@@ -344,9 +344,8 @@ def dates_told(preview: SeriesPreview) -> Consequences:
     if preview.problems:
         return Consequences(blockers=preview.problems)
     packages = _named(each.purse.id for each in preview.dates if each.purse)
-    table = [[series_rules.spoken(each.date.day), _starts(each), _slot(each), _paid(each, packages), _verdict(each)]
-             for each in preview.dates]  # fmt: skip
-    heading = ("Date", "Starts", "Slot", "Paid by", "Then")
+    table = [[_starts(each), _slot(each), _paid(each, packages), _verdict(each)] for each in preview.dates]
+    heading = ("Date", "Slot", "Paid by", "Then")
     return Consequences(_sum(preview.dates), [heading, *table], _in_the_way(preview.dates))
 
 
@@ -358,13 +357,13 @@ def moves_told(preview: MovePreview) -> Consequences:
             show.link(each.booking),
             show.when(each.booking.start_at) if each.booking else "",
             _starts(each),
-            each.decision.sentence() if each.decision and each.is_fine else "",
+            _outcome(each),
             _verdict(each),
         ]
         for each in preview.dates
     ]
     stay = [[show.link(each.booking), show.when(each.booking.start_at), "", "", _stays(each)] for each in preview.kept]
-    heading = ("Booking", "Now", "Then", "The lesson", "")
+    heading = ("Booking", "Now", "Then", "Old lesson", "")
     return Consequences(_sum(preview.dates), [heading, *table, *stay], [*preview.problems, *_in_the_way(preview.dates)])
 
 
@@ -402,7 +401,9 @@ def stayed(kept: Sequence[Fate]) -> str:
 def offer_lessons(field: Any, series: LessonSeries) -> list[Any]:
     """From which lesson on; those ahead, the soonest first."""
     ahead = [
-        each for each in standing(session(), series, from_booking=None, now=gate.now()) if each.start_at > gate.now()
+        each
+        for each in read_lessons(session(), series, from_booking=None, now=gate.now())
+        if each.start_at > gate.now()
     ]
     zone = show.zone()
     days = [(str(each.id), f"{each.start_at.astimezone(zone):%a %d %b %Y, %H:%M} and later") for each in ahead]
@@ -442,7 +443,12 @@ def _named(ids: Iterable[UUID]) -> dict[UUID, Package]:
 
 
 def _starts(judged: Judged) -> Any:
-    return show.when(judged.date.start_at)
+    return show.when(judged.date.start_at) if judged.date.start_at else series_rules.spoken(judged.date.day)
+
+
+def _outcome(judged: Judged) -> str:
+    """What becomes of the old lesson, in a word; its booking tells it at length."""
+    return show.word(judged.decision.outcome) if judged.decision and judged.is_fine else ""
 
 
 def _slot(judged: Judged) -> str:

@@ -18,7 +18,7 @@ from guitaronline.billing.models import Package
 from guitaronline.booking import cancellation, facts, series_steps, steps
 from guitaronline.booking.models import Booking, CancelCause
 from guitaronline.booking.rules import Purse, purse_of
-from guitaronline.booking.series_lessons import Fate, cause_of, day_of, lessons_of, locked, standing
+from guitaronline.booking.series_lessons import Fate, cause_of, day_of, lessons_of, locked, read_lessons
 from guitaronline.booking.series_models import LessonSeries, SeriesStatus
 from guitaronline.errors import NotFound
 from guitaronline.lessons.models import Lesson
@@ -49,7 +49,7 @@ def preview_cancel_series(
     if series is None:
         raise NotFound()
     now = clock.read(session)
-    bookings = standing(session, series, from_booking=from_booking, now=now)
+    bookings = read_lessons(session, series, from_booking=from_booking, now=now)
     paying = select(Package).where(Package.id.in_({each.package_id for each in bookings}))
     packages = list(session.scalars(paying, execution_options=facts.FRESH))
     return fates(bookings, lessons_of(session, bookings), packages, cause=chosen, waive=waive, now=now)
@@ -73,7 +73,7 @@ def cancel_series(
     known = work.find(LessonSeries, series_id)
     facts.lock_people(work.session, known.student_id)
     series = work.lock(LessonSeries, series_id)
-    bookings = standing(work.session, series, from_booking=from_booking, now=work.now)
+    bookings = read_lessons(work.session, series, from_booking=from_booking, now=work.now)
     packages = work.lock_all(Package, [each.package_id for each in bookings])
     bookings = locked(work, bookings)
     lessons = lessons_of(work.session, bookings, lock=True)

@@ -39,7 +39,7 @@ class Fate:
         return bool(self.reasons)
 
 
-def standing(session: Session, series: LessonSeries, *, from_booking: UUID | None, now: datetime) -> list[Booking]:
+def read_lessons(session: Session, series: LessonSeries, *, from_booking: UUID | None, now: datetime) -> list[Booking]:
     """The live bookings of the series, in the order of its days; from the day of that booking on. ix_bookings_series
 
     Raises SeriesInvalid when the booking is not one of the series."""

@@ -19,7 +19,7 @@ from guitaronline.booking import cancellation, facts, series_rules, series_steps
 from guitaronline.booking.models import Booking, CancelCause
 from guitaronline.booking.series_canceling import ASKED
 from guitaronline.booking.series_ground import Ground, Judged, Walk, read_ground
-from guitaronline.booking.series_lessons import Fate, cause_of, lessons_of, locked, standing
+from guitaronline.booking.series_lessons import Fate, cause_of, lessons_of, locked, read_lessons
 from guitaronline.booking.series_models import LessonSeries, SeriesStatus
 from guitaronline.booking.series_refusals import (
     BAD_TIME,
@@ -107,7 +107,7 @@ def preview_move_series(session: Session, actor: Actor, series_id: UUID, *, to: 
     problems = _problems(series, to)
     if problems:
         return MovePreview(problems, [], [])
-    bookings = standing(session, series, from_booking=to.from_booking, now=now)
+    bookings = read_lessons(session, series, from_booking=to.from_booking, now=now)
     known = lessons_of(session, bookings)
     lessons = _sorted(series, bookings, known, teacher, to, now)
     return _judge(_ground(session, series, teacher, lessons, now), lessons, known, to, chosen)
@@ -130,7 +130,7 @@ def move_series(work: Work, series_id: UUID, *, to: NewTime, reason: str) -> Ser
     problems = _problems(series, to)
     if problems:
         raise SeriesOver(reasons=problems) if EXTENSION in problems else SeriesInvalid(reasons=problems)
-    bookings = standing(work.session, series, from_booking=to.from_booking, now=work.now)
+    bookings = read_lessons(work.session, series, from_booking=to.from_booking, now=work.now)
     ground = _ground(work.session, series, teacher, _here(series, bookings, teacher, to), work.now, lock=True)
     bookings = locked(work, bookings)
     lessons = lessons_of(work.session, bookings, lock=True)
