@@ -18,7 +18,7 @@ from guitaronline.booking import facts, series_rules, series_steps, steps
 from guitaronline.booking.cancellation import REASON_MISSING
 from guitaronline.booking.models import Booking
 from guitaronline.booking.refusals import BookingInvalid
-from guitaronline.booking.series_ground import Ground, Judged, Walk, read_ground
+from guitaronline.booking.series_ground import Ground, read_ground
 from guitaronline.booking.series_models import LessonSeries, SeriesStatus
 from guitaronline.booking.series_refusals import (
     EXTENSION,
@@ -31,6 +31,7 @@ from guitaronline.booking.series_refusals import (
     conflicts,
 )
 from guitaronline.booking.series_rules import PACKAGES_MAX, Occurrence, Term
+from guitaronline.booking.series_walk import Judged, Walk
 from guitaronline.booking.service import require_liberties
 from guitaronline.errors import Busy, NotFound, Reason
 from guitaronline.identity import access

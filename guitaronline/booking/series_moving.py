@@ -18,7 +18,7 @@ from guitaronline.actor import Actor
 from guitaronline.booking import cancellation, facts, series_rules, series_steps, steps
 from guitaronline.booking.models import Booking, CancelCause
 from guitaronline.booking.series_canceling import ASKED
-from guitaronline.booking.series_ground import Ground, Judged, Walk, read_ground
+from guitaronline.booking.series_ground import Ground, read_ground
 from guitaronline.booking.series_lessons import Fate, cause_of, lessons_of, locked, read_lessons
 from guitaronline.booking.series_models import LessonSeries, SeriesStatus
 from guitaronline.booking.series_refusals import (
@@ -34,6 +34,7 @@ from guitaronline.booking.series_refusals import (
     conflicts,
 )
 from guitaronline.booking.series_rules import Occurrence
+from guitaronline.booking.series_walk import Judged, Walk
 from guitaronline.booking.service import require_liberties
 from guitaronline.errors import Busy, NotFound, Reason
 from guitaronline.identity import access

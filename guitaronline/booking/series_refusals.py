@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guitaronline.booking.series_ground import Judged
 from guitaronline.booking.series_rules import dated
+from guitaronline.booking.series_walk import Judged
 from guitaronline.errors import Conflict, Invalid, Reason
 from guitaronline.unit_of_work import constraint_errors
 

@@ -11,8 +11,9 @@ from guitaronline.billing.models import Package
 from guitaronline.booking import steps
 from guitaronline.booking.cancellation import Decision
 from guitaronline.booking.models import Booking, BookingStatus
-from guitaronline.booking.series_ground import Ground, Judged
+from guitaronline.booking.series_ground import Ground
 from guitaronline.booking.series_models import LessonSeries
+from guitaronline.booking.series_walk import Judged
 from guitaronline.lessons.models import Lesson
 from guitaronline.lessons.service import create_lesson
 from guitaronline.scheduling.models import Slot, SlotStatus
