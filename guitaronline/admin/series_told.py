@@ -48,13 +48,12 @@ def moves_told(preview: MovePreview) -> Consequences:
             show.link(each.booking),
             show.when(each.booking.start_at) if each.booking else "",
             _starts(each),
-            _outcome(each),
-            _verdict(each),
+            show.html("{} {}", _verdict(each), _outcome(each)),
         ]
         for each in preview.dates
     ]
-    stay = [[show.link(each.booking), show.when(each.booking.start_at), "", "", _stays(each)] for each in preview.kept]
-    heading = ("Booking", "Now", "Then", "Old lesson", "")
+    stay = [[show.link(each.booking), show.when(each.booking.start_at), "", _stays(each)] for each in preview.kept]
+    heading = ("Booking", "Now", "Then", "What becomes of it")
     return Consequences(_sum(preview.dates), [heading, *table, *stay], [*preview.problems, *_in_the_way(preview.dates)])
 
 
@@ -115,11 +114,11 @@ def _starts(judged: Judged) -> Any:
 
 def _outcome(judged: Judged) -> str:
     """What becomes of the old lesson, in a word; its booking tells it at length."""
-    return show.word(judged.decision.outcome) if judged.decision and judged.is_fine else ""
+    return f"old lesson {show.word(judged.decision.outcome)}" if judged.decision and judged.is_fine else ""
 
 
 def _slot(judged: Judged) -> str:
-    return "" if judged.is_left_out or judged.scene is None else "is made" if judged.is_new_slot else "is there"
+    return "" if not judged.is_fine else "new" if judged.is_new_slot else "open"
 
 
 def _paid(judged: Judged, packages: dict[UUID, Package]) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from guitaronline import policy
+from guitaronline import clock, policy
 from guitaronline.audit.models import OutboxEvent
 from guitaronline.billing.service import freeze_package
 from guitaronline.booking.absences import create_closure, create_time_off
@@ -42,7 +42,9 @@ WEEK = timedelta(weeks=1)
 
 def nothing_happened(db: Session) -> bool:
     db.rollback()
-    return (db.scalar(select(func.count()).select_from(Booking)), db.scalar(select(func.count()).select_from(LessonSeries))) == (0, 0)  # fmt: skip
+    return not db.scalar(
+        select(func.count()).select_from(Booking).where(Booking.series_id.is_not(None))
+    ) and not db.scalar(select(func.count()).select_from(LessonSeries))
 
 
 def told(preview: SeriesPreview) -> dict[date, list[str]]:
@@ -120,7 +122,8 @@ def test_packages_are_used_up_along_the_dates(db: Session, world: World, monday:
     preview = preview_series(db, as_actor(world.sue), wanted(world))
     made = booked(world, skip=frozenset([NEXT + 3 * WEEK]))
 
-    assert told(preview) == {NEXT + 3 * WEEK: ["package_expires_before_lesson", "no_lessons_left", "no_lessons_left", "no_lessons_left"]} or told(preview).keys() == {NEXT + 3 * WEEK}  # fmt: skip
+    assert told(preview).keys() == {NEXT + 3 * WEEK}
+    assert "no_lessons_left" in told(preview)[NEXT + 3 * WEEK]
     assert [each.package_id for each in made.bookings] == [soon.id, late.id, never.id]
 
 
@@ -141,17 +144,11 @@ def test_a_lapsed_hold_is_in_nobodys_way(db: Session, world: World, monday: None
     world.hold(slot, world.ben)
     world.package()
 
-    with clock_later(minutes=11):
+    with clock.standing_at(MONDAY + timedelta(minutes=11)):
         made = booked(world)
 
     assert made.bookings[0].slot_id == slot.id
     assert world.again(package).available == 1
-
-
-def clock_later(*, minutes: int):  # type: ignore[no-untyped-def]  # a context manager of the clock
-    from guitaronline import clock
-
-    return clock.standing_at(MONDAY + timedelta(minutes=minutes))
 
 
 def test_the_daily_cap_of_the_teacher_holds(db: Session, world: World, monday: None) -> None:
