@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
 import flask
-from sqlalchemy import and_, func, select
+from sqlalchemy import Text, and_, case, cast, func, select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -17,7 +17,7 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.bookings import booking_state
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
 from guitaronline.admin.filters import Dates, Person, State, record_or_people
-from guitaronline.admin.plain import Plains, of, word, words
+from guitaronline.admin.plain import Plain, Plains, moment, of, word, words
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.slots import WEEKDAYS
 from guitaronline.billing.models import Package
@@ -38,9 +38,13 @@ def series_state(series: LessonSeries) -> Any:
 
 
 def rhythm(series: LessonSeries) -> str:
+    return spoken(series.weekday, series.start_local, series.interval_weeks)
+
+
+def spoken(weekday: int, start_local: time, interval_weeks: int) -> str:
     """`Mondays 15:00, every other week`"""
-    often = "" if series.interval_weeks == 1 else ", every other week"
-    return f"{WEEKDAYS[series.weekday]}s {series.start_local:%H:%M}{often}"
+    often = "" if interval_weeks == 1 else ", every other week"
+    return f"{WEEKDAYS[weekday]}s {start_local:%H:%M}{often}"
 
 
 def _clause(state: str, now: datetime) -> ColumnElement[bool]:
@@ -54,11 +58,30 @@ def _clause(state: str, now: datetime) -> ColumnElement[bool]:
     return special.get(state, LessonSeries.status == state)
 
 
+def _status() -> ColumnElement[str]:
+    """SQL twin of `series_rules.effective_status`."""
+    return case((_clause("ended", gate.now()), str(SeriesStatus.ENDED)), else_=cast(LessonSeries.status, Text))
+
+
+def _ahead() -> Any:
+    """ix_bookings_series"""
+    ahead = select(func.count()).where(
+        Booking.series_id == LessonSeries.id, Booking.start_at > gate.now(), booking_facts.live(gate.now())
+    )
+    return ahead.correlate(LessonSeries).scalar_subquery()
+
+
 EXPORTED: dict[str, Plains] = {
     "reference": words(LessonSeries.reference),
+    "weekday": (Plain((LessonSeries.weekday, LessonSeries.start_local, LessonSeries.interval_weeks), spoken),),
     "student": words(of(User.full_name, LessonSeries.student_id)),
     "teacher": words(of(User.full_name, LessonSeries.teacher_id)),
-    "status": word(LessonSeries.status),
+    "first_day": words(cast(LessonSeries.first_day, Text)),
+    "last_day": words(cast(LessonSeries.last_day, Text)),
+    "ahead": (Plain((_ahead,)),),
+    "status": word(_status),
+    "zone": words(LessonSeries.zone),
+    "id": moment(LessonSeries.created_at),
 }
 
 
