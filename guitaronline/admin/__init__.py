@@ -14,6 +14,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     navigation,
     search,
     selling,
+    series_pages,
     show,
     substitution,
     test_accounts,
@@ -40,6 +41,7 @@ from guitaronline.admin.people import PeopleDesk
 from guitaronline.admin.plans import PlansDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
+from guitaronline.admin.series import SeriesDesk
 from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
@@ -47,6 +49,7 @@ from guitaronline.admin.today import Today
 
 DESKS = (
     BookingsDesk,
+    SeriesDesk,
     SlotsDesk,
     ClosuresDesk,
     LessonsDesk,

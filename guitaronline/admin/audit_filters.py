@@ -20,6 +20,7 @@ from guitaronline.office.reveals import readable
 
 GROUPS = {  # words → how the names of its actions begin
     "bookings": ("booking.",),
+    "weekly lessons": ("series.",),
     "lessons and outcomes": ("lesson.",),
     "slots": ("slot.",),
     "hours, time off, closures": ("schedule.", "time_off.", "closure."),
@@ -36,7 +37,7 @@ GROUPS = {  # words → how the names of its actions begin
 }
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
-    "RFD": "refunds",
+    "RFD": "refunds", "SER": "lesson_series",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 

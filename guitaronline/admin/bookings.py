@@ -26,6 +26,7 @@ from guitaronline.booking import facts as booking_facts
 from guitaronline.booking import queries, service, waiting
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.rules import effective_status
+from guitaronline.booking.series_models import LessonSeries
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.scheduling.models import Slot
@@ -82,6 +83,7 @@ class BookingsDesk(Desk):
         Person("student", "Student", Booking.student_id),
         Person("teacher", "Teacher", Booking.teacher_id),
         Whose("package", "Package", Booking.package_id, Package),
+        Whose("series", "Series", Booking.series_id, LessonSeries),
         Counted("bookings", Booking.id),
     )
     exported = exported.BOOKINGS
@@ -97,16 +99,20 @@ class BookingsDesk(Desk):
 
     def list_extras(self) -> dict[str, Any]:
         from guitaronline.admin.new_booking import NewBooking
+        from guitaronline.admin.series_pages import NewSeries
 
-        return {"buttons": [button_of(commands.named(NewBooking))]}
+        return {"buttons": [button_of(commands.named(kind)) for kind in (NewBooking, NewSeries)]}
 
     def record_page(self, booking: Any) -> dict[str, Any]:
+        from guitaronline.admin.series import series_buttons
+
         return whole(
             booking,
             Page(
                 _facts(booking),
                 state=booking_state(booking),
                 sections=[*decision_section(booking), _lesson_section(booking), *_moved(booking)],
+                also=series_buttons(booking),
             ),
         )
 
@@ -124,6 +130,8 @@ def _facts(booking: Booking) -> list[show.Fact]:
         ("Held until", show.when(booking.hold_expires_at)),
         ("Confirmed", show.when(booking.confirmed_at)),
     )
+    if booking.series is not None:
+        found += facts(("Weekly lessons", show.link(booking.series)))
     return found if booking.canceled_at is None else found + canceled_facts(booking)
 
 

@@ -39,7 +39,7 @@ TABLES = {
     "availability_slots": "slot", "teacher_profiles": "teacher profile", "credit_entries": "ledger entry", "users": "person",
     "payment_transitions": "payment step", "bookings": "booking", "lessons": "lesson", "packages": "package", "payments": "payment",
     "refunds": "refund", "approvals": "approval", "guardians": "guardian", "plans": "plan", "plan_prices": "price", "tasks": "task",
-    "notes": "note", "saved_views": "saved view", "exports": "export", "bulk_runs": "bulk action",
+    "notes": "note", "saved_views": "saved view", "lesson_series": "series", "exports": "export", "bulk_runs": "bulk action",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
     "credit_entries": ("d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),

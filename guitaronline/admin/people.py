@@ -107,8 +107,12 @@ def _for_student(person: User) -> list[Button]:
     from guitaronline.admin.new_booking import NewBooking
     from guitaronline.admin.packages import GrantPackage
     from guitaronline.admin.selling import SellPlan
+    from guitaronline.admin.series_pages import NewSeries
 
-    return [button_of(commands.named(kind), student_id=person.id) for kind in (NewBooking, SellPlan, GrantPackage)]
+    return [
+        button_of(commands.named(kind), student_id=person.id)
+        for kind in (NewBooking, NewSeries, SellPlan, GrantPackage)
+    ]
 
 
 def _facts(person: User) -> list[show.Fact]:

@@ -137,5 +137,6 @@ BELONGING: dict[str, Callable[[Any], Belonging]] = {
     "payments": _of_payment,
     "refunds": _of_refund,
     "users": _of_person,
+    "lesson_series": lambda series: ((Booking, Booking.series_id == series.id),),
     "plans": lambda plan: ((PlanPrice, PlanPrice.plan_id == plan.id),),
 }

@@ -228,7 +228,7 @@ def read_scenes(session: Session, bookings: Sequence[Booking], now: datetime) ->
         places = {slot_id: _with_day(session, place, now) for slot_id, place in places.items()}
     on_slot: dict[UUID, list[ActiveBooking]] = defaultdict(list)
     of_student: dict[UUID, list[ActiveBooking]] = defaultdict(list)
-    for active in _read_active_around(session, slots, people, now):
+    for active in read_active_around(session, slots, people, now):
         on_slot[active.slot_id].append(active)
         of_student[active.student_id].append(active)
     return {
@@ -256,7 +256,7 @@ def read_scenes_of_slots(
     places = {row.id: _place_of(row) for row in session.execute(_places.where(Slot.id.in_(slot_ids)))}
     if policy.current().BOOKING_MAX_PER_TEACHER_DAY:
         places = {slot_id: _with_day(session, place, now, moving.id) for slot_id, place in places.items()}
-    active = _read_active_around(session, set(slot_ids), {moving.student_id}, now)
+    active = read_active_around(session, set(slot_ids), {moving.student_id}, now)
 
     def around(slot_id: UUID) -> list[ActiveBooking]:
         return [each for each in active if each.slot_id == slot_id or each.student_id == moving.student_id]
@@ -264,7 +264,7 @@ def read_scenes_of_slots(
     return {slot_id: Scene(student, place, around(slot_id), packages, now) for slot_id, place in places.items()}
 
 
-def _read_active_around(session: Session, slots: set[UUID], people: set[UUID], now: datetime) -> list[ActiveBooking]:
+def read_active_around(session: Session, slots: set[UUID], people: set[UUID], now: datetime) -> list[ActiveBooking]:
     """As `read_active`, for many: bookings_one_active_per_slot, ix_bookings_student_start, ix_bookings_student_holds."""
     around = union(
         select(*BOOKING).where(Booking.slot_id.in_(slots), Booking.status.in_(ACTIVE)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from guitaronline.billing.models import Package
+from guitaronline.booking.series_models import LessonSeries
 from guitaronline.db import Base, Id, Timestamps, Versioned, choice
 from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson
@@ -35,6 +36,8 @@ class CancelCause(StrEnum):
 
 
 ACTIVE = text("status IN ('hold', 'confirmed')")
+IN_SERIES = text("series_id IS NOT NULL")
+ACTIVE_IN_SERIES = text("series_id IS NOT NULL AND status IN ('hold', 'confirmed')")
 
 
 @guard_status
@@ -61,6 +64,7 @@ class Booking(Timestamps, Versioned, Base):
         CheckConstraint("(status = 'canceled') = (canceled_at IS NOT NULL)", name="canceled_at_some_time"),
         CheckConstraint("student_id <> teacher_id", name="two_people"),
         CheckConstraint("substituted_from_id <> teacher_id", name="substitute_is_another"),
+        CheckConstraint("(series_id IS NULL) = (series_day IS NULL)", name="series_has_day"),
         Index("bookings_one_active_per_slot", "slot_id", unique=True, postgresql_where=ACTIVE),
         ExcludeConstraint(
             (text("student_id"), "="),
@@ -83,6 +87,14 @@ class Booking(Timestamps, Versioned, Base):
         Index("ix_bookings_student_holds", "student_id", postgresql_where=text("status = 'hold'")),
         Index("ix_bookings_created_at", "created_at"),
         Index("ix_bookings_canceled_at", "canceled_at", postgresql_where=text("canceled_at IS NOT NULL")),
+        Index("ix_bookings_series", "series_id", "start_at", "id", postgresql_where=IN_SERIES),
+        Index(
+            "bookings_one_active_per_series_day",
+            "series_id",
+            "series_day",
+            unique=True,
+            postgresql_where=ACTIVE_IN_SERIES,
+        ),
         Index("ix_bookings_lapsing", "hold_expires_at", postgresql_where=text("status = 'hold'")),
     )
     states: ClassVar[StateTable] = StateTable(
@@ -97,6 +109,7 @@ class Booking(Timestamps, Versioned, Base):
             Move(None, BookingStatus.HOLD, "booking.held"),
             Move(None, BookingStatus.CONFIRMED, "booking.rescheduled"),
             Move(None, BookingStatus.CONFIRMED, "booking.restored"),
+            Move(None, BookingStatus.CONFIRMED, "booking.confirmed"),  # of a series: nobody waits in between
             Move(BookingStatus.HOLD, BookingStatus.CONFIRMED, "booking.confirmed"),
             Move(BookingStatus.HOLD, BookingStatus.CANCELED, "booking.hold_released"),
             Move(BookingStatus.HOLD, BookingStatus.EXPIRED, "booking.expired"),
@@ -125,6 +138,8 @@ class Booking(Timestamps, Versioned, Base):
     refund_returned: Mapped[bool | None]  # None until it is canceled
     rescheduled_from_booking_id: Mapped[UUID | None] = mapped_column(ForeignKey("bookings.id"))
     restored_from_booking_id: Mapped[UUID | None] = mapped_column(ForeignKey("bookings.id"))  # canceled by mistake
+    series_id: Mapped[UUID | None] = mapped_column(ForeignKey("lesson_series.id"))  # stays when it is moved or restored
+    series_day: Mapped[date | None]  # the day of the series that it stands for, wherever it was moved to
     revision: Mapped[int] = mapped_column(default=1, server_default=text("1"))  # grows when people must be told anew
     policy: Mapped[dict[str, Any]] = mapped_column(JSONB)  # refund window and notice as they were when it was booked
     decision: Mapped[dict[str, Any] | None] = mapped_column(
@@ -137,6 +152,7 @@ class Booking(Timestamps, Versioned, Base):
         return BookingStatus.HOLD if self.confirmed_at is None else BookingStatus.CONFIRMED
 
     slot: Mapped[Slot] = relationship(primaryjoin="foreign(Booking.slot_id) == Slot.id", viewonly=True)
+    series: Mapped[LessonSeries | None] = relationship(viewonly=True)
     student: Mapped[User] = relationship(foreign_keys=[student_id], viewonly=True)
     teacher: Mapped[User] = relationship(primaryjoin="foreign(Booking.teacher_id) == User.id", viewonly=True)
     original_teacher: Mapped[User | None] = relationship(foreign_keys=[substituted_from_id], viewonly=True)

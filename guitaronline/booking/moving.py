@@ -34,6 +34,7 @@ def judge_move(
     cause: CancelCause,
     waive: bool,
     override: bool,
+    far_ahead: bool = False,
 ) -> Move:
     """The confirmed booking, paid by `package`, is to move to the scene's slot.
 
@@ -48,13 +49,16 @@ def judge_move(
         reinstate_days=policy.current().PACKAGE_REINSTATE_DAYS,
     )
     liberties = Liberties(
-        override=override, moving=booking.id, preferred_package=package.id if decision.is_returned else None
+        override=override,
+        moving=booking.id,
+        preferred_package=package.id if decision.is_returned else None,
+        far_ahead=far_ahead,
     )
-    purse, reasons = scene.judge(_purses(scene, package.id, decision), liberties, to_confirm=True)
+    purse, reasons = scene.judge(purses_after(scene, package.id, decision), liberties, to_confirm=True)
     return Move(decision, purse, cancellation.cancel_problems(booking, lesson, scene.now) + reasons)
 
 
-def _purses(scene: Scene, package_id: UUID, decision: Decision) -> list[Purse]:
+def purses_after(scene: Scene, package_id: UUID, decision: Decision) -> list[Purse]:
     """The student's packages as they stand once the old lesson is where the decision puts it."""
     if not decision.is_returned:
         return scene.purses()

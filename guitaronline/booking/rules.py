@@ -95,6 +95,7 @@ class Liberties:
     moving: UUID | None = None  # this booking ends in the same breath
     preferred_package: UUID | None = None
     waited: bool = False  # the slot is kept for this student
+    far_ahead: bool = False  # how far ahead does not count: a term of lessons that the school books
 
 
 def is_lapsed(booking: Occupying, now: datetime) -> bool:
@@ -179,7 +180,7 @@ def slot_problems(
             ),
         ),
         (
-            not liberties.override and place.start_at > now + horizon,
+            not (liberties.override or liberties.far_ahead) and place.start_at > now + horizon,
             Reason(
                 "beyond_horizon",
                 f"Lessons are booked at most {settings.BOOKING_HORIZON_DAYS} days ahead.",

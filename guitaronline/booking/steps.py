@@ -41,7 +41,7 @@ def make_hold(
     work: Work, scene: Scene, purse: Purse, *, booking_id: UUID, expires_at: datetime, override: bool = False
 ) -> Booking:
     """The slot is kept for the student until `expires_at`; one lesson of the package is reserved."""
-    booking = _made(scene, purse, booking_id, override=override)
+    booking = made(scene, purse, booking_id, override=override)
     booking.hold_expires_at = expires_at
     work.create(booking, **parties(booking))
     ledger.reserve(work, _package(scene, purse), booking.id)
@@ -53,9 +53,10 @@ def make_successor(
 ) -> Booking:
     """The confirmed booking that takes the place of the one that `moved`, with its lesson, paid by the package."""
     package = _package(scene, purse)
-    booking = _made(scene, purse, booking_id, override=override, status=BookingStatus.CONFIRMED)
+    booking = made(scene, purse, booking_id, override=override, status=BookingStatus.CONFIRMED)
     booking.confirmed_at = work.now
     booking.rescheduled_from_booking_id = moved.id
+    booking.series_id, booking.series_day = moved.series_id, moved.series_day
     work.create(booking, event="booking.rescheduled", rescheduled_from=str(moved.id), **parties(booking))
     ledger.reserve(work, package, booking.id)
     ledger.consume(work, package, booking.id)
@@ -79,11 +80,12 @@ def make_restored(work: Work, scene: Scene, purse: Purse, *, canceled: Booking, 
     if lesson is not None and canceled.refund_returned is False:
         ledger.give_back(work, package, canceled.id, lesson.settlement, students_fault=True)  # prolongs nothing
         canceled.refund_returned = lesson.is_returned = True
-    booking = _made(scene, purse, db.new_id(), override=True, status=canceled.status_before)
+    booking = made(scene, purse, db.new_id(), override=True, status=canceled.status_before)
     booking.policy = dict(canceled.policy)
     booking.restored_from_booking_id = canceled.id
     original = canceled.substituted_from_id
     booking.substituted_from_id = original if original != booking.teacher_id else None
+    booking.series_id, booking.series_day = canceled.series_id, canceled.series_day
     canceled.decision = _taken_back(canceled.decision, booking.id)
     news = {"restored_from": str(canceled.id), **parties(booking)}
     if booking.status is BookingStatus.HOLD:
@@ -144,9 +146,10 @@ def parties(booking: Booking) -> dict[str, str]:
     return {"student_id": str(booking.student_id), "teacher_id": str(booking.teacher_id)}
 
 
-def _made(
+def made(
     scene: Scene, purse: Purse, booking_id: UUID, *, override: bool, status: BookingStatus = BookingStatus.HOLD
 ) -> Booking:
+    """The student's booking of the scene's slot, paid by the package; not yet added to anything."""
     place = scene.place
     return Booking(
         id=booking_id,

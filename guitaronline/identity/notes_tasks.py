@@ -27,6 +27,7 @@ RECORD_TYPES = (  # tables whose rows people talk about
     "refunds",
     "approvals",
     "bookings",
+    "lesson_series",
     "lessons",
 )
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +13,12 @@ from guitaronline.actor import Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
 from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
+from guitaronline.booking import series as weekly
 from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.decisions import Chosen, Way
 from guitaronline.booking.models import Booking
+from guitaronline.booking.series_models import LessonSeries
+from guitaronline.booking.series_rules import Term
 from guitaronline.booking.slots import block_slot
 from guitaronline.booking.substitution import substitute_booking
 from guitaronline.db import session
@@ -132,6 +135,15 @@ class School:
         assert self.package
         booking = self.world.booking(self.world.slot(hours=54))
         return substitute_booking(self.admin, booking.id, teacher_id=self.world.tina.id, reason="ill")
+
+    @cached_property
+    def series(self) -> LessonSeries:
+        """Two weekly lessons of Ben with Tina."""
+        self.world.package(self.world.ben, lessons=3)
+        first = (self.world.now + timedelta(days=8)).date()
+        term = Term(first, time(10), 60, count=2)
+        wanted = weekly.Wanted(self.world.ben.id, self.world.tina.id, term)
+        return weekly.create_series(self.admin, wanted=wanted, reason="weekly").series
 
     @cached_property
     def open_slot(self) -> Slot:

@@ -19,6 +19,7 @@ RECORDS = {  # a record of each table that has command pages
     "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
     "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view", "audit_actions": "money_action",
     "exports": "wanted", "bulk_runs": "bulk_run", "closures": "closure",
+    "lesson_series": "series",
 }  # fmt: skip
 
 
