@@ -4,6 +4,7 @@ from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import models as booking
+from guitaronline.booking import waitlist_models as waitlist
 from guitaronline.identity import models as identity
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
@@ -28,4 +29,5 @@ __all__ = [
     "saved_views",
     "scheduling",
     "teachers",
+    "waitlist",
 ]

@@ -40,10 +40,12 @@ from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.today import Decisions, Today
+from guitaronline.admin.waitlist import WaitlistDesk
 
 DESKS = (
     BookingsDesk,
     SlotsDesk,
+    WaitlistDesk,
     LessonsDesk,
     PeopleDesk,
     TeachersDesk,

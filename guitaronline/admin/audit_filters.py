@@ -21,7 +21,8 @@ from guitaronline.office.reveals import readable
 GROUPS = {  # words → how the names of its actions begin
     "bookings": ("booking.",),
     "lessons and outcomes": ("lesson.",),
-    "slots": ("slot.",),
+    "slots, hours and time off": ("slot.", "schedule.", "time_off.", "closure."),
+    "waitlist": ("waitlist.",),
     "people and sign-in": ("person.", "notification."),
     "teachers": ("teacher.",),
     "packages": ("package.",),
@@ -35,7 +36,7 @@ GROUPS = {  # words → how the names of its actions begin
 }
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
-    "RFD": "refunds",
+    "RFD": "refunds", "WL": "waitlist_entries",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 
