@@ -15,6 +15,8 @@ from guitaronline.billing import service as billing
 from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
 from guitaronline.booking.models import Booking
 from guitaronline.booking.slots import block_slot
+from guitaronline.booking.waitlist import join_waitlist
+from guitaronline.booking.waitlist_models import WaitlistEntry
 from guitaronline.db import session
 from guitaronline.identity import service as identity
 from guitaronline.identity.access import Permission
@@ -130,6 +132,12 @@ class School:
     @cached_property
     def blocked(self) -> Slot:
         return block_slot(self.admin, self.world.slot(hours=90).id, reason="dentist")
+
+    @cached_property
+    def wait(self) -> WaitlistEntry:
+        now = self.world.now
+        wish = {"from_at": now, "until_at": now + timedelta(days=7)}
+        return join_waitlist(self.admin, student_id=self.world.ben.id, teacher_id=self.world.tina.id, **wish)
 
     @cached_property
     def plan(self) -> Plan:
