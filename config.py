@@ -78,6 +78,13 @@ class Settings:
     BOOKING_FIRST_LESSON_FIRST: bool = setting(
         False, "whether a student without a lesson so far books one, takes it, and only then books more"
     )
+    WAITLIST_KEEP_MINUTES: int = setting(
+        5, "a freed slot is kept for those who wait; the job offers it within seconds", unit="minutes", ge=1, le=60
+    )
+    WAITLIST_OFFER_MINUTES: int = setting(
+        120, "time to take what is offered; then the next in line is asked", unit="minutes", ge=5, le=MINUTES_PER_DAY
+    )
+    WAITLIST_MAX_PER_STUDENT: int = setting(10, "times that one student waits for at once", ge=1, le=100)
     PACKAGE_REINSTATE_DAYS: int = setting(
         30, "life left to a package that gets a lesson back by the school's fault", unit="days", ge=1, le=366
     )

@@ -5,6 +5,7 @@ from guitaronline.billing import models as billing
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import models as booking
 from guitaronline.booking import series_models as series
+from guitaronline.booking import waitlist_models as waitlist
 from guitaronline.identity import models as identity
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
@@ -30,4 +31,5 @@ __all__ = [
     "scheduling",
     "series",
     "teachers",
+    "waitlist",
 ]

@@ -33,6 +33,7 @@ TIMETABLE = (
     Job(
         "booking.expire_holds", 30 * SECOND, "a lapsed hold is free at once for who asks; this tidies up for who looks"
     ),
+    Job("waitlist.go_round", 10 * SECOND, "a freed slot is kept for minutes; who waits hears of it within seconds"),
     Job("audit.seal", 30 * SECOND, "what is not sealed yet could still be changed unseen"),
     Job(
         "billing.expire_packages",

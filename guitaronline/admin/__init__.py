@@ -46,12 +46,14 @@ from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.today import Today
+from guitaronline.admin.waitlist import WaitlistDesk
 
 DESKS = (
     BookingsDesk,
     SeriesDesk,
     SlotsDesk,
     ClosuresDesk,
+    WaitlistDesk,
     LessonsDesk,
     PeopleDesk,
     TeachersDesk,

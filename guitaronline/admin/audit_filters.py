@@ -24,6 +24,7 @@ GROUPS = {  # words → how the names of its actions begin
     "lessons and outcomes": ("lesson.",),
     "slots": ("slot.",),
     "hours, time off, closures": ("schedule.", "time_off.", "closure."),
+    "waitlist": ("waitlist.",),
     "people and sign-in": ("person.", "notification."),
     "teachers": ("teacher.",),
     "packages": ("package.",),
@@ -37,7 +38,7 @@ GROUPS = {  # words → how the names of its actions begin
 }
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
-    "RFD": "refunds", "SER": "lesson_series",
+    "RFD": "refunds", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 

@@ -19,6 +19,7 @@ from guitaronline.billing import rules
 from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Plan, PlanPrice, Refund
 from guitaronline.booking import facts
 from guitaronline.booking.models import Booking, BookingStatus
+from guitaronline.booking.waitlist_models import WaitlistEntry
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task, User
 from guitaronline.lessons.models import Lesson
@@ -180,6 +181,16 @@ REFUNDS: ByName = {
     "lessons_revoked": number(Refund.lessons_revoked),
     "reason": words(Refund.reason),
     "id": moment(Refund.created_at),
+}
+WAITLIST: ByName = {
+    "reference": words(WaitlistEntry.reference),
+    "student": _person(WaitlistEntry.student_id),
+    "teacher": _person(WaitlistEntry.teacher_id),
+    "from_at": moment(WaitlistEntry.from_at),
+    "until_at": moment(WaitlistEntry.until_at),
+    "lesson_minutes": number(WaitlistEntry.lesson_minutes),
+    "status": word(WaitlistEntry.status),
+    "id": moment(WaitlistEntry.created_at),
 }
 APPROVALS: ByName = {
     "kind": word(Approval.kind),

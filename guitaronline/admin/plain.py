@@ -16,6 +16,7 @@ from sqlalchemy import DateTime, Integer, Text, case, cast, extract, func, selec
 
 from guitaronline.billing.models import Package, Payment, Plan, Refund
 from guitaronline.booking.models import Booking
+from guitaronline.booking.waitlist_models import WaitlistEntry
 from guitaronline.db import UtcDateTime
 from guitaronline.identity.models import Task, User
 from guitaronline.lessons.models import Lesson
@@ -103,6 +104,7 @@ LABELS: dict[str, Any] = {
     "packages": Package.reference,
     "payments": Payment.reference,
     "refunds": Refund.reference,
+    "waitlist_entries": WaitlistEntry.reference,
 }
 
 

@@ -84,7 +84,7 @@ def confirm_booking(work: Work, booking_id: UUID) -> Booking:
     Locks package and booking. A lapsed hold is refused, and slot and lesson are free from then on.
     Raises HoldExpired, BookingCanceled."""
     access.require(work.actor, Permission.BOOK, own=True)
-    package, booking = _lock(work, booking_id)
+    package, booking = lock_booking(work, booking_id)
     access.require(work.actor, Permission.BOOK, own=booking.student_id == work.actor.id)
     if booking.status is BookingStatus.CONFIRMED:
         return booking
@@ -103,7 +103,7 @@ def cancel_booking(
 
     Locks package, booking, lesson. Raises CancellationInvalid, CancellationWindowClosed, HoldExpired."""
     access.require(work.actor, Permission.CANCEL, own=True)
-    package, booking = _lock(work, booking_id)
+    package, booking = lock_booking(work, booking_id)
     access.require(work.actor, Permission.CANCEL, own=is_own(work.actor, booking))
     chosen = _cause(work.actor, cause=cause, waive=waive, reason=reason)
     if booking.status is BookingStatus.CANCELED:
@@ -266,8 +266,8 @@ def _cause(actor: Actor, *, cause: str | None, waive: bool, reason: str | None) 
     return CancelCause(cause) if cause is not None else cancellation.own_cause(actor)
 
 
-def _lock(work: Work, booking_id: UUID) -> tuple[Package, Booking]:
-    """The booking and the package that pays for it, locked in the one order. Raises NotFound."""
+def lock_booking(work: Work, booking_id: UUID) -> tuple[Package, Booking]:
+    """A step: the booking and the package that pays for it, locked in the one order. Raises NotFound."""
     package = work.session.scalars(
         facts.package_of_booking, {"booking": booking_id}, execution_options=facts.FRESH
     ).one_or_none()

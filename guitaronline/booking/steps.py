@@ -14,6 +14,7 @@ from guitaronline.booking.cancellation import Decision, Outcome
 from guitaronline.booking.facts import Scene
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.booking.rules import Purse
+from guitaronline.booking.waitlist_line import keep_for_line
 from guitaronline.lessons.models import Lesson
 from guitaronline.lessons.service import cancel_lesson, create_lesson, keep_report
 from guitaronline.unit_of_work import Work
@@ -27,14 +28,17 @@ def release_lapsed(work: Work, scene: Scene) -> None:
         return
     for booking in work.lock_all(Booking, ids):
         if rules.is_lapsed(booking, work.now):
-            expire(work, booking, packages[booking.package_id])
+            expire(work, booking, packages[booking.package_id], taken=scene.place.slot_id)
     work.session.flush()  # the constraints must see them gone before the new booking comes
 
 
-def expire(work: Work, booking: Booking, package: Package) -> None:
-    """The lapsed hold is over; its lesson is back in the (locked) package."""
+def expire(work: Work, booking: Booking, package: Package, *, taken: UUID | None = None) -> None:
+    """The lapsed hold is over; its lesson is back in the (locked) package, and its slot is for those who wait for it,
+    unless it is `taken` in the same breath."""
     work.move(booking, BookingStatus.EXPIRED, cause="system", **parties(booking))
     ledger.release(work, package, booking.id)
+    if booking.slot_id != taken:
+        keep_for_line(work, booking.slot_id)
 
 
 def make_hold(
@@ -139,6 +143,7 @@ def call_off(
         work.move(booking, BookingStatus.CANCELED, event="booking.rescheduled", successor=str(successor_id), **news)
     if lesson is not None:
         cancel_lesson(work, lesson, is_returned=decision.is_returned)
+    keep_for_line(work, booking.slot_id)
 
 
 def parties(booking: Booking) -> dict[str, str]:

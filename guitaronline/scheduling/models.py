@@ -62,6 +62,7 @@ class Slot(Timestamps, Versioned, Base):
             postgresql_where=text("status = 'open'"),
         ),
         Index("ix_availability_slots_teacher_start", "teacher_id", "start_at"),
+        Index("ix_availability_slots_kept", "kept_until", postgresql_where=text("kept_until IS NOT NULL")),
         Index("ix_availability_slots_start", "start_at", "id"),
         Index("ix_availability_slots_shut", "status", "start_at", "id", postgresql_where=text("status <> 'open'")),
     )

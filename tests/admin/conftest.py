@@ -21,6 +21,8 @@ from guitaronline.booking.series_models import LessonSeries
 from guitaronline.booking.series_rules import Term
 from guitaronline.booking.slots import block_slot
 from guitaronline.booking.substitution import substitute_booking
+from guitaronline.booking.waitlist import join_waitlist
+from guitaronline.booking.waitlist_models import WaitlistEntry
 from guitaronline.db import session
 from guitaronline.identity import service as identity
 from guitaronline.identity.access import Permission
@@ -177,6 +179,12 @@ class School:
     def closure(self) -> Closure:
         day = (self.world.now + timedelta(days=30)).date()
         return create_closure(self.admin, name="Carnival", first_day=day, last_day=day)
+
+    @cached_property
+    def wait(self) -> WaitlistEntry:
+        now = self.world.now
+        wish = {"from_at": now, "until_at": now + timedelta(days=7)}
+        return join_waitlist(self.admin, student_id=self.world.ben.id, teacher_id=self.world.tina.id, **wish)
 
     @cached_property
     def plan(self) -> Plan:

@@ -20,6 +20,7 @@ RECORDS = {  # a record of each table that has command pages
     "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view", "audit_actions": "money_action",
     "exports": "wanted", "bulk_runs": "bulk_run", "closures": "closure",
     "lesson_series": "series",
+    "waitlist_entries": "wait",
 }  # fmt: skip
 
 

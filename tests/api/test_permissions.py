@@ -79,6 +79,16 @@ class Scene:
         times = {"start_at": start, "end_at": start + timedelta(hours=1)}
         return str(create_time_off(as_actor(self.world.tom), teacher_id=self.world.tom.id, **times).id)
 
+    def wait(self) -> str:
+        from guitaronline.booking.waitlist import join_waitlist
+
+        wish = {"from_at": self.world.now, "until_at": self.world.now + timedelta(days=7)}
+        return str(join_waitlist(as_actor(self.world.ann), teacher_id=self.world.tom.id, **wish).id)
+
+    def wish(self) -> dict[str, str]:
+        until = self.world.now + timedelta(days=7)
+        return {"teacher_id": str(self.world.tom.id), "from": str(moment(self.world.now)), "to": str(moment(until))}
+
     def profile(self) -> str:
         from guitaronline.db import session
         from guitaronline.teachers.queries import profile_of
@@ -116,6 +126,9 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "DELETE /scheduling/teachers/me/time-off/{time_off_id}": (lambda s: Call(f"/scheduling/teachers/me/time-off/{s.time_off()}"), "403 403 204 404 403 403 403 403 401"),
     "GET /scheduling/teachers/me/schedule": (lambda s: Call("/scheduling/teachers/me/schedule"), "403 403 200 200 403 403 403 403 401"),
     "PUT /scheduling/teachers/me/schedule": (lambda s: Call("/scheduling/teachers/me/schedule", {"windows": []}), "403 403 200 200 403 403 403 403 401"),
+    "POST /booking/waitlist": (lambda s: Call("/booking/waitlist", s.wish()), "201 201 403 403 403 403 403 403 401"),
+    "GET /booking/waitlist/my": (lambda s: Call("/booking/waitlist/my"), "200 200 403 403 403 403 403 403 401"),
+    "DELETE /booking/waitlist/{entry_id}": (lambda s: Call(f"/booking/waitlist/{s.wait()}"), "204 404 403 403 204 403 403 204 401"),
     "POST /booking/hold": (lambda s: Call("/booking/hold", {"slot_id": str(s.slot().id)}), "200 200 403 403 403 403 403 403 401"),
     "POST /booking/{booking_id}/confirm": (lambda s: Call(f"/booking/{s.hold().id}/confirm"), "200 404 403 403 200 403 403 200 401"),
     "POST /booking/{booking_id}/cancel": (lambda s: Call(f"/booking/{s.booking().id}/cancel", {"reason": "ill"}), "200 404 200 404 200 403 403 200 401"),
