@@ -221,3 +221,17 @@ def _lesson(world: World, start: datetime, number: int) -> feeds.FeedLesson:
         UUID(int=number), start, start + timedelta(minutes=45), False, 1, start,
         world.ann.id, "Ann", world.tom.id, "Tom", None,
     )  # fmt: skip
+
+
+def test_a_line_break_in_a_name_or_link_begins_no_line(world: World) -> None:
+    start = BEFORE_SPRING
+    bad = feeds.FeedLesson(
+        UUID(int=1), start, start + timedelta(hours=1), False, 1, start, world.ann.id, "Ann\r\nX-EVIL:1", world.tom.id,
+        "Tom", "https://meet.example/\nX-EVIL:2",
+    )  # fmt: skip
+    feed = feeds.Feed(world.tom.id, "Tom", "UTC", start - feeds.BACK, start + feeds.AHEAD, [bad])
+
+    text = ical.ical_of(feed)
+
+    assert b"\r\nX-EVIL" not in text
+    assert len(read(text)) == 1
