@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select, union
@@ -151,14 +152,15 @@ def _lessons(session: Session, person: UUID, first: datetime, last: datetime) ->
         .order_by(Booking.start_at.desc(), Booking.id)
         .limit(LESSONS_MAX)
     )
-    found = [
-        FeedLesson(
-            booking_id, start_at, end_at, status is BookingStatus.CANCELED,
-            revision + (status is BookingStatus.CANCELED), changed_at, *people, join_url,
-        )
-        for booking_id, start_at, end_at, status, revision, changed_at, *people, join_url in session.execute(query)
-    ]  # fmt: skip
+    found = [_lesson(*row) for row in session.execute(query)]
     return found[::-1]
+
+
+def _lesson(
+    booking_id: UUID, start_at: datetime, end_at: datetime, status: BookingStatus, revision: int, *others: Any
+) -> FeedLesson:
+    is_canceled = status is BookingStatus.CANCELED
+    return FeedLesson(booking_id, start_at, end_at, is_canceled, revision + is_canceled, *others)
 
 
 def _ids(person: UUID, first: datetime, last: datetime) -> Select[UUID]:

@@ -35,7 +35,7 @@ def _lines(*lines: str) -> bytes:
 
 def _folded(line: str) -> bytes:
     short = line.encode()
-    return short if len(short) <= LINE_BYTES else bytes(Contentline(line).to_ical())
+    return short if len(short) <= LINE_BYTES else bytes(Contentline(line).to_ical())  # type: ignore[no-untyped-call]
 
 
 def _event(lesson: FeedLesson, feed: Feed, zone: ZoneInfo) -> Iterator[str]:
