@@ -51,9 +51,7 @@ class RowForm(Form):
 
 class HoursForm(forms.CommandForm):
     seen = HiddenField()  # the hours that stood when the page was opened
-    rows = FieldList(
-        FormField(RowForm), max_entries=WINDOWS_MAX + 1
-    )  # one more, so that the rule can say it is too many
+    rows = FieldList(FormField(RowForm), max_entries=WINDOWS_MAX + 1)  # one more shows that it is too many
     reason = forms.reason(required=False)
 
     @property
@@ -67,6 +65,9 @@ class HoursForm(forms.CommandForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """The shape of each field, then the rule of the command; what is wrong stands in its row."""
         is_fit = super().validate(extra_validators)
+        if len(self.rows.entries) > WINDOWS_MAX:  # empty ones too: what lies beyond was not even read
+            self.rows.errors = [f"A week has at most {WINDOWS_MAX} windows."]
+            return False
         for row in self.filled:
             for field in (row.form.start_local, row.form.end_local):
                 if field.data is None and not field.errors:

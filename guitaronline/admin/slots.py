@@ -187,8 +187,8 @@ def days_in(typed: str | None) -> frozenset[date]:
     """`2026-12-24, 2026-12-28..2027-01-02` → those days. Raises ValueError for anything else, and for more than a year."""
     found: set[date] = set()
     for part in (typed or "").replace(",", " ").split():
-        first, _, last = part.partition("..")
-        start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+        first, dots, last = part.partition("..")
+        start, end = date.fromisoformat(first), date.fromisoformat(last if dots else first)
         if not 0 <= (end - start).days < BULK_DAYS_MAX:
             raise ValueError
         found |= set(days_between(start, end))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,9 @@ from guitaronline.actor import Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
 from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
+from guitaronline.booking.absences import create_time_off
+from guitaronline.booking.feeds import new_feed
+from guitaronline.booking.horizon import set_hours
 from guitaronline.booking.models import Booking
 from guitaronline.booking.slots import block_slot
 from guitaronline.db import session
@@ -27,7 +30,9 @@ from guitaronline.office.bulk_models import BulkRun
 from guitaronline.office.export_models import Export, ExportFormat
 from guitaronline.office.exports import Wanted, request_export
 from guitaronline.office.view_models import SavedView
+from guitaronline.scheduling.hours_models import TimeOff
 from guitaronline.scheduling.models import Slot
+from guitaronline.scheduling.rules import Window
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
@@ -130,6 +135,27 @@ class School:
     @cached_property
     def blocked(self) -> Slot:
         return block_slot(self.admin, self.world.slot(hours=90).id, reason="dentist")
+
+    @cached_property
+    def off(self) -> TimeOff:
+        """Tina is away in five days."""
+        start = self.world.now + timedelta(days=5)
+        return create_time_off(
+            self.admin, teacher_id=self.world.tina.id, start_at=start, end_at=start + timedelta(days=2)
+        )
+
+    @cached_property
+    def busy(self) -> User:
+        """Tina, with weekly hours."""
+        monday = Window(frozenset([0]), time(15), time(18), 60)
+        set_hours(self.admin, self.world.tina.id, windows=[monday])
+        return self.world.tina
+
+    @cached_property
+    def subscriber(self) -> User:
+        """Ann, with a calendar feed."""
+        new_feed(as_actor(self.world.ann))
+        return self.world.ann
 
     @cached_property
     def plan(self) -> Plan:

@@ -18,7 +18,7 @@ RECORDS = {  # a record of each table that has command pages
     "users": "child", "guardians": "guardian", "teacher_profiles": "profile", "availability_slots": "open_slot",
     "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
     "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view", "audit_actions": "money_action",
-    "exports": "wanted", "bulk_runs": "bulk_run",
+    "exports": "wanted", "bulk_runs": "bulk_run", "time_off": "off",
 }  # fmt: skip
 
 
