@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -80,7 +80,11 @@ class EditHours(HoursCommand):
         return preview(record.user, form.windows())
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        if form.seen.data != digest_of(horizon.hours_of(session(), record.user_id)):
+        now = digest_of(horizon.hours_of(session(), record.user_id))
+        if now not in (
+            form.seen.data,
+            digest_of(sorted(form.windows(), key=place_in_week)),
+        ):  # the latter: a second click
             raise HoursChanged()
         return horizon.set_hours(actor, record.user_id, windows=form.windows(), reason=form.reason.data)
 
@@ -168,6 +172,11 @@ def in_words(window: Window) -> str:
     words += f" + {window.buffer_minutes} pause" if window.buffer_minutes else ""
     words += f", from {show.day(window.valid_from)}" if window.valid_from else ""
     return words + (f", until {show.day(window.valid_until)}" if window.valid_until else "")
+
+
+def place_in_week(window: Window) -> tuple[int, time]:
+    """As `hours_of` orders them."""
+    return min(window.weekdays), window.start_local
 
 
 def _profile(teacher_id: Any) -> TeacherProfile:
