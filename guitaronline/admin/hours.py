@@ -22,7 +22,7 @@ from guitaronline.scheduling.planning import Plan
 from guitaronline.scheduling.rules import Window
 from guitaronline.teachers.models import TeacherProfile, TeacherStatus
 
-LISTED = 25  # rows of a preview; more is counted
+LISTED = 12  # rows of a preview; more is counted
 STAYS = {
     "made_by_hand": "It was made by hand.",
     "blocked": "It is blocked.",
@@ -75,7 +75,7 @@ class EditHours(HoursCommand):
         form.is_only_rows = form.follow_button()
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        if form.is_only_rows or (form.is_submitted() and not form.validate()):
+        if form.is_only_rows or not form.is_submitted() or not form.validate():
             return Consequences()
         return preview(record.user, form.windows())
 
