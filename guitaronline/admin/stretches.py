@@ -15,7 +15,7 @@ from guitaronline.scheduling.rules import FIRST_YEAR, LAST_YEAR, local_to_utc
 class StretchForm(forms.CommandForm):
     """Of a teacher; whole days unless times are typed."""
 
-    linkable = frozenset({"find", "teacher_id", "first_day", "last_day"})
+    linkable = frozenset({"find", "teacher_id"})
     find = people_picker.find("Teacher: name or USR-…")
     teacher_id = people_picker.chosen("Teacher")
     first_day = forms.DateField("First day", validators=[InputRequired("A day is needed.")])

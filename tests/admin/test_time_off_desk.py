@@ -263,3 +263,10 @@ def test_the_calendar_shows_closures_to_everybody(ada: Browser, school: School) 
     assert found is not None
     assert found["events"] == []
     assert [(each["id"], each["title"]) for each in found["away"]] == [(str(closure.id), "closed: Carnival")]
+
+
+@pytest.mark.parametrize("page", ["time-off/new", "slots/block-range"])
+def test_a_link_with_days_is_as_one_without(ada: Browser, school: School, page: str) -> None:
+    url = f"/admin/{page}?teacher_id={school.world.tom.id}&first_day=2026-12-01&last_day=x&clock=nobody"
+
+    assert ada.get(url).status_code == 200
