@@ -3,6 +3,7 @@
 from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
 from guitaronline.booking import absence_models as absences
+from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
 from guitaronline.booking import series_models as series
 from guitaronline.booking import waitlist_models as waitlist
@@ -23,6 +24,7 @@ __all__ = [
     "booking",
     "bulk",
     "exports",
+    "feeds",
     "hours",
     "identity",
     "kpis",

@@ -6,10 +6,13 @@ from flask import Flask
 
 from guitaronline.admin import (  # noqa: F401  # pages that are no desks add themselves
     auth,
+    block_range,
     bulk_pages,
     calendar,
+    feeds,
     gate,
     holidays,
+    hours,
     illness,
     navigation,
     search,
@@ -45,6 +48,7 @@ from guitaronline.admin.series import SeriesDesk
 from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
+from guitaronline.admin.time_off import TimeOffDesk
 from guitaronline.admin.today import Today
 from guitaronline.admin.waitlist import WaitlistDesk
 
@@ -54,6 +58,7 @@ DESKS = (
     SlotsDesk,
     ClosuresDesk,
     WaitlistDesk,
+    TimeOffDesk,
     LessonsDesk,
     PeopleDesk,
     TeachersDesk,

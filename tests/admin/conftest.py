@@ -16,6 +16,8 @@ from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
 from guitaronline.booking import series as weekly
 from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.decisions import Chosen, Way
+from guitaronline.booking.feeds import new_feed
+from guitaronline.booking.horizon import set_hours
 from guitaronline.booking.models import Booking
 from guitaronline.booking.series_models import LessonSeries
 from guitaronline.booking.series_rules import Term
@@ -35,8 +37,9 @@ from guitaronline.office.bulk_models import BulkRun
 from guitaronline.office.export_models import Export, ExportFormat
 from guitaronline.office.exports import Wanted, request_export
 from guitaronline.office.view_models import SavedView
-from guitaronline.scheduling.hours_models import Closure
+from guitaronline.scheduling.hours_models import Closure, TimeOff
 from guitaronline.scheduling.models import Slot
+from guitaronline.scheduling.rules import Window
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
@@ -185,6 +188,27 @@ class School:
         now = self.world.now
         wish = {"from_at": now, "until_at": now + timedelta(days=7)}
         return join_waitlist(self.admin, student_id=self.world.ben.id, teacher_id=self.world.tina.id, **wish)
+
+    @cached_property
+    def off(self) -> TimeOff:
+        """Tina is away in five days."""
+        start = self.world.now + timedelta(days=5)
+        return create_time_off(
+            self.admin, teacher_id=self.world.tina.id, start_at=start, end_at=start + timedelta(days=2)
+        )
+
+    @cached_property
+    def busy(self) -> User:
+        """Tina, with weekly hours."""
+        monday = Window(frozenset([0]), time(15), time(18), 60)
+        set_hours(self.admin, self.world.tina.id, windows=[monday])
+        return self.world.tina
+
+    @cached_property
+    def subscriber(self) -> User:
+        """Ann, with a calendar feed."""
+        new_feed(as_actor(self.world.ann))
+        return self.world.ann
 
     @cached_property
     def plan(self) -> Plan:

@@ -21,6 +21,7 @@ RECORDS = {  # a record of each table that has command pages
     "exports": "wanted", "bulk_runs": "bulk_run", "closures": "closure",
     "lesson_series": "series",
     "waitlist_entries": "wait",
+    "time_off": "off",
 }  # fmt: skip
 
 
