@@ -117,7 +117,7 @@ class DecideBooking(CommandPage):
             ("Lesson", show.span(record.start_at, record.end_at, record.student, record.teacher)),
             ("Student", show.link(record.student)),
             ("Teacher", show.link(record.teacher)),
-            *(("It waits", show.html("{} {}", each.words, _until(each))) for each in found),
+            *(("It waits", show.html("{} {}", each.words, _until(each) if each.absence else "")) for each in found),
         ]
         table = [(words, *self._told(record, form, way, found)) for way, words in WAYS]
         chosen = form.decision.data if form.decision.data in {str(way) for way, _ in WAYS} else None

@@ -65,7 +65,7 @@
   function typed() {
     var found = [];
     Array.from(form.elements).forEach(function (each) {
-      if (!each.name || LEFT_OUT.test(each.name) || each.type === "hidden" || each.type === "submit" || each.type === "button" || each.type === "fieldset") { return; }
+      if (!each.name || LEFT_OUT.test(each.name) || each.type === "hidden" || each.type === "file" || each.type === "submit" || each.type === "button" || each.type === "fieldset") { return; }
       if (each.type === "checkbox" || each.type === "radio") { found.push([each.name, each.value, each.checked]); }
       else { found.push([each.name, each.value, null]); }
     });

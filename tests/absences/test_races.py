@@ -61,7 +61,7 @@ def at_the_worst_moment(world: World, db: Session, meet: Meet, monkeypatch: pyte
     hours(world)
     slot = standing(db)[1]
     monkeypatch.setattr(deciding, "_free_inside", lambda work, away: set())
-    meet((facts, "read_place"), (horizon, "_make_plan"), patience=5)
+    meet((facts, "read_place"), (facts, "read_standing"), patience=10)
     return slot
 
 

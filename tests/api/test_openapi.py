@@ -17,7 +17,6 @@ ABSENT = [
     "password/reset",
     "verify-email",
     "me/schedule",
-    "time-off",
     "purchase",
     "webhooks",
     "notifications",
