@@ -1,0 +1,83 @@
+"""Times as the teacher's clock on the wall shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from guitaronline.signed_in import now, viewer
+
+DAY = timedelta(days=1)
+A_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def zone() -> ZoneInfo:
+    return ZoneInfo(viewer().timezone)
+
+
+def today() -> date:
+    return now().astimezone(zone()).date()
+
+
+def midnight(on: date) -> datetime:
+    """When that day begins on the teacher's clock, in UTC."""
+    return datetime.combine(on, time(), zone()).astimezone(UTC)
+
+
+def local_day(moment: datetime) -> date:
+    return moment.astimezone(zone()).date()
+
+
+def clock_of(moment: datetime) -> str:
+    """`16:00`"""
+    return f"{moment.astimezone(zone()):%H:%M}"
+
+
+def day(on: date | datetime) -> str:
+    """`Mon 23 Nov`, with the year when it is another one."""
+    on = local_day(on) if isinstance(on, datetime) else on
+    year = "" if on.year == today().year else f" {on.year}"
+    return f"{on:%a} {on.day} {on:%b}{year}"
+
+
+def moment(at: datetime) -> str:
+    """`Mon 23 Nov, 16:00`"""
+    return f"{day(at)}, {clock_of(at)}"
+
+
+def stretch(start: datetime, end: datetime) -> str:
+    """`Mon 23 Nov, 16:00–17:00`; whole days as `Mon 23 Nov – Fri 27 Nov`."""
+    if start == midnight(local_day(start)) and end == midnight(local_day(end)):
+        first, last = local_day(start), local_day(end) - DAY
+        return day(first) if first == last else f"{day(first)} – {day(last)}"
+    same = local_day(start) == local_day(end)
+    return f"{moment(start)}–{clock_of(end)}" if same else f"{moment(start)} – {moment(end)}"
+
+
+def asked_day(given: str | None, default: date) -> date:
+    """The day in the address; the default when it is none."""
+    if given is None or not A_DAY.fullmatch(given):
+        return default
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        return default
+
+
+def in_words(seconds: float) -> str:
+    """How long until then: `in 5 minutes`, `in 3 hours`."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return "now"
+    if minutes < 100:
+        return f"in {minutes} {'minute' if minutes == 1 else 'minutes'}"
+    return f"in {minutes // 60} hours" if minutes < 2880 else f"in {minutes // 1440} days"
+
+
+def listed(words: Iterable[str]) -> str:
+    """`Ann`, `Ann and Ben`, `Ann, Ben and Carl`."""
+    first = list(words)
+    last = first.pop() if first else ""
+    return f"{', '.join(first)} and {last}" if first else last
