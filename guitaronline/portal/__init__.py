@@ -23,6 +23,10 @@ from guitaronline.portal import (  # noqa: F401  # pages add their routes themse
 def init_portal(app: Flask) -> None:
     app.register_blueprint(gate.blueprint)
     app.jinja_env.globals.update(
-        portal_navigation=navigation.navigation, clock_of=times.clock_of, a_day=times.day, portal_zone=times.zone
+        portal_navigation=navigation.navigation,
+        clock_of=times.clock_of,
+        a_day=times.day,
+        portal_zone=times.zone,
+        place_of=times.place_of,
     )
     gate.guard(app)  # last: every route stands, and each must name what it needs

@@ -56,12 +56,7 @@ def their_clock(found: Booking) -> str:
     zone = found.student.timezone
     if zone == viewer().timezone:
         return ""
-    return f"{found.start_at.astimezone(ZoneInfo(zone)):%a %H:%M} in {place_of(zone)}"
-
-
-def place_of(zone: str) -> str:
-    """`America/New_York` → `New York`"""
-    return zone.rpartition("/")[2].replace("_", " ")
+    return f"{found.start_at.astimezone(ZoneInfo(zone)):%a %H:%M} in {times.place_of(zone)}"
 
 
 class CancelForm(fields.CommandForm):

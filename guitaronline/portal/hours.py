@@ -18,7 +18,6 @@ from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.portal import far_clocks, hours_form, queries, times
-from guitaronline.portal.bookings import place_of
 from guitaronline.portal.doing import carry_out
 from guitaronline.portal.far_clocks import Far
 from guitaronline.portal.gate import page
@@ -120,7 +119,7 @@ def _page(
         reasons=reasons,
         refusal=refusal,
         preview=_preview(windows) if windows is not None else None,
-        place=place_of(viewer().timezone),
+        place=times.place_of(viewer().timezone),
         most=WINDOWS_MAX,
     )
 
@@ -131,7 +130,11 @@ def _preview(windows: Sequence[Window]) -> Preview:
     zones = queries.zones_of_students(session(), viewer().id, since=now() - LATELY)
     own = times.zone()
     far = [
-        (place_of(each.zone), each.students, far_clocks.far_hours(windows, own, ZoneInfo(each.zone), times.today()))
+        (
+            times.place_of(each.zone),
+            each.students,
+            far_clocks.far_hours(windows, own, ZoneInfo(each.zone), times.today()),
+        )
         for each in zones
         if each.zone != viewer().timezone
     ]

@@ -13,8 +13,7 @@ from guitaronline.booking.queries import students_of_teacher
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.lessons.models import LessonStatus
-from guitaronline.portal import queries
-from guitaronline.portal.bookings import place_of
+from guitaronline.portal import queries, times
 from guitaronline.portal.gate import page
 from guitaronline.portal.today import cards_of
 from guitaronline.signed_in import now, viewer
@@ -45,7 +44,7 @@ def student(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route's word
     return flask.render_template(
         "portal/student.html",
         person=person,
-        place=place_of(person.timezone),
+        place=times.place_of(person.timezone),
         there=f"{now().astimezone(ZoneInfo(person.timezone)):%a %H:%M}",
         ahead=cards_of(ahead[::-1]),
         behind=cards_of(behind),

@@ -56,6 +56,11 @@ def stretch(start: datetime, end: datetime) -> str:
     return f"{moment(start)}–{clock_of(end)}" if same else f"{moment(start)} – {moment(end)}"
 
 
+def place_of(zone: str) -> str:
+    """`America/New_York` → `New York`"""
+    return zone.rpartition("/")[2].replace("_", " ")
+
+
 def asked_day(given: str | None, default: date) -> date:
     """The day in the address; the default when it is none."""
     if given is None or not A_DAY.fullmatch(given):
