@@ -2,6 +2,7 @@
 
 from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
+from guitaronline.booking import absence_models as absences
 from guitaronline.booking import models as booking
 from guitaronline.identity import models as identity
 from guitaronline.kpis import models as kpis
@@ -14,6 +15,7 @@ from guitaronline.scheduling import models as scheduling
 from guitaronline.teachers import models as teachers
 
 __all__ = [
+    "absences",
     "audit",
     "billing",
     "booking",

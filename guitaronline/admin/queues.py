@@ -103,11 +103,11 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
     ),
     Queue(
         "Bookings that need a decision",
-        "Their teacher is not active any more: move or cancel them.",
+        "Their teacher is away or not active any more, or the school is closed: find a substitute, move, cancel or keep them.",
         Role.SUPPORT,
         "bookings",
         {"waiting": "needs_a_decision"},
-        since=waiting.disabled_since(),
+        since=waiting.undecided_since(),
         due=Booking.start_at,
     ),
     Queue(

@@ -203,7 +203,7 @@ def students_of_teacher(
 
 
 def needs_decision(session: Session, now: datetime, *, limit: int = 100) -> list[Booking]:
-    """Bookings ahead whose teacher is no longer active, soonest first."""
+    """Bookings ahead whose teacher is not active or away, or on whose day the school is closed; soonest first."""
     query = select(Booking).where(waiting.needs_decision(now))
     return list(session.scalars(query.order_by(Booking.start_at, Booking.id).limit(limit)))  # ix_bookings_start
 

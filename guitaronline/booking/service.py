@@ -88,7 +88,7 @@ def confirm_booking(work: Work, booking_id: UUID) -> Booking:
     access.require(work.actor, Permission.BOOK, own=booking.student_id == work.actor.id)
     if booking.status is BookingStatus.CONFIRMED:
         return booking
-    _refuse_ended(work, booking, package)
+    refuse_ended(work, booking, package)
     if booking.status is BookingStatus.CANCELED:
         raise BookingCanceled(canceled_at=booking.canceled_at)
     steps.confirm(work, booking, package)
@@ -108,14 +108,23 @@ def cancel_booking(
     chosen = _cause(work.actor, cause=cause, waive=waive, reason=reason)
     if booking.status is BookingStatus.CANCELED:
         return booking
-    _refuse_ended(work, booking, package)
+    refuse_ended(work, booking, package)
+    return cancel(work, booking, package, cause=chosen, waive=waive, reason=reason)
+
+
+def cancel(
+    work: Work, booking: Booking, package: Package, *, cause: CancelCause, waive: bool = False, reason: str | None
+) -> Booking:
+    """A step: the live booking, locked with its package, is canceled; what becomes of its lesson is decided and stored.
+
+    Locks the lesson. Raises CancellationWindowClosed."""
     lesson = lock_lesson_of(work, booking.id)
     problems = cancellation.cancel_problems(booking, lesson, work.now)
     if problems:
         raise refusal(problems)
     days = policy.current().PACKAGE_REINSTATE_DAYS
     decision = cancellation.cancel_decision(
-        booking, package, cause=chosen, waive=waive, now=work.now, reinstate_days=days
+        booking, package, cause=cause, waive=waive, now=work.now, reinstate_days=days
     )
     steps.call_off(work, booking, lesson, package, decision, reason=reason)
     return booking
@@ -148,21 +157,38 @@ def reschedule_booking(
     booking = work.lock(Booking, booking_id)
     package = next(each for each in scene.packages if each.id == booking.package_id)
     if booking.status is BookingStatus.CANCELED:
-        return _live_successor(work, booking, new_slot_id)
-    _refuse_ended(work, booking, package)
+        return live_successor(work, booking, new_slot_id)
+    refuse_ended(work, booking, package)
+    return move(work, scene, booking, cause=chosen, waive=waive, override=override, reason=reason)
+
+
+def move(
+    work: Work,
+    scene: facts.Scene,
+    booking: Booking,
+    *,
+    cause: CancelCause,
+    waive: bool = False,
+    override: bool = False,
+    reason: str | None,
+) -> Booking:
+    """A step: the live, locked booking is canceled, and followed by a confirmed one on the slot of the locked scene.
+
+    Locks the lesson. Raises BookingNotConfirmed, SameSlot, CancellationWindowClosed, and what `rules.hold_problems` finds."""
     if booking.status is not BookingStatus.CONFIRMED:
         raise BookingNotConfirmed()
-    if booking.slot_id == new_slot_id:
+    if booking.slot_id == scene.place.slot_id:
         raise SameSlot()
+    package = next(each for each in scene.packages if each.id == booking.package_id)
     lesson = lock_lesson_of(work, booking.id)
-    move = judge_move(scene, booking, lesson, package, cause=chosen, waive=waive, override=override)
-    if move.reasons or move.purse is None:
-        raise refusal(move.reasons)
+    found = judge_move(scene, booking, lesson, package, cause=cause, waive=waive, override=override)
+    if found.reasons or found.purse is None:
+        raise refusal(found.reasons)
     steps.release_lapsed(work, scene)
     successor_id = db.new_id()
-    steps.call_off(work, booking, lesson, package, move.decision, reason=reason, successor_id=successor_id)
+    steps.call_off(work, booking, lesson, package, found.decision, reason=reason, successor_id=successor_id)
     work.session.flush()  # the constraints must see it gone before the new one comes
-    return steps.make_successor(work, scene, move.purse, moved=booking, booking_id=successor_id, override=override)
+    return steps.make_successor(work, scene, found.purse, moved=booking, booking_id=successor_id, override=override)
 
 
 @command("booking.expire_holds", quiet=True)
@@ -250,8 +276,8 @@ def _lock(work: Work, booking_id: UUID) -> tuple[Package, Booking]:
     return package, work.lock(Booking, booking_id)
 
 
-def _refuse_ended(work: Work, booking: Booking, package: Package) -> None:
-    """An expired hold is refused; one that has just lapsed is released with that, and stays so."""
+def refuse_ended(work: Work, booking: Booking, package: Package) -> None:
+    """A step: an expired hold is refused; one that has just lapsed is released with that, and stays so."""
     if booking.status is BookingStatus.EXPIRED:
         raise HoldExpired(expired_at=booking.hold_expires_at)
     if rules.is_lapsed(booking, work.now):
@@ -259,8 +285,8 @@ def _refuse_ended(work: Work, booking: Booking, package: Package) -> None:
         raise work.refuse_but_keep(HoldExpired(expired_at=booking.hold_expires_at))
 
 
-def _live_successor(work: Work, moved: Booking, new_slot_id: UUID) -> Booking:
-    """The booking that took the place of the one that moved, if that is where it was to go."""
+def live_successor(work: Work, moved: Booking, new_slot_id: UUID) -> Booking:
+    """A step: the booking that took the place of the one that moved, if that is where it was to go."""
     query = select(Booking).where(Booking.rescheduled_from_booking_id == moved.id)
     successor = work.session.scalars(query, execution_options=facts.FRESH).one_or_none()
     if successor is None:

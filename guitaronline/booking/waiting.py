@@ -5,21 +5,37 @@ school; the index is named beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, and_, exists, func, literal, not_, or_, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from guitaronline.actor import Role
 from guitaronline.billing.models import Package, PackageOrigin, PackageStatus, Payment, PaymentStatus
 from guitaronline.billing.rules import LIVING
 from guitaronline.booking import facts
+from guitaronline.booking.absence_models import KeptBooking
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.db import UtcDateTime
 from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson, LessonStatus
+from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, TimeOff
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.queries import ACTIVE_TEACHER
 
@@ -31,6 +47,7 @@ PAYMENT_PATIENCE = timedelta(hours=24)
 EXPIRES_SOON, EXPIRES_LATER = timedelta(days=7), timedelta(days=30)
 WITHOUT_LESSON = timedelta(days=21)
 GONE_AFTER = timedelta(days=90)  # a student or trial that was quiet for longer is history, not work
+TOUCHED = aliased(Booking)
 RUNNING_OUT_LEFT = 1
 RUNNING_OUT_FOR = timedelta(days=30)  # afterwards the student shows as one without a lesson, or is gone
 
@@ -45,15 +62,57 @@ def about_to_lapse(now: datetime) -> ColumnElement[bool]:
 
 
 def needs_decision(now: datetime) -> ColumnElement[bool]:
-    """Ahead, and the teacher is not active any more. Few teachers are not: ix_bookings_teacher_start finds theirs."""
+    """Live and ahead, and the teacher is not active, or away then, or the school closed; unless it was decided to keep it in
+    spite of just that absence. The twin of `impact.whys`.
+
+    Read from the absences, which are few: ix_time_off_end, ix_closures_end, then ix_bookings_teacher_start, ix_bookings_start."""
+    waits = union_all(_of_inactive(now), _in_time_off(now), _in_closure(now))
+    return and_(facts.live(now), Booking.start_at > now, Booking.id.in_(waits))
+
+
+def _of_inactive(now: datetime) -> Select[UUID]:
     inactive = select(TeacherProfile.user_id).join(User, User.id == TeacherProfile.user_id).where(not_(ACTIVE_TEACHER))
-    return and_(facts.live(now), Booking.start_at > now, Booking.teacher_id.in_(inactive))
+    return select(TOUCHED.id).where(TOUCHED.start_at > now, TOUCHED.teacher_id.in_(inactive))
 
 
-def disabled_since() -> Any:
-    """SQL, over Booking: when its teacher's profile was last changed, as a rule disabled."""
-    query = select(TeacherProfile.updated_at).where(TeacherProfile.user_id == Booking.teacher_id)
-    return query.correlate(Booking).scalar_subquery()
+def _in_time_off(now: datetime) -> Select[UUID]:
+    kept = exists().where(KeptBooking.time_off_id == TimeOff.id, KeptBooking.booking_id == TOUCHED.id)
+    query = select(TOUCHED.id).join(TimeOff, TimeOff.teacher_id == TOUCHED.teacher_id)
+    return query.where(TimeOff.status == AbsenceStatus.PLANNED, *_inside(TimeOff, now), ~kept)
+
+
+def _in_closure(now: datetime) -> Select[UUID]:
+    kept = exists().where(KeptBooking.closure_id == Closure.id, KeptBooking.booking_id == TOUCHED.id)
+    query = select(TOUCHED.id).join(Closure, TOUCHED.start_at < Closure.end_at)
+    return query.where(Closure.status == AbsenceStatus.PLANNED, *_inside(Closure, now), ~kept)
+
+
+def _inside(absence: type[TimeOff | Closure], now: datetime) -> Sequence[ColumnElement[bool]]:
+    """That an absence that is not over touches a booking ahead."""
+    return (
+        absence.end_at > now,
+        TOUCHED.start_at > now,
+        TOUCHED.start_at > absence.start_at - literal(facts.LONGEST, Interval()),
+        TOUCHED.start_at < absence.end_at,
+        TOUCHED.end_at > absence.start_at,
+    )
+
+
+def undecided_since() -> Any:
+    """SQL, over Booking: since when its teacher has not been active (the profile's last change), or the first of the absences
+    that it lies in was known."""
+    inactive = select(TeacherProfile.updated_at).join(User, User.id == TeacherProfile.user_id)
+    inactive = inactive.where(TeacherProfile.user_id == Booking.teacher_id, not_(ACTIVE_TEACHER))
+    away = select(func.min(TimeOff.created_at)).where(
+        TimeOff.teacher_id == Booking.teacher_id,
+        TimeOff.status == AbsenceStatus.PLANNED,
+        TimeOff.end_at > Booking.start_at,
+        TimeOff.start_at < Booking.end_at,
+    )
+    closed = select(func.min(Closure.created_at)).where(
+        Closure.status == AbsenceStatus.PLANNED, Closure.end_at > Booking.start_at, Closure.start_at < Booking.end_at
+    )
+    return func.least(*(each.correlate(Booking).scalar_subquery() for each in (inactive, away, closed)))
 
 
 def without_join_link(now: datetime) -> ColumnElement[bool]:
