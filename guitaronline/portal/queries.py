@@ -131,18 +131,6 @@ def zones_of_students(session: Session, teacher_id: UUID, *, since: datetime) ->
     return [StudentZone(*row) for row in session.execute(query)]
 
 
-def bookings_inside(session: Session, teacher_id: UUID, start: datetime, end: datetime, now: datetime) -> list[Booking]:
-    """Live bookings ahead that touch `[start, end)`, soonest first. ix_bookings_teacher_start"""
-    query = (
-        select(Booking)
-        .where(Booking.teacher_id == teacher_id, facts.live(now), Booking.start_at > max(start, now) - facts.LONGEST)
-        .where(Booking.start_at < end, Booking.end_at > start, Booking.start_at > now)
-        .options(joinedload(Booking.student))
-        .order_by(Booking.start_at, Booking.id)
-    )
-    return list(session.scalars(query.limit(LESSONS_SHOWN)))
-
-
 def times_off(session: Session, teacher_id: UUID, *, ends_after: datetime, limit: int = 50) -> list[TimeOff]:
     """Of any state, soonest first."""
     query = select(TimeOff).where(TimeOff.teacher_id == teacher_id, TimeOff.end_at > ends_after)

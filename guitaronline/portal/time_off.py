@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -15,11 +14,13 @@ from wtforms.validators import InputRequired, Optional
 
 from guitaronline.booking.absences import cancel_time_off as call_off
 from guitaronline.booking.absences import create_time_off, time_off_problems
+from guitaronline.booking.impact import affected
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
 from guitaronline.portal import fields, queries, times
+from guitaronline.portal.decisions import affected_rows, chosen, digest
 from guitaronline.portal.doing import carry_out
 from guitaronline.portal.gate import page
 from guitaronline.scheduling.hours_models import AbsenceStatus, TimeOff
@@ -69,17 +70,19 @@ def new_time_off() -> ResponseReturnValue:
     form: TimeOffForm = TimeOffForm.about(first_day=on, last_day=on)
 
     def again(refusal: DomainError | None = None, inside: Sequence[Booking] | None = None) -> str:
-        return flask.render_template("portal/new_time_off.html", form=form, refusal=refusal, inside=inside)
+        rows = None if inside is None else affected_rows(inside, form.start_at(), form.end_at(), refusal)
+        return flask.render_template("portal/new_time_off.html", form=form, refusal=refusal, inside=rows)
 
     if flask.request.method == "GET":
         return again()
     if not form.validate() or not _is_usable(form):
         return again(), 422
-    inside = queries.bookings_inside(session(), viewer().id, form.start_at(), form.end_at(), now())
-    is_seen = form.seen.data == _digest(inside)
-    form.seen.data = _digest(inside)
+    inside = affected(session(), viewer().id, form.start_at(), form.end_at(), now())
+    is_seen = form.seen.data == digest(inside)
+    form.seen.data = digest(inside)
     if "look" in flask.request.form or (inside and not is_seen):
         return again(inside=inside)
+    decisions = chosen(inside)
     return carry_out(
         form,
         lambda: create_time_off(
@@ -88,6 +91,7 @@ def new_time_off() -> ResponseReturnValue:
             start_at=form.start_at(),
             end_at=form.end_at(),
             reason=form.reason.data,
+            decisions=decisions,
         ),
         to=lambda _: flask.url_for("portal.time_off"),
         say=lambda made: f"You are away {times.stretch(made.start_at, made.end_at)}.",
@@ -110,10 +114,6 @@ def _is_usable(form: TimeOffForm) -> bool:
 def _at_its_field(form: Any, reason: Reason) -> None:
     field = form[FIELD_OF.get(reason.pointer, "first_day")]
     field.errors = [*field.errors, reason.detail]
-
-
-def _digest(inside: Sequence[Booking]) -> str:
-    return hashlib.sha256(" ".join(sorted(str(each.id) for each in inside)).encode()).hexdigest()
 
 
 @page("/time-off/<uuid:id>/cancel", Permission.MANAGE_SLOTS, "GET", "POST")
