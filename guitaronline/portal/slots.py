@@ -105,8 +105,14 @@ def exists_locally(form: Any, field: Any) -> None:
             raise ValidationError(f"The clocks jump over {field.data:%H:%M} on that day.")
 
 
+def is_a_day_of_ours(form: Any, field: Any) -> None:
+    """Other years cannot be turned into a moment."""
+    if field.data is not None and not rules.FIRST_YEAR < field.data.year < rules.LAST_YEAR:
+        raise ValidationError(f"Days lie between the years {rules.FIRST_YEAR} and {rules.LAST_YEAR}.")
+
+
 class NewSlotForm(fields.CommandForm):
-    day = DateField("Day", validators=[InputRequired("A day is needed.")])
+    day = DateField("Day", validators=[InputRequired("A day is needed."), is_a_day_of_ours])
     start = TimeField("Starts at", validators=[InputRequired("A time is needed."), exists_locally])
     minutes = IntegerField(
         "Minutes",

@@ -60,7 +60,7 @@ def test_looking_says_what_changes_and_changes_nothing(tom: Browser, world: Worl
 
     assert page.status_code == 200
     assert "What changes" in words(page.text)
-    assert "New: 16" in words(page.text) or "New: 18" in words(page.text)
+    assert re.search(r"New: 1[678]", words(page.text))  # two a Monday, eight or nine Mondays
     assert (actions(), open_slots(world)) == (before, 0)
 
 
