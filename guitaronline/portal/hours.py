@@ -143,27 +143,27 @@ def _preview(windows: Sequence[Window]) -> Preview:
 
 
 def _lists(plan: Plan) -> list[tuple[str, list[Line]]]:
-    made = [(each.local, f"{each.local:%H:%M}") for each in plan.make]
-    removed = [(_wall(each.start_at), times.clock_of(each.start_at)) for each in plan.remove]
-    kept = [
-        (_wall(each.start_at), f"{times.clock_of(each.start_at)} {STAYS.get(each.stays_because or '', '')}".strip())
-        for each in plan.kept
-    ]
-    skipped = [(each.local, f"{each.local:%H:%M} {each.detail}") for each in plan.skipped]
     named = (
-        ("New", made),
-        ("Taken away", removed),
-        ("Stay, although these hours do not ask for them", kept),
-        ("Not possible", skipped),
+        ("New", [(each.local, "") for each in plan.make]),
+        ("Taken away", [(_wall(each.start_at), "") for each in plan.remove]),
+        (
+            "Stay, although these hours do not ask for them",
+            [(_wall(each.start_at), STAYS.get(each.stays_because or "", "")) for each in plan.kept],
+        ),
+        ("Not possible", [(each.local, each.detail.removesuffix(".")) for each in plan.skipped]),
     )
     return [(f"{heading}: {len(found)}", _by_day(found)) for heading, found in named if found]
 
 
 def _by_day(found: Sequence[tuple[datetime, str]]) -> list[Line]:
-    days: dict[date, list[str]] = defaultdict(list)
-    for local, words in found:
-        days[local.date()].append(words)
-    return [Line(times.day(on), words) for on, words in sorted(days.items())][:DAYS_SHOWN]
+    """`14:00 · 15:00 booked or held`"""
+    days: dict[date, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for local, why in found:
+        days[local.date()][why].append(f"{local:%H:%M}")
+    return [
+        Line(times.day(on), [f"{' · '.join(at)} {why}".strip() for why, at in whys.items()])
+        for on, whys in sorted(days.items())
+    ][:DAYS_SHOWN]
 
 
 def _wall(moment: datetime) -> datetime:

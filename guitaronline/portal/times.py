@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -71,18 +70,12 @@ def asked_day(given: str | None, default: date) -> date:
         return default
 
 
-def in_words(seconds: float) -> str:
-    """How long until then: `in 5 minutes`, `in 3 hours`."""
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return "now"
+def in_words(at: datetime) -> str:
+    """How long until then: `in 5 minutes`, `in 3 hours`, `tomorrow`, `in 4 days`."""
+    minutes = int((at - now()).total_seconds() // 60)
     if minutes < 100:
-        return f"in {minutes} {'minute' if minutes == 1 else 'minutes'}"
-    return f"in {minutes // 60} hours" if minutes < 2880 else f"in {minutes // 1440} days"
-
-
-def listed(words: Iterable[str]) -> str:
-    """`Ann`, `Ann and Ben`, `Ann, Ben and Carl`."""
-    first = list(words)
-    last = first.pop() if first else ""
-    return f"{', '.join(first)} and {last}" if first else last
+        return "now" if minutes < 1 else f"in {minutes} {'minute' if minutes == 1 else 'minutes'}"
+    days = (local_day(at) - today()).days
+    if days == 0:
+        return f"in {minutes // 60} hours"
+    return "tomorrow" if days == 1 else f"in {days} days"

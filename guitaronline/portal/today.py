@@ -52,7 +52,7 @@ def today() -> ResponseReturnValue:
         cards=cards_of(lessons),
         forgotten=cards_of(forgotten),
         following=following,
-        following_words=_until(following) if following else "",
+        following_words=times.in_words(following.scheduled_start_at) if following else "",
         is_active=is_active_teacher(session(), viewer().id),
     )
 
@@ -81,7 +81,7 @@ def state_of(lesson: Lesson, at: datetime) -> tuple[str, str]:
     """What people call the lesson's state, and its color."""
     if lesson.status is LessonStatus.SCHEDULED:
         if lesson.scheduled_start_at > at:
-            return times.in_words((lesson.scheduled_start_at - at).total_seconds()), "azure"
+            return times.in_words(lesson.scheduled_start_at), "azure"
         return ("running", "green") if lesson.scheduled_end_at > at else ("outcome missing", "orange")
     words: dict[Any, tuple[str, str]] = {
         LessonStatus.COMPLETED: ("taken", "green"),
@@ -91,7 +91,3 @@ def state_of(lesson: Lesson, at: datetime) -> tuple[str, str]:
         "technical": ("technical failure", "orange"),
     }
     return words[lesson.no_show_side or lesson.status]
-
-
-def _until(lesson: Lesson) -> str:
-    return times.in_words((lesson.scheduled_start_at - now()).total_seconds())
