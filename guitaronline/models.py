@@ -3,6 +3,7 @@
 from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
 from guitaronline.booking import absence_models as absences
+from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
 from guitaronline.identity import models as identity
 from guitaronline.kpis import models as kpis
@@ -21,6 +22,7 @@ __all__ = [
     "booking",
     "bulk",
     "exports",
+    "feeds",
     "hours",
     "identity",
     "kpis",

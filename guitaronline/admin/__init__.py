@@ -6,9 +6,12 @@ from flask import Flask
 
 from guitaronline.admin import (  # noqa: F401  # pages that are no desks add themselves
     auth,
+    block_range,
     bulk_pages,
     calendar,
+    feeds,
     gate,
+    hours,
     navigation,
     search,
     selling,
@@ -39,11 +42,13 @@ from guitaronline.admin.roles import Roles
 from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
+from guitaronline.admin.time_off import TimeOffDesk
 from guitaronline.admin.today import Decisions, Today
 
 DESKS = (
     BookingsDesk,
     SlotsDesk,
+    TimeOffDesk,
     LessonsDesk,
     PeopleDesk,
     TeachersDesk,

@@ -22,7 +22,7 @@ from guitaronline.admin.command_page import CommandPage, button_of, commands
 from guitaronline.admin.dates import A_DAY
 from guitaronline.admin.filters import people_matching
 from guitaronline.admin.new_booking import NewBooking
-from guitaronline.booking.calendar import Stretch, TimeState, time_of_teachers
+from guitaronline.booking.calendar import Away, AwayKind, Stretch, TimeState, time_away, time_of_teachers
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -41,6 +41,11 @@ MEANINGS = {
     TimeState.BOOKED: "a lesson will be given",
     TimeState.BLOCKED: "kept back by the teacher or staff",
 }
+AWAY_MEANINGS = {
+    AwayKind.TIME_OFF: "the teacher is away; open slots then are not offered and not shown",
+    AwayKind.CLOSURE: "the school gives no lessons; open slots then are not offered and not shown",
+}
+MOST_AWAY = 100
 NOBODY = UUID(int=0)
 VIEWS = {"day": 1, "week": 7}
 
@@ -100,6 +105,8 @@ class Calendar(ConsolePage):
             now=_local(gate.now()),
             icons=ICONS,
             meanings=MEANINGS,
+            away=_away(asked.first, end, asked.teacher),
+            away_meanings=AWAY_MEANINGS,
             local=_local,
             links=Links(),
             buttons=[button_of(commands.named(NewBooking))],
@@ -123,7 +130,8 @@ def calendar_events() -> ResponseReturnValue:
     found = _time(start, end, teacher, with_open=given.get("taken") != "1", limit=MOST_EVENTS)
     links = Links()
     events = [_event(each, links, with_teacher=teacher is None) for each in found]
-    return flask.jsonify(events=events, is_cut=len(found) >= MOST_EVENTS)
+    away = [_background(each) for each in _away(start, end, teacher) if teacher or each.kind is AwayKind.CLOSURE]
+    return flask.jsonify(events=events, away=away, is_cut=len(found) >= MOST_EVENTS)
 
 
 def _refused(words: str) -> ResponseReturnValue:
@@ -190,6 +198,11 @@ def _time(first: date, end: date, teacher: User | None, *, with_open: bool, limi
     )
 
 
+def _away(first: date, end: date, teacher: User | None) -> list[Away]:
+    whose = teacher.id if teacher else None
+    return time_away(session(), start=_midnight(first), end=_midnight(end), teacher_id=whose, limit=MOST_AWAY)
+
+
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), show.zone())
 
@@ -235,6 +248,11 @@ class Links:
             return self._records["bookings"].format(each.booking_id)
         return self._records["availability_slots"].format(each.slot_id)
 
+    def away_url(self, each: Away) -> str | None:
+        """The record of time off; of a closure where it has a page."""
+        table = "time_off" if each.kind is AwayKind.TIME_OFF else "closures"
+        return show.record_url(table, each.record_id)
+
     def actions_of(self, each: Stretch) -> list[tuple[str, str]]:
         """Where the viewer may go on from here; each page decides for itself whether it can be done."""
         if each.end_at <= gate.now():
@@ -271,4 +289,17 @@ def _event(each: Stretch, links: Links, *, with_teacher: bool) -> dict[str, Any]
         "teacher": str(each.teacher_id),
         "teacher_name": each.teacher_name,
         "move_url": actions.get(RescheduleBooking.title),
+    }
+
+
+def _background(each: Away) -> dict[str, Any]:
+    """A stretch that is drawn behind the slots, for the whole width of the day."""
+    start, end = (_local(moment).replace(tzinfo=None) for moment in (each.start_at, each.end_at))
+    words = f"closed: {each.name}" if each.kind is AwayKind.CLOSURE else "time off"
+    return {
+        "id": str(each.record_id),
+        "title": words,
+        "start": start.isoformat(),
+        "end": end.isoformat(),
+        "kind": each.kind,
     }

@@ -23,6 +23,7 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task, User
 from guitaronline.lessons.models import Lesson
 from guitaronline.office.bulk_models import BulkRun
+from guitaronline.scheduling.hours_models import AbsenceStatus, TimeOff
 from guitaronline.scheduling.models import Slot, SlotStatus
 from guitaronline.teachers.models import TeacherProfile
 
@@ -77,6 +78,27 @@ SLOTS: ByName = {
     "booking": words(lambda: _occupant(Booking.reference)),
     "end_at": moment(Slot.end_at),
     "id": moment(Slot.created_at),
+}
+
+
+def _time_off_state() -> ColumnElement[str]:
+    """SQL twin of `time_off.standing`."""
+    return case(
+        (TimeOff.status == AbsenceStatus.CANCELED, "canceled"),
+        (TimeOff.end_at <= gate.now(), "over"),
+        (TimeOff.start_at <= gate.now(), "current"),
+        else_="upcoming",
+    )
+
+
+TIME_OFF: ByName = {
+    "reference": words(TimeOff.reference),
+    "teacher": _person(TimeOff.teacher_id),
+    "start_at": moment(TimeOff.start_at),
+    "end_at": moment(TimeOff.end_at),
+    "status": word(_time_off_state),
+    "reason": (Plain((TimeOff.reason,), lambda value: value if gate.may(Permission.MANAGE_SLOTS) else None),),
+    "id": moment(TimeOff.created_at),
 }
 LESSONS: ByName = {
     "reference": words(Lesson.reference),

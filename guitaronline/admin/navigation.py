@@ -16,7 +16,7 @@ from guitaronline.admin import gate
 STATIC = Path(__file__).resolve().parent.parent / "static"
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("", (("desk_today.index", "layout-dashboard"), ("desk_calendar.index", "calendar-week"))),
-    ("Bookings", (("console.NewBooking", "plus"), ("desk_bookings.index_view", "calendar-event"), ("desk_slots.index_view", "clock"), ("desk_decisions.index", "alert-triangle"))),
+    ("Bookings", (("console.NewBooking", "plus"), ("desk_bookings.index_view", "calendar-event"), ("desk_slots.index_view", "clock"), ("desk_time-off.index_view", "sun"), ("desk_decisions.index", "alert-triangle"))),
     ("Lessons", (("desk_lessons.index_view", "video"),)),
     ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"))),
     ("Money", (("desk_packages.index_view", "packages"), ("desk_plans.index_view", "tag"), ("desk_payments.index_view", "credit-card"), ("desk_refunds.index_view", "receipt-refund"), ("desk_approvals.index_view", "shield-check"))),

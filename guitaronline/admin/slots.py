@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 from wtforms import SelectMultipleField
-from wtforms.validators import InputRequired, ValidationError
+from wtforms.validators import InputRequired, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from guitaronline.actor import Actor, Role
@@ -30,10 +30,11 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.scheduling import service
 from guitaronline.scheduling.models import Slot, SlotStatus
-from guitaronline.scheduling.rules import SLOT_MINUTES_MAX, SLOT_MINUTES_MIN
+from guitaronline.scheduling.rules import BULK_DAYS_MAX, SLOT_MINUTES_MAX, SLOT_MINUTES_MIN, Window, days_between
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHOWN_SKIPPED = 5
+SHOWN_PLACES = 25  # of a preview
 
 
 def occupants(slot_ids: list[UUID]) -> dict[UUID, Booking]:
@@ -96,7 +97,9 @@ class SlotsDesk(Desk):
         flask.g.occupants = occupants([slot.id for slot in rows])
 
     def list_extras(self) -> dict[str, Any]:
-        return {"buttons": [button_of(commands.named(CreateSlot)), button_of(commands.named(CreateSlots))]}
+        from guitaronline.admin.block_range import BlockRange
+
+        return {"buttons": [button_of(commands.named(kind)) for kind in (CreateSlot, CreateSlots, BlockRange)]}
 
     def record_page(self, slot: Any) -> dict[str, Any]:
         from guitaronline.admin.bookings import booking_state
@@ -180,6 +183,25 @@ class CreateSlot(CommandPage):
         return Done(f"Slot {result.reference} is made.", show.record_url("availability_slots", result.id) or "")
 
 
+def days_in(typed: str | None) -> frozenset[date]:
+    """`2026-12-24, 2026-12-28..2027-01-02` → those days. Raises ValueError for anything else, and for more than a year."""
+    found: set[date] = set()
+    for part in (typed or "").replace(",", " ").split():
+        first, _, last = part.partition("..")
+        start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+        if not 0 <= (end - start).days < BULK_DAYS_MAX:
+            raise ValueError
+        found |= set(days_between(start, end))
+    return frozenset(found)
+
+
+def days_typed(form: Any, field: Any) -> None:
+    try:
+        days_in(field.data)
+    except (ValueError, OverflowError):
+        raise ValidationError("Write days like 2026-12-24, and stretches like 2026-12-28..2027-01-02.") from None
+
+
 class SlotsForm(TeacherForm):
     first_day = forms.DateField("First day", validators=[InputRequired("A day is needed.")])
     last_day = forms.DateField("Last day", validators=[InputRequired("A day is needed.")])
@@ -201,6 +223,22 @@ class SlotsForm(TeacherForm):
     )
     lesson_minutes = forms.number("Minutes a lesson", least=SLOT_MINUTES_MIN, most=SLOT_MINUTES_MAX, default=60)
     buffer_minutes = forms.number("Pause between, minutes", least=0, most=240, default=0)
+    without = forms.line(
+        "Days to leave out",
+        most=2000,
+        checks=[Optional(), days_typed],
+        help="Such as 2026-12-24, 2026-12-28..2027-01-02. Time off and closures are left out by themselves.",
+    )
+
+    def wanted(self: Any) -> service.Wanted:
+        window = Window(
+            frozenset(self.weekdays.data),
+            self.start_local.data,
+            self.end_local.data,
+            self.lesson_minutes.data,
+            self.buffer_minutes.data,
+        )
+        return service.Wanted(window, self.first_day.data, self.last_day.data, days_in(self.without.data))
 
 
 class CreateSlots(CommandPage):
@@ -210,8 +248,8 @@ class CreateSlots(CommandPage):
     button = "Make the slots"
     permission = Permission.MANAGE_SLOTS
     form = SlotsForm
-    looks = "Look for the person"
-    lead = "The same hours on chosen weekdays, cut into lessons. Places that overlap a slot or have passed are left out and reported."
+    looks = "Look, show what will be made"
+    lead = "The same hours on chosen weekdays, cut into lessons. Places that overlap a slot, lie in time off or a closure, or have passed are left out and reported."
 
     def prepare(self, form: Any, record: Any) -> None:
         people_picker.fill(form.teacher_id, form.find.data, role=Role.TEACHER)
@@ -219,8 +257,23 @@ class CreateSlots(CommandPage):
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         names = ("first_day", "last_day", "start_local", "end_local", "lesson_minutes", "buffer_minutes")
         typed = {name: form[name].data for name in names}
-        teacher_id = people_picker.picked(form.teacher_id)
-        return service.create_slots(actor, teacher_id=teacher_id, weekdays=form.weekdays.data, **typed)
+        typed |= {"weekdays": form.weekdays.data, "without": days_in(form.without.data)}
+        return service.create_slots(actor, teacher_id=people_picker.picked(form.teacher_id), **typed)
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        """Once everything is typed: what would be made now, by the command's own rule."""
+        teacher = session().get(User, people_picker.id_of(form.teacher_id)) if form.is_submitted() else None
+        if teacher is None or not form.validate():
+            return Consequences()
+        try:
+            found = service.places_for(session(), teacher, form.wanted(), gate.now())
+        except service.WindowInvalid as refusal:
+            return Consequences(blockers=refusal.reasons)
+        table = [["When", "Left out because"], *([f"{each.local:%a %d %b %Y, %H:%M}", each.detail] for each in found.skipped[:SHOWN_PLACES])]  # fmt: skip
+        made = f"{len(found.free)} slots on {teacher.full_name}'s clock ({teacher.timezone})"
+        if found.free:
+            made += f", from {found.free[0].local:%a %d %b %Y, %H:%M} to {found.free[-1].local:%a %d %b %Y, %H:%M}"
+        return Consequences([("Made", made), ("Left out", len(found.skipped))], table if found.skipped else [])
 
     def done_with(self, result: Any, form: Any) -> Done:
         words = f"{len(result.made)} slots are made."

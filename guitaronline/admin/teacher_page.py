@@ -1,4 +1,4 @@
-"""A teacher on one screen: the next seven days, the outcomes that are missing, and their students."""
+"""A teacher on one screen: the next seven days, the outcomes that are missing, their students, and how their time is used."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import flask
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from guitaronline.admin import gate, show
+from guitaronline.admin.command_page import Button, button_of, commands
 from guitaronline.admin.lessons import is_waiting, lesson_state
 from guitaronline.admin.record_page import Figure, Section, rows
+from guitaronline.booking import horizon
 from guitaronline.booking import queries as booking
 from guitaronline.booking.models import Booking, BookingStatus
+from guitaronline.booking.utilization import utilization
 from guitaronline.db import session
+from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson
 from guitaronline.scheduling import queries as scheduling
+from guitaronline.scheduling.hours_models import AbsenceStatus, TimeOff
 from guitaronline.scheduling.models import Slot, SlotStatus
 
 DAYS = 7
+WEEKS = 4  # of utilization, before and after this one
 SHOWN = 10
 WEEK_SHOWN = 200  # bookings; more do not fit into a week
 
@@ -39,7 +46,8 @@ def teacher_parts(user_id: UUID) -> tuple[list[Figure], list[Section]]:
         Figure("Open slots in 7 days", sum(each.status is SlotStatus.OPEN and each.id not in taken for each in slots)),
         Figure("Outcomes missing", f"{len(outstanding)}" if len(outstanding) < SHOWN else f"{SHOWN} or more"),
     ]
-    return figures, [_week(start, slots, taken, user_id), _outcomes(user_id, outstanding), _students(user_id)]
+    week = _week(start, slots, taken, user_id)
+    return figures, [week, _outcomes(user_id, outstanding), _students(user_id), *_time(user_id)]
 
 
 def _week(start: datetime, slots: list[Slot], taken: dict[UUID, Booking], user_id: UUID) -> Section:
@@ -102,3 +110,76 @@ def _students(user_id: UUID) -> Section:
         "Nobody yet.",
         flask.url_for("desk_bookings.index_view", teacher=user_id),
     )
+
+
+def _time(user_id: UUID) -> list[Section]:
+    """How much of their time is booked, their week, and when they are away."""
+    from guitaronline.admin.hours import in_words
+
+    teacher = session().get_one(User, user_id)
+    windows = horizon.hours_of(session(), user_id)
+    week = Section(
+        "Weekly hours",
+        ("Window",),
+        [[in_words(each)] for each in windows],
+        "None: slots are made by hand.",
+        is_aside=True,
+    )
+    return [_utilization(teacher), week, _away(user_id)]
+
+
+def _utilization(teacher: User) -> Section:
+    zone = ZoneInfo(teacher.timezone)
+    found = utilization(session(), teacher.id, zone=zone, now=gate.now(), weeks=WEEKS)
+    today = gate.now().astimezone(zone).date()
+    table = [
+        [
+            show.html(
+                "{}{}", show.day(each.first_day), " (this week)" if 0 <= (today - each.first_day).days < 7 else ""
+            ),
+            _hours(each.offered),
+            _hours(each.booked),
+            _share(each.share),
+        ]
+        for each in found
+    ]
+    headings = ("Week from", "Offered, hours", "Booked, hours", "Booked of offered")
+    return Section(f"Utilization, {WEEKS} weeks back and ahead", headings, table)
+
+
+def _hours(minutes: int) -> str:
+    return f"{minutes / 60:.1f}".removesuffix(".0")
+
+
+def _share(share: float | None) -> Any:
+    """A bar beside its number; nothing where nothing was offered."""
+    if share is None:
+        return show.NOTHING
+    percent = round(share * 100)
+    return show.html('<meter min="0" max="100" value="{}" aria-hidden="true"></meter> {} %', percent, percent)
+
+
+def _away(user_id: UUID) -> Section:
+    """Time off that is not over. ix_time_off_teacher_end"""
+    query = select(TimeOff).where(
+        TimeOff.teacher_id == user_id, TimeOff.status == AbsenceStatus.PLANNED, TimeOff.end_at > gate.now()
+    )
+    found = list(session().scalars(query.order_by(TimeOff.end_at).limit(SHOWN)))
+    return Section(
+        "Time off",
+        ("Time off", "From", "Until"),
+        rows(found, show.link, lambda each: show.when(each.start_at), lambda each: show.when(each.end_at)),
+        "Not away.",
+        flask.url_for("desk_time-off.index_view", teacher=user_id),
+        is_aside=True,
+    )
+
+
+def teacher_buttons(user_id: UUID) -> list[Button]:
+    """What is done with a teacher's time on pages that are about more than one record."""
+    from guitaronline.admin.block_range import BlockRange
+    from guitaronline.admin.slots import CreateSlot, CreateSlots
+    from guitaronline.admin.time_off import CreateTimeOff
+
+    kinds = (CreateTimeOff, BlockRange, CreateSlot, CreateSlots)
+    return [button_of(commands.named(kind), teacher_id=user_id) for kind in kinds]

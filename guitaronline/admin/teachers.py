@@ -15,7 +15,7 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import State, contains, people_matching
 from guitaronline.admin.record_page import Page, facts, whole
-from guitaronline.admin.teacher_page import teacher_parts
+from guitaronline.admin.teacher_page import teacher_buttons, teacher_parts
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -60,9 +60,14 @@ class TeachersDesk(Desk):
             ("Time zone", profile.user.timezone),
             ("Bookings", _link("desk_bookings", profile, "all bookings")),
             ("Slots", _link("desk_slots", profile, "all slots")),
+            (
+                "Calendar",
+                show.html('<a href="{}">their week</a>', flask.url_for("desk_calendar.index", teacher=profile.user_id)),
+            ),
         )
         figures, sections = teacher_parts(profile.user_id)
-        return whole(profile, Page(found, state=show.state(profile), figures=figures, sections=sections))
+        also = teacher_buttons(profile.user_id)
+        return whole(profile, Page(found, state=show.state(profile), figures=figures, sections=sections, also=also))
 
 
 def _link(endpoint: str, profile: TeacherProfile, words: str) -> Any:

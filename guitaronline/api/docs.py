@@ -82,7 +82,8 @@ def _operation(
 def _given(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, Any]]:
     for status, response in operation["responses"].items():
         if status < "300" and "content" in response:
-            return _fields(document, response["content"]["application/json"]["schema"])
+            (content, *_) = response["content"].values()
+            return _fields(document, content["schema"])
     return []
 
 

@@ -64,6 +64,7 @@ class Answer:
     to_json: Callable[[Any], Any] | None = None
     of: type = object  # results of this class are answered so
     words: str = ""
+    media: str = JSON
 
     def render(self, result: Any) -> str:
         return json.dumps(self.to_json(result)) if self.to_json else ""
@@ -136,6 +137,8 @@ class Endpoint:
         return found.status, found.render(result)
 
     def answer(self, result: Any, page: pagination.Page | None) -> Response:
+        if isinstance(result, Response):  # a file: the view made the answer itself
+            return result
         status, text = self.render(result) if page is None else (200, self.listed(result, page))
         said = Response(text, status, content_type=JSON)
         if not text:

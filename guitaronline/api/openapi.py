@@ -161,7 +161,7 @@ def _success(endpoint: Endpoint, answer: Answer) -> dict[str, Any]:
         "headers": _headers("X-Request-ID"),
     }
     if isinstance(answer.schema, str):
-        described["content"] = {JSON: {"schema": {"type": answer.schema}}}
+        described["content"] = {answer.media: {"schema": {"type": answer.schema}}}
     elif answer.schema is not None:
         described["content"] = {JSON: {"schema": _page(answer.schema) if endpoint.order else answer.schema}}
     if endpoint.tagged:

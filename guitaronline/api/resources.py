@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from guitaronline.api import audit, billing, booking, identity, kpis, lessons, scheduling, teachers
+from guitaronline.api import audit, billing, booking, calendar, identity, kpis, lessons, scheduling, teachers
 
-RESOURCES = [module.resource for module in (identity, teachers, scheduling, booking, billing, lessons, audit, kpis)]
+RESOURCES = [
+    module.resource for module in (identity, teachers, scheduling, booking, billing, lessons, calendar, audit, kpis)
+]

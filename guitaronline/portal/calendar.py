@@ -34,7 +34,7 @@ class Entry:
 
     start: str
     end: str
-    kind: str  # open · held · booked · blocked · away · past
+    kind: str  # open · held · booked · blocked · past
     words: str
     url: str
 
@@ -73,16 +73,14 @@ def calendar() -> ResponseReturnValue:
 
 def _day(on: date, chosen: date, stretches: Sequence[Stretch], absences: Sequence[Absence]) -> Day:
     start, end = times.midnight(on), times.midnight(on + times.DAY)
-    entries = [_entry(each, absences) for each in stretches if times.local_day(each.start_at) == on]
+    entries = [_entry(each) for each in stretches if times.local_day(each.start_at) == on]
     away = [_away(each, start, end) for each in absences if each.start_at < end and each.end_at > start]
     return Day(on, on == times.today(), on == chosen, away, entries)
 
 
-def _entry(each: Stretch, absences: Sequence[Absence]) -> Entry:
+def _entry(each: Stretch) -> Entry:
     kind, word = STATES[each.state]
-    if each.state is TimeState.OPEN and any(a.start_at < each.end_at and a.end_at > each.start_at for a in absences):
-        kind, word = "away", "not offered"
-    elif each.state is TimeState.OPEN and each.start_at <= now():
+    if each.state is TimeState.OPEN and each.start_at <= now():
         kind, word = "past", "free, over"
     if each.booking_id is not None:
         words = f"{each.student_name}" if each.state is TimeState.BOOKED else f"{each.student_name} (held)"

@@ -30,13 +30,13 @@
       return answer.json();
     }).then(function (found) {
       if (found.is_cut) { say("There is more than one page can show. Choose a teacher or a day."); }
-      return found.events;
+      return found;
     });
   }
 
   function load(range, done, failed) {
     read(range.startStr.slice(0, 10), range.endStr.slice(0, 10), asked.teacher, asked.taken)
-      .then(function (found) { done(found.map(drawn)); })
+      .then(function (found) { done(found.away.map(behind).concat(found.events.map(drawn))); })
       .catch(function (error) { say(error.message); failed(error); });
   }
 
@@ -46,6 +46,14 @@
       id: each.id, title: each.title, start: each.start, end: each.end, url: each.url, extendedProps: each,
       classNames: ["cal-" + each.state, each.is_over ? "cal-over" : "", movable ? "cal-movable" : ""].filter(Boolean),
       startEditable: movable, durationEditable: false,
+    };
+  }
+
+  // Time off and closures lie behind the slots and lead nowhere; the page names them above its list.
+  function behind(each) {
+    return {
+      id: each.id, title: each.title, start: each.start, end: each.end, display: "background", extendedProps: each,
+      classNames: ["cal-away", "cal-" + each.kind],
     };
   }
 
@@ -59,6 +67,12 @@
   }
 
   function content(shown) {
+    if (shown.event.display === "background") {
+      var said = document.createElement("span");
+      said.className = "cal-away-words";
+      said.textContent = shown.event.title;
+      return { domNodes: [said] };
+    }
     var svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     var use = document.createElementNS("http://www.w3.org/2000/svg", "use");
     svg.setAttribute("class", "icon");
@@ -82,7 +96,8 @@
     var start = info.event.start;
     var day = start.toISOString().slice(0, 10);
     info.revert();
-    read(day, new Date(Date.parse(day) + 86400000).toISOString().slice(0, 10), moved.teacher, "").then(function (found) {
+    read(day, new Date(Date.parse(day) + 86400000).toISOString().slice(0, 10), moved.teacher, "").then(function (read) {
+      var found = read.events;
       var wall = start.toISOString().slice(0, 19);
       var open = found.filter(function (each) { return each.state === "open" && !each.is_over; });
       var there = open.find(function (each) { return each.start <= wall && wall < each.end; });
@@ -114,6 +129,7 @@
     events: load,
     eventContent: content,
     eventDidMount: function (shown) {
+      if (shown.event.display === "background") { shown.el.title = shown.event.title; return; }
       shown.el.setAttribute("aria-label", inWords(shown));
       shown.el.title = inWords(shown);
     },

@@ -129,6 +129,8 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "PATCH /lessons/{lesson_id}": (lambda s: Call(f"/lessons/{s.lesson()}", {"topic": "Scales"}), "403 403 200 404 200 403 403 200 401"),
     "POST /lessons/{lesson_id}/complete": (lambda s: Call(f"/lessons/{s.lesson()}/complete"), "403 403 200 404 200 403 403 200 401"),
     "POST /lessons/{lesson_id}/no-show": (lambda s: Call(f"/lessons/{s.lesson()}/no-show", {"side": "student"}), "403 403 200 404 200 403 403 200 401"),
+    "POST /calendar/secret": (lambda s: Call("/calendar/secret"), "201 201 201 201 201 201 201 201 401"),
+    "GET /calendar/{secret}.ics": (lambda s: Call("/calendar/gol_cf_nothing.ics"), "404 404 404 404 404 404 404 404 404"),
     "GET /audit/logs": (lambda s: Call("/audit/logs"), "403 403 403 403 403 403 200 200 401"),
     "GET /audit/outbox/pending": (lambda s: Call("/audit/outbox/pending"), "403 403 403 403 403 403 200 200 401"),
     "GET /admin/kpi/overview": (lambda s: Call("/admin/kpi/overview"), "403 403 403 403 200 200 200 200 401"),

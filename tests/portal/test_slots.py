@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from guitaronline.booking.feeds import live_feed
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.scheduling.models import Slot, SlotStatus
@@ -110,3 +111,16 @@ def test_characters_that_cannot_be_stored_are_refused(tom: Browser) -> None:
     answer = tom.post("/teacher/profile", {"display_name": "Tom\x00", "bio": "x" * 100_000, "meeting_url": ""})
 
     assert answer.status_code == 422
+
+
+def test_a_calendar_feed_is_made_shown_once_and_ended(tom: Browser, world: World) -> None:
+    made = tom.post("/teacher/profile/feed", {}, opened=tom.get("/teacher/profile").text)
+    later = tom.get("/teacher/profile").text
+    is_live = live_feed(session(), world.tom.id) is not None
+    tom.post("/teacher/profile/feed/end", {}, opened=later)
+
+    session().rollback()
+    assert "/api/v1/calendar/gol_cf_" in made.text
+    assert "gol_cf_" not in later
+    assert (is_live, live_feed(session(), world.tom.id)) == (True, None)
+    assert (actions("feed.create"), actions("feed.revoke")) == (1, 1)
