@@ -22,6 +22,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     from guitaronline.db import database
     from guitaronline.health import init_health
     from guitaronline.logs import init_logs
+    from guitaronline.portal import init_portal
     from guitaronline.web import init_web
 
     init_logs(app)
@@ -30,6 +31,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     init_health(app)
     init_api(app)
     init_admin(app)
+    init_portal(app)
     init_cli(app)
     if "FLASK_RUN_FROM_CLI" in os.environ:  # only `flask db` needs Alembic; it would cost every web process 10 MB
         from flask_migrate import Migrate

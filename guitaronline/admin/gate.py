@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
 import flask
 from flask import Flask, g
 from flask.typing import ResponseReturnValue
-from flask_login import UserMixin, current_user
+from flask_login import current_user
 
-from guitaronline import clock
-from guitaronline.actor import STAFF_ROLES, Actor, Role
-from guitaronline.db import session
+from guitaronline.actor import STAFF_ROLES, Role
 from guitaronline.errors import NotAllowed
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission, Scope
-from guitaronline.identity.sessions import Looking
+from guitaronline.signed_in import Viewer, acting_as, now, viewer
 
+__all__ = ["Viewer", "acting_as", "now", "viewer"]
 PREFIX = "/admin"
 NO_RECORD = UUID(int=0)
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,41 +28,6 @@ VIEWING = "You are viewing as somebody: nothing can be changed until you leave t
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Viewer(UserMixin):
-    """The member of staff who looks; plain values, so that no rollback takes them away."""
-
-    id: UUID
-    role: Role
-    full_name: str
-    email: str
-    timezone: str
-    session_id: UUID
-    session_seconds: int = 0  # until the browser is signed out when nothing more is done
-    looking: Looking | None = None  # as whom they are viewing just now
-
-    @property
-    def actor(self) -> Actor:
-        return Actor(self.id, self.role)
-
-
-_acting: ContextVar[Viewer | None] = ContextVar("acting", default=None)
-
-
-def viewer() -> Viewer:
-    """Who is signed in. The gate has made sure that somebody is."""
-    acting = _acting.get()
-    if acting is not None:
-        return acting
-    known: Viewer | None = g.get("viewer")  # a list asks hundreds of times
-    if known is not None:
-        return known
-    found: Viewer = current_user._get_current_object()  # noqa: SLF001  # flask_login's proxy has no public way
-    if isinstance(found, Viewer):
-        g.viewer = found
-    return found
-
-
 def address(endpoint: str, record_id: UUID | str) -> str:
     """The page of one record. Like `flask.url_for`, which takes longer than the rest of a link, but asks that once a request."""
     if not isinstance(record_id, UUID):
@@ -76,24 +36,6 @@ def address(endpoint: str, record_id: UUID | str) -> str:
     if endpoint not in known:
         known[endpoint] = flask.url_for(endpoint, id=NO_RECORD)
     return known[endpoint].replace(str(NO_RECORD), str(record_id))
-
-
-@contextmanager
-def acting_as(somebody: Viewer) -> Iterator[None]:
-    """For a while everything is seen as `somebody` sees it: a job that works for the person who asked for it."""
-    token = _acting.set(somebody)
-    try:
-        yield
-    finally:
-        _acting.reset(token)
-
-
-def now() -> datetime:
-    """The database's time, read once a request."""
-    if "now" not in g:
-        g.now = clock.read(session())
-    moment: datetime = g.now
-    return moment
 
 
 def may(permission: Permission) -> bool:
@@ -161,7 +103,7 @@ def guard(app: Flask) -> None:
         if not current_user.is_authenticated:
             return _ask_to_sign_in()
         if viewer().role not in STAFF_ROLES:
-            raise NotAllowed(not_for_you(viewer().role))
+            return _wrong_door()
         permission = needed[endpoint]
         if permission is None or not may(permission):
             raise NotAllowed(why_not_allowed(permission) if permission else None)
@@ -172,12 +114,10 @@ def guard(app: Flask) -> None:
     app.before_request(check)
 
 
-def not_for_you(role: Role) -> str:
-    """Why somebody who is not staff finds nothing here."""
-    return {
-        Role.TEACHER: "The console is for staff. The teacher portal is not part of this installation yet.",
-        Role.STUDENT: "The console is for staff. Lessons are booked in the student app.",
-    }.get(role, "The console is for staff.")
+def _wrong_door() -> ResponseReturnValue:
+    words = "The console is for staff. Your lessons, your calendar and your hours are in the teacher portal."
+    url = flask.url_for("portal.today")
+    return flask.render_template("wrong_door.html", sentence=words, url=url, link="To the teacher portal"), 403
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:

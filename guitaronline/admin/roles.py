@@ -26,7 +26,7 @@ ROLES = tuple(next(iter(TABLE.values())))
 REACH = {Scope.NO: "–", Scope.OWN: "own", Scope.ANY: "yes"}
 ABOUT = {
     Role.STUDENT: "Learns: books lessons in the app.",
-    Role.TEACHER: "Teaches: gives time, lessons and reports in the app.",
+    Role.TEACHER: "Teaches: gives time, lessons and reports in the teacher portal.",
     Role.SUPPORT: "People, bookings and lessons; no money.",
     Role.FINANCE: "Payments, refunds and packages.",
     Role.AUDITOR: "Reads everything, changes nothing.",

@@ -7,13 +7,18 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
+from sqlalchemy import select
+
 from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.billing.service import create_plan, set_price
+from guitaronline.booking.horizon import regenerate_slots, set_hours
 from guitaronline.db import session
 from guitaronline.demo import cast
 from guitaronline.demo.cast import TeacherPart
 from guitaronline.demo.stage import DAYS_AHEAD, Place, School, Student, Teacher
 from guitaronline.identity.service import add_guardian, create_person
+from guitaronline.scheduling.models import Slot, SlotStatus
+from guitaronline.scheduling.rules import Window
 from guitaronline.scheduling.service import create_slots
 from guitaronline.teachers.queries import profile_of
 from guitaronline.teachers.service import edit_profile
@@ -81,7 +86,7 @@ def _teach(school: School, number: int) -> None:
         )
         teacher = Teacher(part, Actor(user.id, Role.TEACHER))
         _write_profile(teacher)
-        _open_calendar(school, teacher)
+        _open_calendar(school, teacher, by_weekly_hours=index % 2 == 0)
         school.teachers.append(teacher)
 
 
@@ -94,8 +99,13 @@ def _write_profile(teacher: Teacher) -> None:
     edit_profile(teacher.actor, profile.id, changes=changes)
 
 
-def _open_calendar(school: School, teacher: Teacher) -> None:
-    """The teacher's windows, from the first day to four weeks ahead, on the teacher's own calendar."""
+def _open_calendar(school: School, teacher: Teacher, *, by_weekly_hours: bool) -> None:
+    """Every other teacher lets the school make the slots from their weekly hours, as far ahead as it does; and again some
+    weeks later. The others made theirs by hand, from the first day to four weeks ahead, on their own calendar."""
+    if by_weekly_hours:
+        _keep_hours(teacher)
+        school.on(school.ago(13), lambda _: _look_ahead(school, teacher))
+        return
     last = (school.now + timedelta(days=DAYS_AHEAD)).astimezone(teacher.zone).date()
     for hours in teacher.part.hours:
         made = create_slots(
@@ -110,6 +120,32 @@ def _open_calendar(school: School, teacher: Teacher) -> None:
             buffer_minutes=teacher.part.pause,
         ).made
         for slot in made:
+            teacher.keeps(Place(slot.start_at, slot.end_at, slot.id))
+
+
+def _keep_hours(teacher: Teacher) -> None:
+    part = teacher.part
+    windows = [
+        Window(frozenset([day]), hours.start, hours.end, part.minutes, part.pause)
+        for hours in part.hours
+        for day in hours.weekdays
+    ]
+    set_hours(teacher.actor, teacher.id, windows=windows)
+    _remember_places(teacher)
+
+
+def _look_ahead(school: School, teacher: Teacher) -> None:
+    """What the nightly job does: weeks that have come into reach are turned into slots."""
+    if teacher.gone_from is None:
+        regenerate_slots(school.support, teacher.id, reason="weeks that have come into reach")
+        _remember_places(teacher)
+
+
+def _remember_places(teacher: Teacher) -> None:
+    known = {place.slot_id for place in teacher.places}
+    slots = select(Slot).where(Slot.teacher_id == teacher.id, Slot.status == SlotStatus.OPEN).order_by(Slot.start_at)
+    for slot in session().scalars(slots):
+        if slot.id not in known:
             teacher.keeps(Place(slot.start_at, slot.end_at, slot.id))
 
 

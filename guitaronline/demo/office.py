@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 
+from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.desk import NewGrant, NewStudent, book_by_phone
+from guitaronline.booking.horizon import regenerate_slots
 from guitaronline.booking.service import hold_slot
 from guitaronline.booking.slots import block_slot, withdraw_slot
 from guitaronline.db import session
@@ -35,6 +37,10 @@ def run(school: School) -> None:
     for teacher in school.teachers[:6]:
         school.on(school.ago(school.random.randint(5, 9)), partial(_keep_back, school, teacher))
     school.on(school.ago(2), partial(_teacher_leaves, school))
+    school.on(school.ago(4), partial(_closure, school))
+    school.on(school.ago(), partial(_time_off, school))  # last: nobody books into it any more
+    for teacher in school.teachers[::2]:
+        school.on(school.ago(minutes=90), partial(_next_weeks, school, teacher))
     for number, name in enumerate(CALLERS):
         school.on(school.ago(3 - number, hours=5), partial(_phone, school, name))
     for number, (minutes_ago, lasting) in enumerate(HOLDS):
@@ -84,6 +90,29 @@ def _teacher_leaves(school: School, moment: datetime) -> None:
     assert profile is not None
     disable_teacher(school.support, profile.id, reason="ill for some weeks")
     teacher.gone_from = moment
+
+
+def _closure(school: School, _: datetime) -> None:
+    """The school is closed for three days, beyond the weeks in which people have booked."""
+    first = (school.now + timedelta(days=40)).date()
+    create_closure(school.support, name="Teachers' meeting", first_day=first, last_day=first + timedelta(days=2))
+
+
+def _time_off(school: School, moment: datetime) -> None:
+    """A teacher with weekly hours goes to the mountains; lessons inside wait for a decision."""
+    teacher = school.teachers[2]
+    if teacher.gone_from is None:
+        start = (moment + timedelta(days=9)).astimezone(teacher.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        end = start + timedelta(days=5)
+        create_time_off(
+            teacher.actor, teacher_id=teacher.id, start_at=start, end_at=end, reason="a week in the mountains"
+        )
+
+
+def _next_weeks(school: School, teacher: Teacher, _: datetime) -> None:
+    """The nightly job's work of the last days; what it makes nobody in the demo books."""
+    if teacher.gone_from is None:
+        regenerate_slots(school.support, teacher.id, reason="weeks that have come into reach")
 
 
 def _phone(school: School, name: str, moment: datetime) -> None:

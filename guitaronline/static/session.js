@@ -59,7 +59,7 @@
   }
 
   function keepsDraft() {
-    return form && !form.querySelector("input[type=password], input[autocomplete=one-time-code]");
+    return form && !("noDraft" in form.dataset) && !form.querySelector("input[type=password], input[autocomplete=one-time-code]");
   }
 
   function typed() {
@@ -111,7 +111,7 @@
   if (keepsDraft()) {
     var fresh = typed();
     var draft = remembered(sessionStorage, name);
-    var isAnswer = form.hasAttribute("data-answer") || Boolean(document.querySelector("main .alert-danger, main .invalid-feedback"));  // shows what was typed
+    var isAnswer = form.hasAttribute("data-answer") || Boolean(document.querySelector("main .alert-danger, main .invalid-feedback, main[data-answer]"));  // shows what was typed
     if (draft && draft !== fresh && !isAnswer) { offer(draft); }
     form.addEventListener("input", function () { remember(sessionStorage, name, typed()); });
     form.addEventListener("submit", function () {

@@ -49,15 +49,17 @@ def test_a_wrong_password_is_refused_in_words(app: Flask, world: World) -> None:
     assert "E-mail address or password is wrong" in words(answer.text)
 
 
-def test_a_teacher_is_told_that_there_is_no_portal_yet(app: Flask, world: World) -> None:
+def test_a_teacher_lands_in_the_portal_and_is_shown_the_way_from_the_console(app: Flask, world: World) -> None:
     set_password(SYSTEM, world.tom.id, password=PASSWORD)
     browser = Browser(app)
 
-    answer = browser.sign_in("tom@people.example")
+    landed = browser.sign_in("tom@people.example")
+    console = browser.get("/admin/")
 
-    assert answer.status_code == 403
-    assert "teacher portal is not part of this installation yet" in words(answer.text)
-    assert browser.get("/admin/").status_code == 303
+    assert landed.headers["Location"] == "/teacher/"
+    assert console.status_code == 403
+    assert 'href="/teacher/"' in console.text
+    assert "The console is for staff" in words(console.text)
 
 
 def test_a_student_is_sent_to_the_app(app: Flask, world: World) -> None:

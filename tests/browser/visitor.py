@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,13 +17,18 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from guitaronline.demo.cast import STAFF
+from guitaronline.actor import Role
+from guitaronline.demo import cast
+from guitaronline.demo.founding import teacher_email
 from tests.browser import chromium
 
 LAPTOP = {"width": 1366, "height": 850}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 20_000  # other tests use the machine
-LOGINS = {login.role.value: login for login in reversed(STAFF)}  # the first of each role
+TEACHER = cast.Login(
+    Role.TEACHER, cast.TEACHERS[0].full_name, teacher_email(cast.TEACHERS[0].full_name), cast.TEACHER_PASSWORD
+)
+LOGINS = {login.role.value: login for login in (TEACHER, *reversed(cast.STAFF))}  # the first of each role
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -82,7 +88,7 @@ def sign_in(visitor: Visitor, role: str) -> None:
     """Through the page, as everybody does."""
     visitor.open("/sign-in")
     fill_in_sign_in(visitor, role)
-    visitor.page.wait_for_url("**/admin/")
+    visitor.page.wait_for_url(re.compile(r"/(admin|teacher)/$"))
 
 
 def fill_in_sign_in(visitor: Visitor, role: str) -> None:
