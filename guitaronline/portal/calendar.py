@@ -10,12 +10,12 @@ import flask
 from flask.typing import ResponseReturnValue
 
 from guitaronline.booking.calendar import Stretch, TimeState, time_of_teachers
-from guitaronline.booking.horizon import absences_of
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.portal import times
 from guitaronline.portal.gate import page
 from guitaronline.scheduling.planning import Absence
+from guitaronline.scheduling.queries import absences_of
 from guitaronline.signed_in import now, viewer
 
 WEEK = timedelta(days=7)

@@ -12,8 +12,9 @@ from flask.typing import ResponseReturnValue
 from wtforms import DateField, HiddenField, TimeField
 from wtforms.validators import InputRequired, Optional
 
+from guitaronline.booking.absence_rules import time_off_problems
 from guitaronline.booking.absences import cancel_time_off as call_off
-from guitaronline.booking.absences import create_time_off, time_off_problems
+from guitaronline.booking.absences import create_time_off
 from guitaronline.booking.impact import affected
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
