@@ -168,21 +168,14 @@ class Work:
             record.status = target
         self.emit(topic, record, **payload)
 
-    def move_all(
-        self, model: type[M], record_ids: Iterable[UUID], source: StrEnum, target: StrEnum, **values: Any
-    ) -> int:
-        """Move those of the locked records that are in `source` to `target`, in one statement; how many. Emits nothing: the
-        caller tells of them as a whole. Raises IllegalMove."""
-        states = cast(Any, model).states
-        states.event(source, target)
+    def move_all(self, model: type[M], ids: Iterable[UUID], source: StrEnum, target: StrEnum, **values: Any) -> None:
+        """Move those of the locked records that are in `source` to `target`, in one statement. Emits nothing: the caller
+        tells of them as a whole. Raises IllegalMove."""
         columns = cast(Any, model)
-        statement = (
-            update(model)
-            .where(columns.id.in_(sorted(set(record_ids))), columns.status == source)
-            .values(status=target, version=columns.version + 1, updated_at=self.now, **values)
-            .execution_options(synchronize_session=False)
-        )
-        return int(self.session.execute(statement).rowcount)  # type: ignore[attr-defined]
+        columns.states.event(source, target)
+        moved = update(model).where(columns.id.in_(sorted(set(ids))), columns.status == source)
+        moved = moved.values(status=target, version=columns.version + 1, updated_at=self.now, **values)
+        self.session.execute(moved, execution_options={"synchronize_session": False})
 
     def emit(self, topic: str, record: Any, **payload: Any) -> None:
         """Put an event into the outbox; ids and plain facts only, no personal data."""

@@ -24,6 +24,7 @@ from guitaronline.booking.substitutes import (
     decline_problems,
     substitute_problems,
 )
+from guitaronline.booking.waitlist_line import keep_for_line
 from guitaronline.errors import DomainError, Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
@@ -131,7 +132,7 @@ def _give_to(work: Work, booking_id: UUID, teacher_id: UUID, *, excused: frozens
 
 def _hand_over(work: Work, booking: Booking, lesson: Lesson | None, slot: Slot) -> None:
     """Booking and lesson are the teacher's whose slot it is, and both teachers and the student hear of it."""
-    before = booking.teacher_id
+    before, vacated = booking.teacher_id, booking.slot_id
     original = booking.substituted_from_id or before
     booking.slot_id, booking.teacher_id = slot.id, slot.teacher_id
     booking.substituted_from_id = None if slot.teacher_id == original else original
@@ -139,6 +140,7 @@ def _hand_over(work: Work, booking: Booking, lesson: Lesson | None, slot: Slot) 
     if lesson is not None:
         change_teacher(work, lesson, slot.teacher_id)
     work.emit(TEACHER_CHANGED, booking, old_teacher_id=str(before), **steps.parties(booking))
+    keep_for_line(work, vacated)
 
 
 def _make(work: Work, booking: Booking, teacher_id: UUID) -> Slot:
