@@ -16,7 +16,6 @@ ABSENT = [
     "password/forgot",
     "password/reset",
     "verify-email",
-    "me/schedule",
     "time-off",
     "purchase",
     "webhooks",
