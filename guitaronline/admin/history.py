@@ -193,7 +193,8 @@ def _is_told(table: str, name: str, said: tuple[str, ...] | None) -> bool:
 def _repeats(value: Any, entry: Entry) -> bool:
     """What the line above says already: the reason, or that it happened when it happened."""
     if isinstance(value, str) and STAMP.match(value):
-        return abs(datetime.fromisoformat(value) - entry.at) < timedelta(seconds=1)
+        moment = datetime.fromisoformat(value)
+        return moment.tzinfo is not None and abs(moment - entry.at) < timedelta(seconds=1)  # a wall clock has no zone
     return value is not None and value == entry.reason
 
 
@@ -227,7 +228,8 @@ def readable(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(DIGEST):
         return "(not shown)"
     if isinstance(value, str) and STAMP.match(value):
-        return show.when(datetime.fromisoformat(value))
+        moment = datetime.fromisoformat(value)
+        return show.when(moment) if moment.tzinfo else f"{moment:%Y-%m-%d %H:%M} on the wall clock"
     if isinstance(value, list):
         return ", ".join(str(each) for each in value) or "nothing"
     if isinstance(value, dict):
