@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A demo school of 28 students, data only, as the migration before the newest had it. Made anew with each migration:
 # `flask db upgrade <the one before>`, `flask demo load --students 28`, then
 # `pg_dump --data-only --format=custom --compress=9 --exclude-table=alembic_version`.
-BEFORE = "0011"
+BEFORE = "0017"
 SCHOOL = Path(__file__).with_name(f"school-{BEFORE}.dump")
 
 
