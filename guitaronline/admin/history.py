@@ -193,8 +193,8 @@ def _is_told(table: str, name: str, said: tuple[str, ...] | None) -> bool:
 def _repeats(value: Any, entry: Entry) -> bool:
     """What the line above says already: the reason, or that it happened when it happened."""
     if isinstance(value, str) and STAMP.match(value):
-        moment = datetime.fromisoformat(value)
-        return moment.tzinfo is not None and abs(moment - entry.at) < timedelta(seconds=1)  # a wall clock has no zone
+        moment = datetime.fromisoformat(value)  # a wall clock's has no zone, and repeats nothing
+        return moment.tzinfo is not None and abs(moment - entry.at) < timedelta(seconds=1)
     return value is not None and value == entry.reason
 
 
