@@ -99,6 +99,17 @@ def test_the_same_time_with_another_pause_is_another_slot() -> None:
     assert (made.remove, hours_made(made)) == ([there], [10])
 
 
+def test_a_pause_that_the_clocks_push_into_the_next_window_costs_its_first_lesson() -> None:
+    """In spring 02:00 to 03:00 is no time, so that the pause after 01:00 to 02:00 lasts until 04:00."""
+    sunday = date(2027, 3, 28)
+    week = [window(6, "01:00", "02:00", 60, 60), window(6, "03:00", "05:00")]
+
+    made = plan(week, ZoneInfo("Europe/Berlin"), first_day=sunday, last_day=sunday, now=LONG_AGO)
+
+    assert [each.local.hour for each in made.make] == [1, 4]
+    assert why_skipped(made) == [(3, "cut_by_clock_change")]
+
+
 def test_a_free_slot_of_another_wall_clock_is_made_anew() -> None:
     there = replace(stands(1, (NOON, 60)), wall=(NOON.replace(tzinfo=None) + HOUR, "Europe/Berlin"))
 

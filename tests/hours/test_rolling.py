@@ -173,6 +173,17 @@ def test_the_place_of_a_slot_made_by_hand_is_filled_once_that_is_gone(db: Sessio
     assert tick(timedelta(minutes=15)).made == 2
 
 
+def test_the_long_pause_of_a_lesson_that_is_over_still_keeps_others_away(db: Session, world: World) -> None:
+    with clock.standing_at(MONDAY - timedelta(hours=20)):
+        give_hours(world, window(0, "00:00", "04:00", 240, 240))
+    with clock.standing_at(MONDAY - timedelta(hours=2)):
+        made = give_hours(world, window(0, "07:00", "09:00")).plan
+
+    assert made.make[0].start_at == MONDAY
+    assert [(each.local.hour, each.code) for each in made.skipped] == [(7, "overlaps_slot")]
+    assert [each.stays_because for each in made.kept] == ["begun"]
+
+
 def test_what_was_withdrawn_by_hand_stays_away_night_after_night(db: Session, world: World) -> None:
     give_hours(world)
     withdraw_slot(as_actor(world.ada), standing(db)[0].id, reason="not this week")
