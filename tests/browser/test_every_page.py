@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from guitaronline.admin import DESKS
 from tests.browser.axe import COLORS, grave_problems, thin_out
+from tests.browser.conftest import Visit
 from tests.browser.pages import every_page
 from tests.browser.school import DemoSchool
 from tests.browser.visitor import LAPTOP, PHONE, Visitor, context_of
@@ -86,3 +87,22 @@ def test_no_page_moves_sideways_on_a_phone(walk: Walk) -> None:
 
 def test_no_page_makes_the_browser_complain(walk: Walk) -> None:
     assert walk.complaints == []
+
+
+ROWS = """<html lang="en"><title>Rows</title><main><h1>Rows</h1><table><tbody>
+    <tr><td>1 <button>Go</button></td></tr><tr><td>2 <button>Go</button></td></tr><tr><td>3 <button>Go</button></td></tr>
+    <tr><td>4 <button class="pale" style="color: #ddd; background: #fff">Go</button></td></tr>
+    <tr><td>5 <button></button></td></tr></tbody></table></main></html>"""
+
+
+def test_of_rows_that_are_alike_two_are_looked_at_and_of_others_every_one(visit: Visit) -> None:
+    page = visit().page
+    page.set_content(ROWS)
+
+    thin_out(page)
+
+    assert [row[0] for row in page.locator("tr").all_inner_texts()] == ["1", "2", "4", "5"]
+    assert [each.partition(" at ")[0] for each in grave_problems(page)] == [
+        "critical: Buttons must have discernible text (button-name)",
+        "serious: Elements must meet minimum color contrast ratio thresholds (color-contrast)",
+    ]
