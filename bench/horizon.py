@@ -95,6 +95,7 @@ def one_teacher() -> None:
 
     teachers = teacher_ids()[:CHANGES]
     took = []
+    used, served = time.process_time(), served_seconds()
     with counting() as seen:
         for teacher_id in teachers:
             week = [
