@@ -25,6 +25,7 @@ GROUPS = {  # words → how the names of its actions begin
     "slots": ("slot.",),
     "hours, time off, closures": ("schedule.", "time_off.", "closure."),
     "waitlist": ("waitlist.",),
+    "calendar feeds": ("feed.",),
     "people and sign-in": ("person.", "notification."),
     "teachers": ("teacher.",),
     "packages": ("package.",),

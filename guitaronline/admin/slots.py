@@ -268,7 +268,8 @@ class CreateSlots(CommandPage):
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         """Once everything is typed: what would be made now, by the command's own rule."""
-        teacher = session().get(User, people_picker.id_of(form.teacher_id)) if form.is_submitted() else None
+        chosen = people_picker.id_of(form.teacher_id) if form.is_submitted() else None
+        teacher = session().get(User, chosen) if chosen else None
         if teacher is None or not form.validate():
             return Consequences()
         try:

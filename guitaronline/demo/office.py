@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 
 from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.desk import NewGrant, NewStudent, book_by_phone
 from guitaronline.booking.horizon import regenerate_slots
+from guitaronline.booking.series import Wanted, create_series
+from guitaronline.booking.series_rules import Term
 from guitaronline.booking.service import hold_slot
 from guitaronline.booking.slots import block_slot, withdraw_slot
+from guitaronline.booking.waitlist import join_waitlist
 from guitaronline.db import session
 from guitaronline.demo import cast, money
 from guitaronline.demo.stage import Place, School, Student, Teacher
@@ -43,6 +46,8 @@ def run(school: School) -> None:
         school.on(school.ago(minutes=90), partial(_next_weeks, school, teacher))
     for number, name in enumerate(CALLERS):
         school.on(school.ago(3 - number, hours=5), partial(_phone, school, name))
+    school.on(school.ago(2, hours=3), partial(_weekly_lessons, school))
+    school.on(school.ago(1, hours=2), partial(_waits, school))
     for number, (minutes_ago, lasting) in enumerate(HOLDS):
         school.on(school.ago(minutes=minutes_ago), partial(_hold, school, number, lasting))
 
@@ -130,6 +135,29 @@ def _phone(school: School, name: str, moment: datetime) -> None:
         lessons_total=1, expires_at=moment + timedelta(days=30), plan_id=school.plans[cast.TRIAL.name], is_trial=True
     )
     book_by_phone(school.admin, student=caller, package=trial, slot=place.slot_id, reason="called to try a lesson")
+
+
+def _weekly_lessons(school: School, moment: datetime) -> None:
+    """Four Sunday mornings, agreed on the phone, outside the teacher's hours."""
+    student = _untroubled(school)[0]
+    money.gift(school, student, 4, expires_at=moment + timedelta(days=90), reason="a month of Sundays")
+    first = (moment + timedelta(days=13 - moment.weekday())).date()
+    term = Term(first, time(8), student.teacher.part.minutes, count=4)
+    wanted = Wanted(student.known_id, student.teacher.id, term)
+    create_series(school.support, wanted=wanted, reason="called: Sundays before breakfast")
+
+
+def _waits(school: School, moment: datetime) -> None:
+    """Two would take anything of a teacher who is fully booked; one of them has no lesson left."""
+    for student in _untroubled(school)[1:8:6]:
+        join_waitlist(
+            school.support,
+            student_id=student.known_id,
+            teacher_id=student.teacher.id,
+            from_at=moment,
+            until_at=moment + timedelta(days=2),
+            reason="would like to come sooner",
+        )
 
 
 def _hold(school: School, number: int, lasting: int | None, moment: datetime) -> None:

@@ -13,12 +13,20 @@ from guitaronline.booking.absences import create_time_off
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.scheduling.hours_models import TimeOff
-from tests.api.conftest import api, documented
+from tests.api.conftest import api, components, documented
 from tests.booking.conftest import statements
 from tests.races.conftest import meet, without_locks, without_shortcuts
 from tests.world import World, as_actor
 
-__all__ = ["api", "documented", "meet", "statements", "without_locks", "without_shortcuts"]  # fixtures of other folders
+__all__ = [
+    "api",
+    "components",
+    "documented",
+    "meet",
+    "statements",
+    "without_locks",
+    "without_shortcuts",
+]  # fixtures of other folders
 
 HOUR = timedelta(hours=1)
 

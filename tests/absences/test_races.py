@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from guitaronline import checks
-from guitaronline.booking import deciding, facts, horizon, steps
+from guitaronline.booking import deciding, steps
 from guitaronline.booking.absence_models import KeptBooking
 from guitaronline.booking.absences import cancel_time_off, create_time_off
 from guitaronline.booking.deciding import decide_booking
@@ -53,42 +53,6 @@ def test_a_hold_inside_is_refused_or_waits(
     assert refused(results) in ([], ["teacher_away"], ["slot_withdrawn"])
     assert queue(world) == live(db)
     assert checks.run_all(db) == []
-
-
-def at_the_worst_moment(world: World, db: Session, meet: Meet, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Both have looked and neither has written; the slots inside are not locked beforehand, so that this can happen."""
-    world.package()
-    hours(world)
-    slot = standing(db)[1]
-    monkeypatch.setattr(deciding, "_free_inside", lambda work, away: set())
-    meet((facts, "read_place"), (facts, "read_standing"), patience=10)
-    return slot
-
-
-def test_a_hold_that_saw_no_time_off_keeps_its_slot_and_waits(
-    app: Flask, db: Session, world: World, meet: Meet, without_shortcuts: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slot = at_the_worst_moment(world, db, meet, monkeypatch)
-    ann, slot_id = as_actor(world.ann), slot.id
-
-    results = at_once(app, lambda: hold_slot(ann, slot_id), whole_day(world, slot))
-
-    assert refused(results) == []
-    assert queue(world) == live(db) != set()
-    assert slot_id in {each.id for each in standing(db)}
-
-
-def test_without_the_second_look_its_slot_is_withdrawn_from_under_it(
-    app: Flask, db: Session, world: World, meet: Meet, without_shortcuts: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slot = at_the_worst_moment(world, db, meet, monkeypatch)
-    ann, slot_id = as_actor(world.ann), slot.id
-    monkeypatch.setattr(horizon, "_under_lock", lambda work, plan: plan)
-
-    at_once(app, lambda: hold_slot(ann, slot_id), whole_day(world, slot))
-
-    assert len(live(db)) == 1
-    assert slot_id not in {each.id for each in standing(db)}
 
 
 def one_booking(world: World) -> Booking:

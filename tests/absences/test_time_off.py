@@ -47,8 +47,8 @@ def booked(world: World) -> Booking:
 
 
 def test_what_is_affected_is_live_ahead_and_overlaps(db: Session, world: World, booked: Booking) -> None:
-    before, after = world.booking(world.slot(hours=46)), world.booking(world.slot(hours=50))
-    held = world.hold(world.slot(hours=49))
+    before, after = world.booking(world.slot(hours=46)), world.booking(world.slot(hours=51))
+    held = world.hold(world.slot(start_at=booked.end_at))
     world.booking(world.slot(world.tina, hours=48), world.ben, package_id=world.package(world.ben).id)
     start = booked.start_at
 
@@ -58,7 +58,7 @@ def test_what_is_affected_is_live_ahead_and_overlaps(db: Session, world: World, 
     assert found(start, start + 2 * HOUR) == [booked.id, held.id]
     assert found(start + timedelta(minutes=59), start + timedelta(minutes=60)) == [booked.id]
     assert found(start - 2 * HOUR, start) == [before.id]
-    assert found(start + HOUR, start + 3 * HOUR, held.hold_expires_at or start) == [after.id]
+    assert found(start + HOUR, start + 4 * HOUR, held.hold_expires_at or start) == [after.id]
     assert found(start, start + 2 * HOUR, start) == []
     assert len(affected(db, None, start, start + HOUR, world.now)) == 2
 

@@ -138,7 +138,7 @@ class School:
     @cached_property
     def substituted(self) -> Booking:
         assert self.package
-        booking = self.world.booking(self.world.slot(hours=54))
+        booking = self.world.booking(self.world.slot(hours=57))
         return substitute_booking(self.admin, booking.id, teacher_id=self.world.tina.id, reason="ill")
 
     @cached_property
@@ -170,7 +170,7 @@ class School:
     def kept(self) -> Booking:
         """Given although Tina is away."""
         assert self.package
-        booking = self.world.booking(self.world.slot(self.world.tina, hours=55))
+        booking = self.world.booking(self.world.slot(self.world.tina, hours=62))
         self._tina_away(booking, Chosen(booking.id, Way.KEEP))
         return booking
 

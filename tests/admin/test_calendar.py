@@ -190,7 +190,7 @@ def test_a_range_that_means_nothing_is_refused_in_words(ada: Browser, query: str
 
 @pytest.mark.parametrize("query", ["start=2026-11-23&end=2027-01-07", "start=1000-01-01&end=1000-01-02"])
 def test_the_widest_range_and_far_years_are_answered(ada: Browser, query: str) -> None:
-    assert ada.get(f"{FEED}?{query}").json == {"events": [], "is_cut": False}
+    assert ada.get(f"{FEED}?{query}").json == {"events": [], "away": [], "is_cut": False}
 
 
 @pytest.mark.parametrize(

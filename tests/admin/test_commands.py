@@ -76,6 +76,8 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "SubstituteBooking": ("booked", "booking.substitute", lambda s: {"teacher_id": str(s.world.tina.id), **WHY}),
     "DeclineSubstitute": ("substituted", "booking.decline_substitute", lambda s: WHY),
     "TeacherIll": ("profile", "time_off.report_ill", lambda s: {"from_day": _today(s, 1), "from_time": "08:00", "until_day": _today(s, 1), "until_time": "20:00", **WHY}),
+    "JoinWaitlist": ("", "waitlist.join", lambda s: {"student_id": str(s.world.ben.id), "teacher_id": str(s.world.tina.id), "first_day": _today(s, 1), "last_day": _today(s, 9)}),
+    "LeaveWaitlist": ("wait", "waitlist.leave", lambda s: WHY),
     "NewSeries": ("", "series.create", lambda s: {"student_id": str(s["package"].student_id), "teacher_id": str(s.world.tina.id), "first_day": _today(s, 9), "start_local": "12:00", "lesson_minutes": "60", "interval_weeks": "1", "count": "2", **WHY}),
     "ExtendSeries": ("series", "series.extend", lambda s: {"count": "1", **WHY}),
     "MoveSeries": ("series", "series.move", lambda s: {"weekday": "2", "start_local": "16:00", "cause": "school", "teacher_id": str(s.world.tom.id), **WHY}),

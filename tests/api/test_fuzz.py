@@ -47,7 +47,7 @@ def test_nothing_a_client_sends_breaks_the_server(api: Api, world: World, role: 
         statuses = contextvars.Context().run(fuzz, api, token, known)
     assert statuses[200] > 10
     assert statuses[422] > 10
-    assert statuses[401] < 20
+    assert statuses[401] < statuses.total() / 4  # now and then a mutated header; with a bad token it were nearly all
 
 
 def fuzz(api: Api, token: dict[str, str], known: dict[str, list[str]]) -> Counter[int]:

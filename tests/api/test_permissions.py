@@ -79,6 +79,12 @@ class Scene:
         times = {"start_at": start, "end_at": start + timedelta(hours=1)}
         return str(create_time_off(as_actor(self.world.tom), teacher_id=self.world.tom.id, **times).id)
 
+    def substituted(self) -> str:
+        from guitaronline.booking.substitution import substitute_booking
+
+        why = {"teacher_id": self.world.tina.id, "reason": "ill"}
+        return str(substitute_booking(as_actor(self.world.sue), self.booking().id, **why).id)
+
     def wait(self) -> str:
         from guitaronline.booking.waitlist import join_waitlist
 
@@ -131,6 +137,7 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "DELETE /booking/waitlist/{entry_id}": (lambda s: Call(f"/booking/waitlist/{s.wait()}"), "204 404 403 403 204 403 403 204 401"),
     "POST /booking/hold": (lambda s: Call("/booking/hold", {"slot_id": str(s.slot().id)}), "200 200 403 403 403 403 403 403 401"),
     "POST /booking/{booking_id}/confirm": (lambda s: Call(f"/booking/{s.hold().id}/confirm"), "200 404 403 403 200 403 403 200 401"),
+    "POST /booking/{booking_id}/decline": (lambda s: Call(f"/booking/{s.substituted()}/decline", {"reason": "no"}), "200 404 403 403 200 403 403 200 401"),
     "POST /booking/{booking_id}/cancel": (lambda s: Call(f"/booking/{s.booking().id}/cancel", {"reason": "ill"}), "200 404 200 404 200 403 403 200 401"),
     "GET /booking/{booking_id}/cancel/preview": (lambda s: Call(f"/booking/{s.booking().id}/cancel/preview"), "200 404 200 404 200 403 403 200 401"),
     "POST /booking/{booking_id}/reschedule": (lambda s: Call(f"/booking/{s.booking().id}/reschedule", {"new_slot_id": str(s.slot().id), "reason": "ill"}), "200 404 200 404 200 403 403 200 401"),

@@ -14,18 +14,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from guitaronline import checks, logs
-from guitaronline.api import openapi
 from guitaronline.booking import feeds
 from guitaronline.booking.feed_models import CalendarFeed
 from guitaronline.errors import NotAllowed
-from tests.api.conftest import Api
+from tests.api.conftest import Api, api, components, documented
 from tests.concurrency import at_once
 from tests.world import World, as_actor
 
-
-@pytest.fixture
-def api(app: Flask, db: Session) -> Api:
-    return Api(app, openapi.document())
+__all__ = ["api", "components", "documented"]  # fixtures of another folder
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_what_is_left_for_later_waits_and_needs_no_run(db: Session, world: World
 def test_a_lesson_moves_to_the_slot_that_was_chosen(db: Session, world: World, day: list[Booking]) -> None:
     target = world.slot(world.tina, hours=60)
 
-    done(db, world, day, {day[0].id: onto(target)})
+    done(db, world, day, {day[0].id: onto(target), day[1].id: LATER, day[2].id: LATER})
 
     moved = db.scalars(select(Booking).where(Booking.rescheduled_from_booking_id == day[0].id)).one()
     assert (moved.slot_id, world.again(day[0]).cancel_cause) == (target.id, "teacher")
@@ -203,7 +203,7 @@ def test_it_is_undone_within_ten_minutes_as_far_as_it_can(db: Session, world: Wo
 
 
 def test_after_ten_minutes_it_stays(db: Session, world: World, day: list[Booking]) -> None:
-    run = done(db, world, day, {day[0].id: CANCEL})
+    run = done(db, world, day, {day[0].id: CANCEL, day[1].id: LATER, day[2].id: LATER})
 
     with clock.moved_by(timedelta(minutes=11)), pytest.raises(bulk.UndoTooLate):
         undo(as_actor(world.sue), run)
