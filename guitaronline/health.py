@@ -190,8 +190,9 @@ def meters() -> Meters:
     folder = shared_folder(Path(settings.VAR_DIR) / "metrics")
     if folder is not None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read by prometheus_client when it is imported, below
-    from prometheus_client import CollectorRegistry, Counter, Histogram
+    from prometheus_client import CollectorRegistry, Counter, Histogram, values
 
+    values.ValueClass = values.get_value_class()  # chosen at the first import, which may have been before
     own = CollectorRegistry()
     return Meters(
         Counter("http_requests_total", "Requests answered.", ("method", "route", "status"), registry=own),
