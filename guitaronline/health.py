@@ -192,7 +192,7 @@ def meters() -> Meters:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read by prometheus_client when it is imported, below
     from prometheus_client import CollectorRegistry, Counter, Histogram, values
 
-    values.ValueClass = values.get_value_class()  # chosen at the first import, which may have been before
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # chosen at the first import, which may have been before
     own = CollectorRegistry()
     return Meters(
         Counter("http_requests_total", "Requests answered.", ("method", "route", "status"), registry=own),
