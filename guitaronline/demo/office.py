@@ -142,7 +142,7 @@ def _weekly_lessons(school: School, moment: datetime) -> None:
     student = _untroubled(school)[0]
     money.gift(school, student, 4, expires_at=moment + timedelta(days=90), reason="a month of Sundays")
     first = (moment + timedelta(days=13 - moment.weekday())).date()
-    term = Term(first, time(8), student.teacher.part.minutes, count=4)
+    term = Term(first, time(8, 10), student.teacher.part.minutes, count=4)
     wanted = Wanted(student.known_id, student.teacher.id, term)
     create_series(school.support, wanted=wanted, reason="called: Sundays before breakfast")
 

@@ -51,7 +51,7 @@ def test_somebody_new_is_booked_on_the_phone(visit: Visit) -> None:
     admin.main.get_by_label("Full name").fill("Nell Newcomer")
     admin.main.get_by_role("group", name="Slot").get_by_role("radio").first.check()
     admin.main.get_by_role("button", name="Look, show what will happen").click()
-    admin.main.get_by_text("Grant", exact=False).first.click()
+    admin.main.get_by_text("Grant a new package: fill it in below").click()
     admin.main.get_by_role("button", name="Book", exact=True).click()
 
     expect(admin.heading).to_contain_text("BK-")
