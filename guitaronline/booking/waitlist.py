@@ -12,11 +12,11 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from guitaronline import db, policy
-from guitaronline.actor import Actor, Role
+from guitaronline.actor import Role
 from guitaronline.booking import facts, queries, rules, service, steps, waitlist_line
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.rules import Liberties
-from guitaronline.booking.waitlist_line import MINUTE
+from guitaronline.booking.waitlist_line import MINUTE, Place
 from guitaronline.booking.waitlist_models import WaitlistEntry, WaitlistOffer, WaitStatus
 from guitaronline.errors import Conflict, Invalid, NotFound, Reason
 from guitaronline.identity import access
@@ -161,9 +161,8 @@ def _offer(work: Work, slot_id: UUID, entry_id: UUID, student_id: UUID) -> Waitl
     )
     entry.booking_id, entry.passed_because = booking.id, None
     _move(work, entry, WaitStatus.OFFERED, booking_id=str(booking.id))
-    _keep(
-        work, slot_id, ends + settings.WAITLIST_KEEP_MINUTES * MINUTE
-    )  # should it lapse, the next in line comes first
+    slot = work.lock(Slot, slot_id)  # ours already
+    slot.kept_until = ends + settings.WAITLIST_KEEP_MINUTES * MINUTE  # should it lapse, the next in line comes first
     return entry
 
 
@@ -211,11 +210,10 @@ def kept_slots(session: Session, now: datetime, *, limit: int) -> list[UUID]:
     return list(session.scalars(query.order_by(Slot.kept_until, Slot.id).limit(limit)))
 
 
-def slots_for_line(session: Session, now: datetime, *, limit: int) -> list[UUID]:
+def slots_for_line(session: Session, now: datetime, *, after: Place | None = None, limit: int) -> list[Place]:
     """What could be offered to somebody who waits, kept or public, soonest first."""
-    return waitlist_line.awaited_slots(
-        session, now, offered=queries.offered(now, policy.current(), kept_too=True), limit=limit
-    )
+    offered = queries.offered(now, policy.current(), kept_too=True)
+    return waitlist_line.awaited_slots(session, offered=offered, after=after, limit=limit)
 
 
 def entries_of(
@@ -227,16 +225,6 @@ def entries_of(
         query = query.where(WaitlistEntry.id < after)
     query = query.order_by(WaitlistEntry.id.desc()).offset(offset).limit(limit)
     return list(session.scalars(query.options(joinedload(WaitlistEntry.booking))))
-
-
-def visible_entry(session: Session, actor: Actor, entry_id: UUID) -> WaitlistEntry:
-    """Raises NotAllowed, NotFound."""
-    access.require(actor, Permission.BOOK, own=True)
-    entry = session.get(WaitlistEntry, entry_id)
-    if entry is None:
-        raise NotFound()
-    access.require(actor, Permission.BOOK, own=entry.student_id == actor.id)
-    return entry
 
 
 def effective_status(entry: WaitlistEntry, booking: Booking | None, now: datetime) -> WaitStatus:
@@ -300,11 +288,6 @@ def _open_to_all(work: Work, slot_id: UUID) -> bool:
         return False
     slot.kept_until = None
     return True
-
-
-def _keep(work: Work, slot_id: UUID, until: datetime) -> None:
-    slot = work.lock(Slot, slot_id)  # ours already
-    slot.kept_until = until
 
 
 def _move(work: Work, entry: WaitlistEntry, target: WaitStatus, **more: str) -> None:

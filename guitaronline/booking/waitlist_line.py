@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, exists, extract, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, cast, exists, extract, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
@@ -14,6 +14,7 @@ from guitaronline.scheduling.models import Slot, SlotStatus
 from guitaronline.unit_of_work import Work
 
 MINUTE = timedelta(minutes=1)
+Place = tuple[datetime, UUID]  # of a slot in time
 
 
 def waits_for_slot() -> ColumnElement[bool]:
@@ -53,10 +54,15 @@ def first_in_line(session: Session, slot_id: UUID, *, limit: int) -> list[Waitli
     )
 
 
-def awaited_slots(session: Session, now: datetime, *, offered: ColumnElement[bool], limit: int) -> list[UUID]:
-    """Slots that somebody waits for and that could be theirs now, soonest first. `offered` leaves out that they are kept."""
+def awaited_slots(
+    session: Session, *, offered: ColumnElement[bool], after: Place | None = None, limit: int
+) -> list[Place]:
+    """Start and id of the slots that somebody waits for and that could be theirs now, soonest first; `after`: the last one
+    seen. `offered` leaves out that they are kept."""
     teachers = select(WaitlistEntry.teacher_id).where(WaitlistEntry.status == WaitStatus.WAITING)
-    query = select(Slot.id).where(
+    query = select(Slot.start_at, Slot.id).where(
         Slot.teacher_id.in_(teachers), offered, exists().where(waits_for_slot()).correlate(Slot)
     )
-    return list(session.scalars(query.order_by(Slot.start_at, Slot.id).limit(limit)))
+    if after is not None:
+        query = query.where(tuple_(Slot.start_at, Slot.id) > after)
+    return [(row.start_at, row.id) for row in session.execute(query.order_by(Slot.start_at, Slot.id).limit(limit))]

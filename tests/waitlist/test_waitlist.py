@@ -19,6 +19,7 @@ from guitaronline.booking.service import cancel_booking, confirm_booking, expire
 from guitaronline.booking.waitlist import effective_status, leave_waitlist, offer_slot
 from guitaronline.booking.waitlist_models import WaitStatus
 from guitaronline.scheduling.models import Slot
+from jobs import waitlist as rounds
 from tests.booking.conftest import refused
 from tests.by_hand import by_hand, refused_by
 from tests.concurrency import at_once, done
@@ -154,6 +155,24 @@ def test_when_nobody_in_line_can_take_it_everybody_may(world: World, waits: Wait
     go_round()
 
     assert world.reloaded(Slot, booking.slot_id).kept_until is None
+
+
+def test_who_cannot_pay_keeps_nobody_else_waiting(
+    world: World, waits: Waits, go_round: Round, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More slots wait for somebody who can take none than are looked at in one go."""
+    monkeypatch.setattr(rounds, "SLOTS", 2)
+    cleo = world.person("Cleo", Role.STUDENT)
+    world.package(cleo)
+    waits(world.ben)
+    for hours in (30, 40, 50):
+        world.slot(hours=hours)
+    able = waits(cleo, teacher_id=world.tina.id)
+    theirs = world.slot(world.tina, hours=60)
+
+    go_round()
+
+    assert offer_of(world, able).slot_id == theirs.id
 
 
 def test_leaving_releases_what_was_offered(world: World, waits: Waits, go_round: Round) -> None:
