@@ -67,7 +67,8 @@ def _until(why: Why) -> Any:
     absence = why.absence
     if absence is None:
         return "from now on"
-    return show.html("{}: {}", show.link(absence, absence.reference), show.span(absence.start_at, absence.end_at))
+    times = (show.when(absence.start_at), show.when(absence.end_at))
+    return show.html("{}: {} – {}", show.link(absence, absence.reference), *times)
 
 
 class DecideForm(forms.CommandForm):
@@ -151,6 +152,7 @@ class UnkeepBooking(CommandPage):
     record = Booking
     path = "bookings/<uuid:id>/unkeep"
     title = "Decide anew"
+    is_rare = True
     button = "Let it wait for a decision again"
     permission = Permission.MANAGE_SLOTS
     form = forms.ReasonForm

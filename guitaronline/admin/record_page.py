@@ -57,6 +57,12 @@ class Actions:
     dangerous: Sequence[Button]
     rare: Sequence[Button]
     not_now: Sequence[NotNow]
+    has_rare: bool  # possible now or not
+
+    @property
+    def folds(self) -> bool:
+        """Whether a part stands under "More actions"."""
+        return self.has_rare and not self.is_empty
 
     @property
     def is_empty(self) -> bool:
@@ -98,6 +104,7 @@ def actions_of(buttons: Sequence[Button]) -> Actions:
         dangerous=[each for each in allowed if not each.is_rare and each.tone == "danger"],
         rare=sorted((each for each in allowed if each.is_rare), key=lambda each: each.tone == "danger"),
         not_now=[NotNow(", ".join(each.title for each in buttons if each.why_not == why), why) for why in reasons],
+        has_rare=any(each.is_rare for each in buttons),
     )
 
 

@@ -126,6 +126,7 @@ def _old_slot(booking: Booking) -> str:
 class DeclineSubstitute(BookingCommand):
     path = "bookings/<uuid:id>/decline"
     title = "Decline the substitute"
+    is_rare = True
     button = "The student declines"
     tone = "danger"
     permission = Permission.BOOK
