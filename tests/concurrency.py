@@ -8,9 +8,10 @@ from threading import Barrier
 from typing import Any
 
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 from guitaronline.db import database
-from guitaronline.errors import DomainError
+from guitaronline.errors import Conflict, DomainError
 
 
 def at_once(app: Flask, *calls: Callable[[], Any]) -> list[Any]:
@@ -38,3 +39,15 @@ def refused(results: list[Any]) -> list[str]:
 
 def done(results: list[Any]) -> list[Any]:
     return [each for each in results if not isinstance(each, DomainError)]
+
+
+def politely(call: Callable[[], Any]) -> Callable[[], Any]:
+    """A constraint that locks keep from ever being met (a package's sums) has no refusal of its own."""
+
+    def run() -> Any:
+        try:
+            return call()
+        except IntegrityError as error:
+            raise Conflict(str(error.orig)) from error
+
+    return run

@@ -13,9 +13,9 @@ from werkzeug.datastructures import MultiDict
 
 from guitaronline.admin import gate
 from guitaronline.admin.base import Column, Console, Desk, Selection
-from guitaronline.admin.forms import REASON_LENGTH
 from guitaronline.admin.selection import LONGEST_SEARCH
 from guitaronline.errors import Invalid, NotAllowed, NotFound, Reason
+from guitaronline.forms import REASON_LENGTH
 from guitaronline.office.export_models import ExportFormat
 from guitaronline.office.exports import Wanted
 

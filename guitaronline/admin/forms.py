@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
     DateField,
@@ -20,53 +18,17 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
-from wtforms.widgets import HiddenInput
 
-from guitaronline import db, money
+from guitaronline import money
 from guitaronline.errors import DomainError, Reason
+from guitaronline.forms import REASON_LENGTH, KeyedForm, choices, tidy, typeable
 
-REASON_LENGTH = 500
-__all__ = ["BooleanField", "DateField", "SelectField", "TimeField"]
-
-
-def tidy(value: str | None) -> str | None:
-    """Without surrounding space; nothing typed is None."""
-    return (value or "").strip() or None
+__all__ = ["BooleanField", "DateField", "SelectField", "TimeField", "choices", "tidy", "typeable"]
 
 
-def typeable(form: Any, field: Field) -> None:
-    """Only characters that people type: no NUL, no lone surrogates, no other control characters."""
-    for character in str(field.data or ""):
-        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\r\n\t":
-            raise ValidationError("This has characters that cannot be stored.")
-
-
-class Version(IntegerField):
-    """The version that the person saw; empty for records without one."""
-
-    widget = HiddenInput()
-
-    def process_formdata(self, valuelist: Sequence[str]) -> None:
-        given = valuelist[0] if valuelist else ""
-        self.data = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
-
-
-class CommandForm(FlaskForm):
+class CommandForm(KeyedForm):
     linkable: ClassVar[frozenset[str]] = frozenset()  # fields that a link may fill in
-
-    key = HiddenField(validators=[InputRequired("Reload the page."), Length(8, 64)])
-    version = Version()
-
-    def start_anew(self, version: int) -> None:
-        """The next time it is sent, it is about this version of the record, and counts as another request."""
-        self.version.raw_data = None
-        self.version.data = version
-        self.key.data = str(db.new_id())
-
-    def visible(self) -> list[Field]:
-        return [field for field in self if not isinstance(field.widget, HiddenInput)]
 
     def typed_values(self) -> dict[str, Any]:
         return {field.name: field.data for field in self.visible()}
@@ -106,11 +68,6 @@ def reason(*, required: bool = True, help: str = "") -> TextAreaField:  # noqa: 
 def number(label: str, *, least: int, most: int, required: bool = True, help: str = "", **more: Any) -> IntegerField:  # noqa: A002
     checks = [InputRequired(f"{label} is needed.") if required else Optional(), NumberRange(least, most)]
     return IntegerField(label, validators=checks, description=help, **more)
-
-
-def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    """What a select or radio field offers: value and words."""
-    return [SelectChoice(value, words) for value, words in pairs]
 
 
 def choice(label: str, options: Sequence[tuple[str, str]], *, help: str = "", **more: Any) -> SelectField:  # noqa: A002

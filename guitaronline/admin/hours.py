@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,13 +12,13 @@ from wtforms.validators import ValidationError
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
-from guitaronline.admin.hours_form import WEEKDAYS, HoursForm, digest_of, row_of
+from guitaronline.admin.hours_form import HoursForm
 from guitaronline.booking import horizon
 from guitaronline.db import session
-from guitaronline.errors import Conflict
+from guitaronline.forms import WEEKDAYS
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
-from guitaronline.scheduling.planning import Plan
+from guitaronline.scheduling.planning import Plan, hours_digest
 from guitaronline.scheduling.rules import Window
 from guitaronline.teachers.models import TeacherProfile, TeacherStatus
 
@@ -29,10 +29,6 @@ STAYS = {
     "occupied": "It is held or booked.",
     "begun": "It has begun.",
 }
-
-
-class HoursChanged(Conflict):
-    detail = "Somebody changed these hours after you opened the page. Open it again to see them."
 
 
 class HoursCommand(CommandPage):
@@ -68,7 +64,7 @@ class EditHours(HoursCommand):
 
     def initial(self, record: Any) -> dict[str, Any]:
         windows = horizon.hours_of(session(), record.user_id)
-        return {"rows": [row_of(each) for each in windows] or [{}], "seen": digest_of(windows)}
+        return {"rows": [each.as_row() for each in windows] or [{}], "seen": hours_digest(windows)}
 
     def prepare(self, form: Any, record: Any) -> None:
         form.zone_name = record.user.timezone
@@ -77,16 +73,12 @@ class EditHours(HoursCommand):
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         if form.is_only_rows or not form.is_submitted() or not form.validate():
             return Consequences()
+        form.seen.data = hours_digest(horizon.hours_of(session(), record.user_id))  # the preview is against these
         return preview(record.user, form.windows())
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        now = digest_of(horizon.hours_of(session(), record.user_id))
-        if now not in (
-            form.seen.data,
-            digest_of(sorted(form.windows(), key=place_in_week)),
-        ):  # the latter: a second click
-            raise HoursChanged()
-        return horizon.set_hours(actor, record.user_id, windows=form.windows(), reason=form.reason.data)
+        typed = {"windows": form.windows(), "seen": form.seen.data or "", "reason": form.reason.data}
+        return horizon.set_hours(actor, record.user_id, **typed)
 
 
 class CopyForm(forms.CommandForm):
@@ -172,11 +164,6 @@ def in_words(window: Window) -> str:
     words += f" + {window.buffer_minutes} pause" if window.buffer_minutes else ""
     words += f", from {show.day(window.valid_from)}" if window.valid_from else ""
     return words + (f", until {show.day(window.valid_until)}" if window.valid_until else "")
-
-
-def place_in_week(window: Window) -> tuple[int, time]:
-    """As `hours_of` orders them."""
-    return min(window.weekdays), window.start_local
 
 
 def _profile(teacher_id: Any) -> TeacherProfile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +11,10 @@ from wtforms.validators import Optional
 
 from guitaronline.admin import forms
 from guitaronline.errors import DomainError, Reason
+from guitaronline.forms import WEEKDAYS
 from guitaronline.scheduling.planning import WINDOWS_MAX, hours_problems
 from guitaronline.scheduling.rules import Window
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 ADD, REMOVE = "add", "remove-"  # values of the button `look`
 
 
@@ -110,23 +109,6 @@ def _like(row: Any) -> dict[str, Any]:
     day = row.weekday.data if row.weekday.data in {"0", "1", "2", "3", "4", "5", "6"} else "0"
     names = ("start_local", "end_local", "lesson_minutes", "buffer_minutes")
     return {"weekday": str((int(day) + 1) % 7), **{name: row[name].data for name in names}}
-
-
-def row_of(window: Window) -> dict[str, Any]:
-    return {
-        "weekday": str(min(window.weekdays)),
-        "start_local": window.start_local,
-        "end_local": window.end_local,
-        "lesson_minutes": window.lesson_minutes,
-        "buffer_minutes": window.buffer_minutes,
-        "valid_from": window.valid_from,
-        "valid_until": window.valid_until,
-    }
-
-
-def digest_of(windows: Sequence[Window]) -> str:
-    """Short, and another one when the hours are others."""
-    return hashlib.sha256(repr([row_of(each) for each in windows]).encode()).hexdigest()[:16]
 
 
 def point_out_rows(form: HoursForm, refusal: DomainError) -> None:

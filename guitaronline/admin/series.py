@@ -19,13 +19,13 @@ from guitaronline.admin.command_page import Button, button_of, buttons_of, comma
 from guitaronline.admin.filters import Dates, Person, State, record_or_people
 from guitaronline.admin.plain import Plain, Plains, moment, of, word, words
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
-from guitaronline.admin.slots import WEEKDAYS
 from guitaronline.billing.models import Package
 from guitaronline.booking import facts as booking_facts
 from guitaronline.booking.models import Booking
 from guitaronline.booking.series_models import LessonSeries, SeriesStatus
 from guitaronline.booking.series_rules import effective_status
 from guitaronline.db import session
+from guitaronline.forms import WEEKDAYS
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 

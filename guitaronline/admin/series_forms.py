@@ -15,7 +15,6 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.bookings import CAUSES
 from guitaronline.admin.new_booking import packages_for
-from guitaronline.admin.slots import WEEKDAYS
 from guitaronline.billing.models import Package
 from guitaronline.booking import series_rules
 from guitaronline.booking.models import Booking
@@ -25,6 +24,7 @@ from guitaronline.booking.series_models import LessonSeries
 from guitaronline.booking.series_moving import NewTime
 from guitaronline.booking.series_rules import Term
 from guitaronline.db import session
+from guitaronline.forms import WEEKDAYS
 from guitaronline.scheduling.rules import SLOT_MINUTES_MAX, SLOT_MINUTES_MIN
 
 MOST = series_rules.DATES_MAX

@@ -26,13 +26,13 @@ from guitaronline.booking import facts as booking_facts
 from guitaronline.booking import slots as booking_slots
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.db import session
+from guitaronline.forms import WEEKDAYS
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.scheduling import service
 from guitaronline.scheduling.models import Slot, SlotStatus
 from guitaronline.scheduling.rules import BULK_DAYS_MAX, SLOT_MINUTES_MAX, SLOT_MINUTES_MIN, Window, days_between
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHOWN_SKIPPED = 5
 SHOWN_PLACES = 25  # of a preview
 

@@ -19,7 +19,7 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, but
 from guitaronline.admin.filters import Choice, Days, Person, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.stretches import StretchForm
-from guitaronline.booking import absence_rules, absences
+from guitaronline.booking import absence_rules, absences, impact
 from guitaronline.booking import facts as booking_facts
 from guitaronline.booking.models import Booking
 from guitaronline.db import session
@@ -110,16 +110,8 @@ class TimeOffDesk(Desk):
 
 
 def affected(teacher_id: UUID, start: datetime, end: datetime) -> Sequence[Booking]:
-    """Live bookings of the teacher, ahead, that touch the stretch; one more than is shown. ix_bookings_teacher_start"""
-    query = select(Booking).where(
-        Booking.teacher_id == teacher_id,
-        booking_facts.live(gate.now()),
-        Booking.start_at > max(gate.now(), start - booking_facts.LONGEST),
-        Booking.start_at < end,
-        Booking.end_at > start,
-    )
-    people = (selectinload(Booking.student), selectinload(Booking.teacher))
-    return session().scalars(query.order_by(Booking.start_at).limit(SHOWN + 1).options(*people)).all()
+    """One more than is shown."""
+    return impact.affected(session(), teacher_id, start, end, gate.now(), limit=SHOWN + 1)
 
 
 def waiting_url() -> str:

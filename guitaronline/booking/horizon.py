@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Session
 from guitaronline import policy
 from guitaronline.booking import facts, hours
 from guitaronline.booking.hours import DAY, Ask, Schedule
-from guitaronline.errors import Invalid, NotFound
+from guitaronline.errors import Conflict, Invalid, NotFound
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -42,6 +41,10 @@ class HoursInvalid(Invalid):
     detail = "These hours cannot be a teacher's week."
 
 
+class HoursChanged(Conflict):
+    detail = "Somebody changed these hours after you opened the page. Look at what yours would change now, then save."
+
+
 @dataclass(frozen=True)
 class Regenerated:
     """What became of the teacher's slots, from now to the horizon. `plan.kept` and `plan.skipped` say why."""
@@ -58,19 +61,25 @@ class Regenerated:
 
 
 @command("schedule.set", on="users")
-def set_hours(work: Work, teacher_id: UUID, *, windows: Sequence[Window], reason: str | None = None) -> Regenerated:
+def set_hours(
+    work: Work, teacher_id: UUID, *, windows: Sequence[Window], seen: str | None = None, reason: str | None = None
+) -> Regenerated:
     """The teacher's week is these windows, and the slots up to the horizon follow at once. Repeat: no-op.
 
-    Locks the teacher. Raises HoursInvalid with every reason, NotATeacher, TeacherNotActive."""
+    `seen`: `planning.hours_digest` of the hours that the person saw; others that stand by now are not overwritten.
+    Locks the teacher. Raises HoursInvalid with every reason, HoursChanged, NotATeacher, TeacherNotActive."""
     access.require(work.actor, Permission.MANAGE_SLOTS, own=work.actor.id == teacher_id)
     problems = planning.hours_problems(windows)
     if problems:
         raise HoursInvalid(reasons=problems)
     teacher = require_active_teacher(work, teacher_id)
-    if sorted(map(_row, windows), key=str) != sorted(map(_row, hours_of(work.session, teacher_id)), key=str):
+    before, after = planning.hours_digest(hours_of(work.session, teacher_id)), planning.hours_digest(windows)
+    if seen is not None and before not in (seen, after):
+        raise HoursChanged()
+    if before != after:
         work.session.execute(delete(WeeklyHours).where(WeeklyHours.teacher_id == teacher_id))
         for window in windows:
-            work.add(WeeklyHours(teacher_id=teacher_id, **_row(window)))
+            work.add(WeeklyHours(teacher_id=teacher_id, **window.as_row()))
         work.session.flush()
     return regenerate(work, teacher)
 
@@ -212,15 +221,3 @@ def look_again(session: Session, now: datetime) -> None:
     session.execute(
         update(Horizon).values(due_at=now, until=NOTHING_IS_KNOWN).execution_options(synchronize_session=False)
     )
-
-
-def _row(window: Window) -> dict[str, Any]:
-    return {
-        "weekday": min(window.weekdays),
-        "start_local": window.start_local,
-        "end_local": window.end_local,
-        "lesson_minutes": window.lesson_minutes,
-        "buffer_minutes": window.buffer_minutes,
-        "valid_from": window.valid_from,
-        "valid_until": window.valid_until,
-    }

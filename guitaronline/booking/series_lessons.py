@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guitaronline.actor import Actor
-from guitaronline.booking import cancellation, facts
+from guitaronline.booking import facts
 from guitaronline.booking.cancellation import Decision
 from guitaronline.booking.models import Booking, CancelCause
-from guitaronline.booking.refusals import CancellationInvalid
 from guitaronline.booking.series_models import LessonSeries
 from guitaronline.booking.series_refusals import FOREIGN_BOOKING, SeriesInvalid
+from guitaronline.booking.service import cause_said
 from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
@@ -79,9 +79,4 @@ def cause_of(actor: Actor, *, cause: str | None, waive: bool, reason: str | None
 
     Raises NotAllowed, NotFound, CancellationInvalid."""
     access.require(actor, Permission.CANCEL)
-    problems = cancellation.cause_problems(actor, cause=cause, waive=waive, reason=reason)
-    if problems:
-        raise CancellationInvalid(reasons=problems)
-    if waive:
-        access.require(actor, Permission.OVERRIDE)
-    return CancelCause(cause) if cause is not None else cancellation.own_cause(actor)
+    return cause_said(actor, cause=cause, waive=waive, reason=reason)

@@ -105,7 +105,7 @@ def cancel_booking(
     access.require(work.actor, Permission.CANCEL, own=True)
     package, booking = lock_booking(work, booking_id)
     access.require(work.actor, Permission.CANCEL, own=is_own(work.actor, booking))
-    chosen = _cause(work.actor, cause=cause, waive=waive, reason=reason)
+    chosen = cause_said(work.actor, cause=cause, waive=waive, reason=reason)
     if booking.status is BookingStatus.CANCELED:
         return booking
     refuse_ended(work, booking, package)
@@ -150,7 +150,7 @@ def reschedule_booking(
     known = work.find(Booking, booking_id)
     access.require(work.actor, Permission.CANCEL, own=is_own(work.actor, known))
     require_liberties(work.actor, override=override, reason=reason)
-    chosen = _cause(work.actor, cause=cause, waive=waive, reason=reason)
+    chosen = cause_said(work.actor, cause=cause, waive=waive, reason=reason)
     scene = facts.read_scene(
         work.session, new_slot_id, student_id=known.student_id, now=work.now, moving=known, lock=True
     )
@@ -257,7 +257,8 @@ def _for_whom(actor: Actor, student_id: UUID | None) -> UUID:
     return student_id
 
 
-def _cause(actor: Actor, *, cause: str | None, waive: bool, reason: str | None) -> CancelCause:
+def cause_said(actor: Actor, *, cause: str | None, waive: bool, reason: str | None) -> CancelCause:
+    """Who is behind it, as the actor says or by who they are. Raises CancellationInvalid, NotAllowed."""
     problems = cancellation.cause_problems(actor, cause=cause, waive=waive, reason=reason)
     if problems:
         raise CancellationInvalid(reasons=problems)

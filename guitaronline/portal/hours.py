@@ -22,7 +22,7 @@ from guitaronline.portal.doing import carry_out
 from guitaronline.portal.far_clocks import Far
 from guitaronline.portal.gate import page
 from guitaronline.portal.hours_form import HoursForm
-from guitaronline.scheduling.planning import WINDOWS_MAX, Plan, hours_problems
+from guitaronline.scheduling.planning import WINDOWS_MAX, Plan, hours_digest, hours_problems
 from guitaronline.scheduling.rules import Window
 from guitaronline.signed_in import now, viewer
 
@@ -35,11 +35,6 @@ STAYS = {
     "begun": "begun",
 }
 LOOK_FIRST = Reason("look_first", "You changed something after you looked.", "Look at what changes, then save.")
-CHANGED_MEANWHILE = Reason(
-    "hours_changed",
-    "The hours were changed after you opened this page, by the school or in another window.",
-    "What you typed stands below; look at what it changes now, then save.",
-)
 TOO_MANY = Reason("too_many_windows", f"A week has at most {WINDOWS_MAX} windows; nothing was changed.")
 
 
@@ -84,20 +79,18 @@ def _answer(form: HoursForm, wish: str) -> ResponseReturnValue:
     problems = hours_problems(windows)
     if problems:
         return _page(form, reasons=form.point_out(problems)), 422
-    is_seen = form.seen.data == hours_form.digest(windows)
-    base = hours_form.digest(hours_of(session(), viewer().id))
+    is_seen = form.seen.data == hours_digest(windows)
+    base, form.base.data = form.base.data or "", hours_digest(hours_of(session(), viewer().id))
     form.show_seen(windows)
-    if wish == "save" and is_seen and base in (form.base.data, form.seen.data):
-        return _save(form, windows)
-    reasons = [] if wish != "save" else [CHANGED_MEANWHILE if is_seen else LOOK_FIRST]
-    form.base.data = base
-    return _page(form, windows, reasons), 409 if reasons else 200
+    if wish == "save" and is_seen:
+        return _save(form, windows, base)
+    return (_page(form, windows, [LOOK_FIRST]), 409) if wish == "save" else (_page(form, windows), 200)
 
 
-def _save(form: HoursForm, windows: Sequence[Window]) -> ResponseReturnValue:
+def _save(form: HoursForm, windows: Sequence[Window], base: str) -> ResponseReturnValue:
     return carry_out(
         form,
-        lambda: set_hours(viewer().actor, viewer().id, windows=windows),
+        lambda: set_hours(viewer().actor, viewer().id, windows=windows, seen=base),
         to=lambda _: flask.url_for("portal.hours"),
         say=lambda done: (
             f"Your hours are saved: {_number(done.plan.make, 'slot')} made, {len(done.plan.remove)} taken away."

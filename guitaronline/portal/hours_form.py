@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import time
 
 from werkzeug.datastructures import MultiDict
 from wtforms import DateField, FieldList, Form, FormField, HiddenField, IntegerField, SelectField, TimeField
 from wtforms.validators import InputRequired, Optional
 
 from guitaronline.errors import Reason
+from guitaronline.forms import WEEKDAYS
 from guitaronline.portal import fields
-from guitaronline.scheduling.planning import WINDOWS_MAX
+from guitaronline.scheduling.planning import WINDOWS_MAX, hours_digest
 from guitaronline.scheduling.rules import Window
-
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class WindowForm(Form):
@@ -61,7 +58,7 @@ class HoursForm(fields.CommandForm):
         return [row.form.window() for row in self.windows.entries]
 
     def show_seen(self, windows: Sequence[Window]) -> None:
-        self.seen.data = digest(windows)
+        self.seen.data = hours_digest(windows)
 
     def add_row(self) -> None:
         """Like the last one, on the next day."""
@@ -94,7 +91,7 @@ class HoursForm(fields.CommandForm):
 
 def opened(windows: Sequence[Window]) -> HoursForm:
     """The page as it is opened."""
-    form: HoursForm = HoursForm.about(windows=[_row(each) for each in windows], base=digest(windows))
+    form: HoursForm = HoursForm.about(windows=[each.as_row() for each in windows], base=hours_digest(windows))
     return form
 
 
@@ -102,21 +99,3 @@ def has_too_many(typed: MultiDict[str, str]) -> bool:
     """Looked at before the form is built: a field for each of ten thousand rows would cost a minute."""
     rows = {name.split("-", 2)[1] for name in typed if name.startswith("windows-")}
     return len(rows) > WINDOWS_MAX
-
-
-def digest(windows: Sequence[Window]) -> str:
-    """The same for the same hours, in whatever order they stand."""
-    rows = sorted(json.dumps(_row(each), default=str, sort_keys=True) for each in windows)
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
-
-
-def _row(window: Window) -> dict[str, str | int | time | date | None]:
-    return {
-        "weekday": str(min(window.weekdays)),
-        "start_local": window.start_local,
-        "end_local": window.end_local,
-        "lesson_minutes": window.lesson_minutes,
-        "buffer_minutes": window.buffer_minutes,
-        "valid_from": window.valid_from,
-        "valid_until": window.valid_until,
-    }

@@ -4,6 +4,8 @@ The teacher's wall clock decides where lessons start; see `rules.cut` for the ni
 
 from __future__ import annotations
 
+import hashlib
+import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -60,6 +62,12 @@ class Plan:
         return not any(each.stays_because in PASSING for each in self.kept) and not any(
             each.code == "overlaps_slot" for each in self.skipped
         )
+
+
+def hours_digest(windows: Sequence[Window]) -> str:
+    """The same for the same hours, in whatever order they stand."""
+    rows = sorted(json.dumps(each.as_row(), default=str, sort_keys=True) for each in windows)
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
 def hours_problems(windows: Sequence[Window]) -> list[Reason]:

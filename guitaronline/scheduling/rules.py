@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from guitaronline.errors import Reason
@@ -34,6 +35,18 @@ class Window:
     buffer_minutes: int = 0
     valid_from: date | None = None  # the first and the last of its days, where it does not hold for good
     valid_until: date | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """What is stored of it, and typed: one weekday and the rest."""
+        return {
+            "weekday": min(self.weekdays),
+            "start_local": self.start_local,
+            "end_local": self.end_local,
+            "lesson_minutes": self.lesson_minutes,
+            "buffer_minutes": self.buffer_minutes,
+            "valid_from": self.valid_from,
+            "valid_until": self.valid_until,
+        }
 
 
 @dataclass(frozen=True)

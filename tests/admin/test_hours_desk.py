@@ -151,6 +151,7 @@ def test_hours_that_a_colleague_changed_meanwhile_are_not_overwritten(
     assert answer.status_code == 409
     assert "Somebody changed these hours" in words(answer.text)
     assert hours_of(db, school.world.tom.id) == [MONDAY]
+    assert ada.post(url, row(0), opened=answer.text).status_code == 303  # what it changes now stood on that page
 
 
 def test_the_preview_says_what_stays_and_why(ada: Browser, school: School) -> None:

@@ -15,11 +15,6 @@ def choose(visitor: Visitor, reference: str) -> None:
     visitor.main.get_by_role("checkbox", name=f"Choose {reference}").check()
 
 
-def result_of(visitor: Visitor, number: int) -> str:
-    """What came of the row, in the words of the run's page."""
-    return visitor.main.get_by_role("region", name="Rows").locator("tbody tr").nth(number).inner_text()
-
-
 def cancel_two(visitor: Visitor) -> tuple[str, str]:
     """They are canceled, the page of the bulk action is open; returns their references."""
     first, second = bookings_ahead(visitor)[5:7]

@@ -103,9 +103,10 @@ def test_hours_that_somebody_else_changed_are_not_overwritten_unseen(tom: Browse
     answer = send(tom, {**MONDAY, "do": "save"}, opened=looked)
 
     assert answer.status_code == 409
-    assert "changed after you opened this page" in words(answer.text)
+    assert "Somebody changed these hours after you opened the page" in words(answer.text)
     assert 'value="14:00"' in answer.text
     assert hours_of(session(), world.tom.id) == [theirs]
+    assert send(tom, {**MONDAY, "do": "save"}, opened=answer.text).status_code == 303  # what it changes now stood there
 
 
 def test_a_row_is_added_and_removed_without_javascript(tom: Browser) -> None:

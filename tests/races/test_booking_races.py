@@ -12,7 +12,6 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from guitaronline import checks
@@ -24,12 +23,11 @@ from guitaronline.booking.models import Booking
 from guitaronline.booking.service import cancel_booking, confirm_booking, expire_holds, hold_slot, reschedule_booking
 from guitaronline.booking.slots import block_slot
 from guitaronline.db import session
-from guitaronline.errors import Conflict
 from guitaronline.lessons import rules as lesson_rules
 from guitaronline.lessons.models import Lesson
 from guitaronline.lessons.service import complete_lesson
 from guitaronline.scheduling.models import Slot, SlotStatus
-from tests.concurrency import at_once, refused
+from tests.concurrency import at_once, politely, refused
 from tests.world import World, as_actor
 
 Calls = list[Callable[[], Any]]
@@ -162,18 +160,6 @@ def booked_lesson(world: World) -> Booked:
 def blocked_and_occupied(db: Session) -> bool:
     query = select(Slot.id).join(Booking, Booking.slot_id == Slot.id)
     return db.scalar(query.where(Slot.status == SlotStatus.BLOCKED, Booking.status.in_(ACTIVE))) is not None
-
-
-def politely(call: Callable[[], Any]) -> Callable[[], Any]:
-    """A constraint that locks keep from ever being met (a package's sums) has no refusal of its own."""
-
-    def run() -> Any:
-        try:
-            return call()
-        except IntegrityError as error:
-            raise Conflict(str(error.orig)) from error
-
-    return run
 
 
 HOLDING = ((facts, "read_active"),)

@@ -21,6 +21,7 @@ from guitaronline.booking.slots import block_slot
 from guitaronline.db import database
 from guitaronline.scheduling.hours_models import WeeklyHours
 from guitaronline.scheduling.models import Slot, SlotStatus
+from guitaronline.scheduling.planning import hours_digest
 from tests.concurrency import at_once, refused
 from tests.hours.conftest import MONDAY, bookkeeping, give_hours, monday, standing
 from tests.hours.planning import window
@@ -116,6 +117,21 @@ def test_of_two_weeks_saved_at_once_one_is_the_week(app: Flask, db: Session, wor
     assert refused(at_once(app, *calls)) == []
 
     assert weekdays(db) in (({2}, {2}), ({4}, {4}))
+
+
+def test_of_two_who_saw_the_same_hours_one_is_told(app: Flask, db: Session, world: World) -> None:
+    ada, tom_id = as_actor(world.ada), world.tom.id
+    seen = hours_digest([])
+
+    results = at_once(
+        app,
+        lambda: set_hours(ada, tom_id, windows=WEDNESDAYS, seen=seen),
+        lambda: set_hours(ada, tom_id, windows=FRIDAYS, seen=seen),
+    )
+
+    assert refused(results) == ["hours_changed"]
+    assert weekdays(db) in (({2}, {2}), ({4}, {4}))
+    assert refused(at_once(app, lambda: set_hours(ada, tom_id, windows=FRIDAYS))) == []  # who does not say overwrites
 
 
 def test_without_the_teachers_lock_the_week_is_both(

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from guitaronline import checks, policy
@@ -22,11 +21,10 @@ from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.booking.service import cancel_booking, hold_slot
 from guitaronline.booking.slots import block_slot
 from guitaronline.booking.substitution import decline_substitute, substitute_booking
-from guitaronline.errors import Conflict
 from guitaronline.lessons.models import Lesson
 from guitaronline.scheduling.hours_models import TimeOff
 from guitaronline.scheduling.models import Slot, SlotStatus
-from tests.concurrency import at_once, refused
+from tests.concurrency import at_once, politely, refused
 from tests.races.conftest import meet, own_clocks, without_locks, without_shortcuts
 from tests.substitution.conftest import WHY, give
 from tests.world import World, as_actor
@@ -186,18 +184,6 @@ ONE_A_DAY = {"BOOKING_MAX_PER_TEACHER_DAY": 1}
 
 def limits(race: Race) -> dict[str, int]:
     return ONE_A_DAY if race.damage is two_on_one_day else {}
-
-
-def politely(call: Callable[[], Any]) -> Callable[[], Any]:
-    """A constraint that locks keep from ever being met has no refusal of its own."""
-
-    def run() -> Any:
-        try:
-            return call()
-        except IntegrityError as error:
-            raise Conflict(str(error.orig)) from error
-
-    return run
 
 
 @each_race
