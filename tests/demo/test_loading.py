@@ -28,7 +28,7 @@ def lives() -> list[tuple[Any, ...]]:
     query = (
         select(User.full_name, Booking.start_at, Booking.status, Booking.created_at, Booking.decision["outcome"].astext)
         .join(User, User.id == Booking.student_id)
-        .order_by(User.full_name, Booking.created_at)
+        .order_by(User.full_name, Booking.created_at, Booking.start_at)
     )
     return [tuple(row) for row in session().execute(query)]
 
