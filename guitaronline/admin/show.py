@@ -130,7 +130,8 @@ def prose(value: str | None) -> Any:
 
 
 def joined(values: Iterable[object]) -> Any:
-    return Markup(" · ").join(escape(each) for each in values) or NOTHING
+    words = Markup(" · ").join(escape(each) for each in values)
+    return html('<span class="joined">{}</span>', words) if words else NOTHING
 
 
 def email(person: User) -> Any:

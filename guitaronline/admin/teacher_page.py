@@ -71,7 +71,7 @@ def _slot(slot: Slot, booked: Booking | None) -> Any:
     if booked is None:
         return show.html("{} {}", show.link(slot, at), show.chip(slot.status))
     chip = show.chip("held") if booked.status is BookingStatus.HOLD else ""
-    return show.html("{} {} {}", show.link(booked, at), booked.student.full_name, chip)
+    return show.html("{} {}", show.link(booked, f"{at} {booked.student.full_name}"), chip)
 
 
 def _outstanding(user_id: UUID) -> list[Lesson]:
