@@ -33,8 +33,11 @@ def console() -> Flask:
     """The application with its lists. Loaded by the process of the one job that needs it: the worker itself stays small."""
     import flask
 
-    from guitaronline import create_app
+    from guitaronline import create_core
+    from guitaronline.admin import init_admin
 
     if "admin" in flask.current_app.extensions:
         return flask.current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001  # the proxy has no public way
-    return create_app(config.load())
+    app = create_core(config.load(), pool_size=1, max_overflow=2)
+    init_admin(app)
+    return app

@@ -25,7 +25,7 @@ from guitaronline.office.export_models import ExportFormat
 
 Value = str | int | Decimal | Money | datetime | date | None
 Rows = Iterable[Sequence[Value]]
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # wide ones: Excel in Japan
+FORMULA_SIGNS = frozenset("=+-@\t\r\n＝＋－＠")  # wide ones: Excel in Japan
 BOM = b"\xef\xbb\xbf"
 CHUNK_BYTES = 65_536
 LONGEST_CELL = 32_767  # characters; XLSX allows no more
@@ -57,7 +57,9 @@ def csv_chunks(sheet: Sheet) -> Iterator[bytes]:
     writer.writerow(sheet.headings)
     yield BOM + _taken(written)
     for batch in sheet.batches:
-        writer.writerows([said[type(value)](value) for value in row] for row in batch)
+        writer.writerows(
+            [safe(value) if type(value) is str else said[type(value)](value) for value in row] for row in batch
+        )
         yield _taken(written)
 
 
@@ -70,7 +72,7 @@ def _taken(written: io.StringIO) -> bytes:
 
 def safe(words: str) -> str:
     """Text that no spreadsheet takes for a formula."""
-    return f"'{words}" if words.startswith(FORMULA_SIGNS) else words
+    return f"'{words}" if words[:1] in FORMULA_SIGNS else words
 
 
 def _said(zone: ZoneInfo) -> dict[type, Callable[[Any], Any]]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 from openpyxl import load_workbook
-from sqlalchemy import select
+from sqlalchemy import DateTime, cast, func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from guitaronline.actor import Actor, Role
-from guitaronline.admin import DESKS, exports
+from guitaronline.admin import DESKS, exporting, exports
 from guitaronline.admin.base import Desk
 from guitaronline.identity import access
 from guitaronline.identity.models import User
+from guitaronline.office import files
 from guitaronline.office.export_models import Export, ExportStatus
 from jobs.exports import make
 from tests.admin.browser import Browser, hidden, links, signed_in, words
@@ -102,6 +105,31 @@ def test_times_are_in_the_zone_of_who_exports_and_say_so(app: Flask, world: Worl
 
     assert headings[1] == "Starts (Asia/Kathmandu)"
     assert row[1].endswith("+05:45")
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment"),
+    [
+        ("UTC", "2026-01-06T10:00:59+00:00"),
+        ("Europe/Berlin", "2026-10-25T00:30:00+00:00"),  # the first of two half past two
+        ("Europe/Berlin", "2026-10-25T01:30:00+00:00"),
+        ("Australia/Lord_Howe", "2026-04-04T15:15:00+00:00"),
+        ("America/St_Johns", "2026-07-01T02:29:01+00:00"),
+        ("Asia/Kathmandu", "1985-12-31T18:29:00+00:00"),
+    ],
+)
+def test_the_database_says_times_as_the_files_do(db: Session, zone: str, moment: str) -> None:
+    at = datetime.fromisoformat(moment)
+
+    assert exporting.stands_in(zone)
+    said = db.scalar(select(func.to_char(cast(at, DateTime(timezone=True)), exporting.ISO_8601)))
+
+    assert said == files.moment(at, ZoneInfo(zone))
+
+
+def test_a_zone_that_the_database_does_not_know_is_no_mistake(db: Session) -> None:
+    assert not exporting.stands_in("Mars/Olympus_Mons")
+    assert db.scalar(text("SHOW TimeZone")) == "UTC"
 
 
 def test_states_read_as_they_are_now(app: Flask, school: School) -> None:
