@@ -89,7 +89,12 @@ class BookingsDesk(Desk):
     exported = exported.BOOKINGS
     default_order = (Booking.start_at, True)
     row_actions = staticmethod(buttons_of)
-    load = (selectinload(Booking.student), selectinload(Booking.teacher), selectinload(Booking.package))
+    load = (
+        selectinload(Booking.student),
+        selectinload(Booking.teacher),
+        selectinload(Booking.package),
+        selectinload(Booking.lesson),  # whether its buttons are possible
+    )
 
     def prepare_rows(self, rows: list[Any]) -> None:
         look_at(rows)

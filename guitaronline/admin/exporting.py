@@ -130,7 +130,7 @@ def stands_in(zone: str) -> bool:
 
 
 def _expressions(plains: Sequence[Plain], *, says_times: bool) -> list[Any]:
-    pattern = literal_column(f"'{ISO_8601}'")
+    pattern: Any = literal_column(f"'{ISO_8601}'")
     return [
         func.to_char(read, pattern) if says_times and each.is_time else read
         for each in plains

@@ -40,7 +40,6 @@ from guitaronline.office.illness import (
     report_ill,
 )
 from guitaronline.teachers.models import TeacherProfile
-from guitaronline.teachers.queries import is_active_teacher
 
 ROW = "row-"
 TEACHERS_SHOWN = 100
@@ -114,7 +113,7 @@ class TeacherIll(CommandPage):
         return f"{record.display_name} is ill"
 
     def refused_because(self, record: Any) -> str | None:
-        if is_active_teacher(session(), record.user_id):
+        if record.is_teaching:
             return None
         return "Nothing of theirs is offered anyway: they are not active."
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
+import flask
 from sqlalchemy import select
 from wtforms import SelectField
 from wtforms.validators import InputRequired, Optional
@@ -69,6 +71,19 @@ class TasksDesk(Desk):
         Column("status", "State", show.state),
         Column("id", "Since", lambda task: show.stamp(task.created_at), sort=Task.id),
     )
+
+    def prepare_rows(self, rows: list[Any]) -> None:
+        """Owners and subjects, a statement a kind; the session finds those that are kept here without asking."""
+        wanted: dict[str, set[UUID]] = defaultdict(set)
+        for task in rows:
+            wanted[task.record_type].add(task.record_id)
+            wanted["users"].add(task.owner_id)
+        flask.g.known = [
+            each
+            for kind, ids in wanted.items()
+            for each in session().scalars(select(MODELS[kind]).where(MODELS[kind].id.in_(ids)))
+        ]
+
     filters = (
         State(Task.status, TaskStatus),
         Choice("owner", "Owner", ["me"], lambda value: Task.owner_id == gate.viewer().id),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Role
-from guitaronline.admin import contacts, exported, gate, show
+from guitaronline.admin import contacts, exported, feeds, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
 from guitaronline.admin.counted import Counted
@@ -65,6 +65,10 @@ class PeopleDesk(Desk):
     exported = exported.PEOPLE
     default_order = (User.id, True)
     row_actions = staticmethod(buttons_of)
+
+    def prepare_rows(self, rows: list[Any]) -> None:
+        feeds.look_at(rows)
+
     details_template = "admin/person.html"
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:

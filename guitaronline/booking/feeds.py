@@ -109,6 +109,12 @@ def live_feed(session: Session, user_id: UUID) -> CalendarFeed | None:
     return session.scalars(query).one_or_none()
 
 
+def who_has_feeds(session: Session, user_ids: Sequence[UUID]) -> set[UUID]:
+    """Query: those of them whose feed works. uq_calendar_feeds_live"""
+    query = select(CalendarFeed.user_id).where(CalendarFeed.user_id.in_(user_ids), CalendarFeed.revoked_at.is_(None))
+    return set(session.scalars(query))
+
+
 def read_feed(session: Session, secret: str, now: datetime) -> Feed:
     """Query: the lessons of the person whose secret this is, and of the children they stand for. Raises NotFound, also for
     somebody deactivated.

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from guitaronline.actor import Role
 from guitaronline.db import Base, Id, Timestamps, Versioned, choice
 from guitaronline.identity.models import User
 from guitaronline.states import Move, StateTable, guard_status
@@ -48,3 +49,8 @@ class TeacherProfile(Timestamps, Versioned, Base):
     meeting_url: Mapped[str | None]
     status: Mapped[TeacherStatus] = mapped_column(choice(TeacherStatus, "status_known"))
     user: Mapped[User] = relationship(viewonly=True)
+
+    @property
+    def is_teaching(self) -> bool:
+        """Twin of `queries.ACTIVE_TEACHER`."""
+        return self.user.is_active and self.user.role is Role.TEACHER and self.status is TeacherStatus.ACTIVE

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date
 
 import pytest
 from flask import Flask
 
 from guitaronline.actor import Role
-from guitaronline.admin import dates, filters, selection
+from guitaronline.admin import DESKS, dates, filters, selection
+from guitaronline.admin.base import Desk
 from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.selection import Selection
 from tests.admin.browser import Browser, links, signed_in, words
+from tests.admin.busy import statements
 from tests.admin.conftest import School
 from tests.world import World
 
@@ -37,6 +40,8 @@ MEANT = [
     ("2024-02", "2024-02-01", "2024-02-29"),
     ("2026-11-23..2026-11-30", "2026-11-23", "2026-11-30"),
 ]
+
+OF_TABS = ("SELECT set_config(", "SELECT count(*)")  # each saved view has its own count
 
 
 @pytest.fixture
@@ -256,3 +261,17 @@ def test_slots_are_found_by_the_state_that_their_booking_gives_them(sue: Browser
 def slots_shown(browser: Browser, state: str) -> list[str]:
     page = browser.get(f"/admin/slots/?state={state}").text
     return list(dict.fromkeys(re.findall(r"SLT-[0-9A-Z]{4,12}", page)))
+
+
+@pytest.mark.parametrize("desk", DESKS, ids=[desk.path for desk in DESKS])
+def test_no_list_asks_the_database_anew_for_each_of_its_rows(app: Flask, school: School, desk: type[Desk]) -> None:
+    school.everything()
+    [*map(school.world.person, ("Tara", "Till", "Tove"), [Role.TEACHER] * 3)]
+    ada = signed_in(app, school.world.ada)
+    ada.get(f"/admin/{desk.path}/")
+
+    with statements() as sent:
+        ada.get(f"/admin/{desk.path}/")
+
+    of_rows = [each for each in sent if not each.startswith(OF_TABS)]
+    assert [each for each, times in Counter(of_rows).items() if times > 2] == []

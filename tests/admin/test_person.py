@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
-from guitaronline.db import database
 from guitaronline.identity import service as identity
 from guitaronline.identity.tokens import login
 from tests.admin.browser import Browser, signed_in, words
-from tests.admin.busy import given, past_lesson
+from tests.admin.busy import given, past_lesson, statements
 from tests.admin.conftest import School
 from tests.world import PASSWORD, World, as_actor
 
@@ -30,18 +26,6 @@ def page_of(browser: Browser, person: Any) -> str:
 
 def figures(page: str) -> dict[str, str]:
     return {label: words(value) for label, value in FIGURE.findall(page)}
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    sent: list[str] = []
-    note = lambda connection, cursor, statement, *rest: sent.append(statement)  # noqa: E731
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def test_a_students_balance_stands_on_top(app: Flask, school: School) -> None:
@@ -113,9 +97,9 @@ def test_a_long_life_costs_no_more_statements_than_a_short_one(app: Flask, world
     [world.booking(world.slot(hours=50 + 2 * number)) for number in range(12)]
     [world.package() for _ in range(11)]
 
-    with counted() as short:
+    with statements() as short:
         page_of(browser, world.ben)
-    with counted() as long:
+    with statements() as long:
         page_of(browser, world.ann)
 
     assert len(long) <= len(short) + 1
@@ -129,7 +113,7 @@ def test_a_teacher_with_many_lessons_costs_no_more(app: Flask, world: World) -> 
     [given(world, past_lesson(world, world.ann, days=3 + number)) for number in range(4)]
     [world.booking(world.slot(hours=50 + 2 * number)) for number in range(12)]
 
-    with counted() as sent:
+    with statements() as sent:
         page_of(browser, world.tom)
 
     assert len(sent) <= MOST_STATEMENTS
