@@ -121,6 +121,8 @@ class DecideBooking(CommandPage):
             *(("It waits", show.html("{} {}", each.words, _until(each) if each.absence else "")) for each in found),
         ]
         table = [(words, *self._told(record, form, way, found)) for way, words in WAYS]
+        if record.status is BookingStatus.CONFIRMED:
+            table.append(("Somebody else gives it", _substitute(record)))
         chosen = form.decision.data if form.decision.data in {str(way) for way, _ in WAYS} else None
         blockers = self._blockers(record, form, chosen, found) if chosen else []
         return Consequences(lines, table=[("Way", "What will happen"), *table], blockers=blockers)
@@ -168,6 +170,13 @@ class UnkeepBooking(CommandPage):
 
     def done(self, result: Any) -> Done:
         return Done(f"{result.reference} needs a decision again.", show.record_url("bookings", result.id) or "")
+
+
+def _substitute(booking: Booking) -> Any:
+    from guitaronline.admin.substitution import SubstituteBooking
+
+    url = commands.named(SubstituteBooking).url_for(booking)
+    return show.html('<a class="among-words" href="{}">Choose a substitute</a>: the booking stays, with its id.', url)
 
 
 def _described(slot_id: Any) -> str:

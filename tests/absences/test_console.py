@@ -69,6 +69,12 @@ def test_every_way_is_shown_with_what_it_would_do(sue: Browser, world: World, wa
     assert (queue(world), world.again(waiting).status) == (set(), BookingStatus.CANCELED)
 
 
+def test_a_substitute_is_one_link_away(sue: Browser, world: World, waiting: Booking) -> None:
+    page = sue.get(f"/admin/bookings/{waiting.id}/decide").text
+
+    assert f'href="/admin/bookings/{waiting.id}/substitute"' in page
+
+
 def test_kept_is_shown_and_can_be_decided_anew(sue: Browser, world: World, waiting: Booking) -> None:
     url = f"/admin/bookings/{waiting.id}"
     kept = sue.post(f"{url}/decide", {"decision": "keep", "reason": "by train"}, opened=sue.get(f"{url}/decide").text)

@@ -33,6 +33,7 @@ def started(app: Flask) -> Iterator[str]:
 
 def test_the_tour_runs(world: World, started: str) -> None:
     world.person("Finance", Role.FINANCE, email="finance@school.example", password="demo finance counts every cent")
+    world.person("Clara", Role.TEACHER, email="clara.weber@teachers.example", password="demo teacher tunes the guitar")
     world.slot(hours=80)
     world.slot(hours=90)
     lines = "\n".join(re.findall(r"```bash\n(.*?)```", TOUR.read_text(), re.DOTALL))
