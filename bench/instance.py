@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import memory
+
 ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
 VAR = Path(os.environ.get("BENCH_VAR_DIR", ROOT / "var" / "bench"))
@@ -27,6 +29,7 @@ class Instance:
     settings: dict[str, str]
     supervisor: int
     binaries: Path
+    at_rest: int = 0  # bytes of all its processes once it was ready, before anything was asked of it
 
     def psql(self, script: str, **values: object) -> None:
         variables = [f"--set={name}={value}" for name, value in values.items()]
@@ -55,7 +58,7 @@ def running(
         _wait(port, child)
         lines = (var / "run.env").read_text().splitlines()
         values = dict(line.split("=", 1) for line in lines if "=" in line)
-        instance = Instance(port, values, child.pid, binaries())
+        instance = Instance(port, values, child.pid, binaries(), memory.of_tree(child.pid))
         if instance.value("SELECT count(*) FROM users") == "0":
             print("  seeding (minutes, once) …", flush=True)
             instance.psql("seed.sql", **size)

@@ -26,7 +26,10 @@ ROUNDS = 3
 def main() -> None:
     print(f"machine: {machine()}")
     with running() as instance:
-        print(f"memory of the whole stack at rest: {memory.of_tree(instance.supervisor) / 2**20:.0f} MB (target < 400)")
+        used = memory.of_tree(instance.supervisor)  # all of PostgreSQL's shared buffers have been touched by now
+        print(
+            f"memory of the whole stack at rest: {megabytes(instance.at_rest)} (target < 400), in use: {megabytes(used)}"
+        )
         yardstick = pgbench(instance)
         print(f"pgbench, one hold as 12 plain statements, {CONNECTIONS} clients: {yardstick:.0f}/s")
         booking_round(instance, 4)  # every connection has made its plans; not counted
@@ -44,6 +47,10 @@ def main() -> None:
         print(
             f"open slots over 8 weeks: p50 {search.percentile_ms(0.5):.1f} ms, p95 {search.percentile_ms(0.95):.1f} ms (target < 40)"
         )
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 2**20:.0f} MB"
 
 
 def rates_only(rounds: list[load.Figures]) -> list[load.Figures]:
