@@ -222,6 +222,8 @@ class PaymentStatus(StrEnum):
 
 class PaymentProvider(StrEnum):
     MANUAL = "manual"  # cash or bank transfer, recorded by staff
+    SANDBOX = "sandbox"  # play money of the embedded run; production refuses it
+    STRIPE = "stripe"
 
 
 @guard_status
