@@ -1,10 +1,11 @@
 """Billing's commands and refusals under one roof, for the doors."""
 
 from guitaronline.billing.approvals import decide_approval
+from guitaronline.billing.asking import ask_soon
 from guitaronline.billing.checkouts import open_page, want_page
 from guitaronline.billing.exceptions import resolve_exception
 from guitaronline.billing.granting import grant_package, grant_step, sell_plan
-from guitaronline.billing.inbox import receive, retry_event
+from guitaronline.billing.inbox import UNDECIDED, receive, retry_event
 from guitaronline.billing.packages import (
     adjust_lessons,
     expire_packages,
@@ -21,9 +22,11 @@ from guitaronline.billing.refunds import RefundPreview, cancel_refund, refund_pa
 from guitaronline.billing.refusals import *  # noqa: F403  # every refusal is part of the roof
 
 __all__ = [
+    "UNDECIDED",
     "Purchase",
     "RefundPreview",
     "adjust_lessons",
+    "ask_soon",
     "buy_plan",
     "cancel_refund",
     "create_plan",
