@@ -58,7 +58,7 @@ def purchase(actor: Actor, body: dict[str, Any]) -> service.Purchase:
     "POST",
     "/payments/<uuid:payment_id>/checkout",
     Answer(201, CheckoutOut, checkout_json),
-    who=may(Permission.READ_PAYMENTS),
+    who=may(Permission.OPEN_CHECKOUT),
     refuses=(service.NothingToPay, service.PaidByHand),
 )
 def checkout(actor: Actor, payment_id: UUID) -> PaymentCheckout:
