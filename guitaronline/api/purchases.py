@@ -78,7 +78,7 @@ def webhook(actor: Actor, provider: str) -> Response:
     """For payment providers: a signed event"""
     if provider not in list(PaymentProvider):
         raise NotFound()
-    service.receive(PaymentProvider(provider), request.get_data(cache=False), request.headers)
+    service.receive(PaymentProvider(provider), request.get_data(cache=False), dict(request.headers))
     return Response(status=200, content_type=JSON)
 
 
