@@ -53,7 +53,7 @@ class ProviderEventsDesk(Desk):
         Column("id", "Received", lambda each: show.stamp(each.received_at), sort=ProviderEvent.id),
         Column("event_id", "Event", lambda each: show.link(each, each.event_id)),
         Column("provider", "Provider", lambda each: show.word(each.provider)),
-        Column("said", "It says", lambda each: show.text(each.said)),
+        Column("said", "It says", lambda each: show.word(each.said) if each.said else show.NOTHING),
         Column("status", "State", event_state),
         Column("attempts", "Attempts", lambda each: each.attempts, is_number=True),
         Column("last_error", "Why", lambda each: show.text(each.last_error)),
@@ -76,7 +76,7 @@ class ProviderEventsDesk(Desk):
     def record_page(self, event: Any) -> dict[str, Any]:
         found = facts(
             ("Payment", payment_link(event)),
-            ("It says", event.said),
+            ("It says", show.word(event.said) if event.said else None),
             ("Received", show.when(event.received_at)),
             ("Attempts", event.attempts),
             ("Tried again", show.when(event.available_at) if event.status in service.UNDECIDED else None),
@@ -151,7 +151,7 @@ def checkout_facts(payment: Payment) -> list[tuple[str, Any]]:
         return []
     waits = asking.asking_of(session(), payment.id)
     is_open = checkout.url is not None and waits is not None
-    return [
+    known = [
         ("Page to pay on", show.text(checkout.url) if is_open else None),
         ("The page expires", show.when(checkout.expires_at) if is_open else None),
         ("Why there is no page", show.word(checkout.problem) if checkout.problem else None),
@@ -159,6 +159,7 @@ def checkout_facts(payment: Payment) -> list[tuple[str, Any]]:
         ("Provider is asked", show.when(waits.ask_at) if waits else None),
         ("No answer since", show.when(waits.unknown_since) if waits and waits.unknown_since else None),
     ]
+    return [(label, value) for label, value in known if value is not None]
 
 
 commands.add(AskProvider, RetryEvent)

@@ -29,7 +29,7 @@ from guitaronline.unit_of_work import AlreadyAnswered
 @resource.endpoint(
     "POST",
     "/packages/purchase",
-    Answer(201, PurchaseOut, purchase_json, words="Waits for its money; pay at `checkout_url`"),
+    Answer(201, PurchaseOut, purchase_json, words="Waits for its money; the page to pay on stands in the answer"),
     who=may(Permission.BUY),
     body=PurchaseNew,
     keyed=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from uuid import UUID
 
-from guitaronline import policy
+from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM, Actor
 from guitaronline.billing import asking, purchasing
 from guitaronline.billing.models import Package, PackageStatus, Payment, PaymentProvider, PaymentStatus, Plan
@@ -39,6 +39,8 @@ def want_page(actor: Actor, payment_id: UUID) -> PaymentCheckout:
     before = checkout_of(session(), payment_id)
     if before is not None and (before.url or before.problem):
         asking.ask(payment_id)
+        if _can_be_paid_on(before, payment_id):
+            return before
     wanted = want_checkout(actor, payment_id)
     return open_page(payment_id) if wanted.url is None else wanted
 
@@ -105,6 +107,14 @@ def note_checkout(
     if page is not None:
         checkout.reference, checkout.url, checkout.expires_at = page.reference, page.url, page.expires_at
     return checkout
+
+
+def _can_be_paid_on(checkout: PaymentCheckout, payment_id: UUID) -> bool:
+    """The page is open, and there is something to pay: nothing has to be written to say so."""
+    payment = session().get_one(Payment, payment_id, populate_existing=True)
+    package = session().get_one(Package, payment.package_id, populate_existing=True)
+    is_open = checkout.expires_at is not None and checkout.expires_at > clock.read(session())
+    return is_open and payment.status in OPEN_TO_PAY and package.status is PackageStatus.PENDING
 
 
 def _title(payment: Payment) -> str:

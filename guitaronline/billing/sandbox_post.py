@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -16,6 +17,7 @@ from guitaronline.db import session, technical_transaction
 
 ADDRESS = "/api/v1/billing/webhooks/sandbox"
 TIMEOUT_SECONDS = 10
+Deliver = Callable[[bytes], bool]
 LEASE = timedelta(seconds=30)  # then it is sent again; a repeated event changes nothing
 GIVE_UP_AFTER = 50
 
@@ -28,8 +30,9 @@ RETURNING id, body
 SENT = text("UPDATE sandbox_events SET sent_at = :now WHERE id = :id")
 
 
-def send_due(*, limit: int = 20) -> int:
+def send_due(*, limit: int = 20, deliver: Deliver | None = None) -> int:
     """Each event that is due was sent once; returns how many were taken. What does not arrive is sent again."""
+    deliver = deliver or deliver_by_http
     now = clock.read(session())
     with technical_transaction() as current:
         facts = {"now": now, "lease": LEASE, "limit": limit, "most": GIVE_UP_AFTER}
@@ -41,7 +44,7 @@ def send_due(*, limit: int = 20) -> int:
     return len(due)
 
 
-def deliver(raw: bytes) -> bool:
+def deliver_by_http(raw: bytes) -> bool:
     """Whether our webhook took it."""
     settings = policy.current()
     signature = signatures.signed(raw, settings.SANDBOX_SECRET, at=clock.read(session()))

@@ -84,6 +84,7 @@ class PlanOut(Output):
     lessons_total = fields.Integer(required=True)
     lesson_minutes = maybe(fields.Integer, metadata={"description": "null: lessons of any length"})
     valid_days = maybe(fields.Integer, metadata={"description": "null: never expires"})
+    is_trial = fields.Boolean(required=True, metadata={"description": "one a person"})
     price = fields.Nested(Money, required=True)
 
 
@@ -194,6 +195,7 @@ def plan_json(offer: Offer) -> dict[str, Any]:
         "lessons_total": plan.lessons_total,
         "lesson_minutes": plan.lesson_minutes,
         "valid_days": plan.valid_days,
+        "is_trial": plan.is_trial,
         "price": money_json(price.amount_minor, price.currency),
     }
 

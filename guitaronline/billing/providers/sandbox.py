@@ -121,7 +121,7 @@ def page_of(token: str) -> SandboxCheckout | None:
 def paid_fact(page: SandboxCheckout) -> ProviderFact:
     assert page.paid_at is not None
     return ProviderFact(
-        event_id=f"evt_{page.id.hex}_paid",
+        event_id=f"evt_{page.id.hex[-16:]}_paid",
         kind=FactKind.PAID,
         at=page.paid_at,
         payment_id=page.payment_id,
@@ -133,7 +133,7 @@ def paid_fact(page: SandboxCheckout) -> ProviderFact:
 
 def refund_fact(refund: SandboxRefund) -> ProviderFact:
     return ProviderFact(
-        event_id=f"evt_{refund.id.hex}_refund",
+        event_id=f"evt_{refund.id.hex[-16:]}_refund",
         kind=FactKind.REFUNDED if refund.succeeded else FactKind.REFUND_FAILED,
         at=refund.created_at,
         payment_id=refund.payment_id,
@@ -154,7 +154,7 @@ def body_of(fact: ProviderFact) -> dict[str, Any]:
 
 def _failed_fact(page: SandboxCheckout, now: datetime) -> ProviderFact:
     return ProviderFact(
-        event_id=f"evt_{page.id.hex}_declined_{page.declined}",
+        event_id=f"evt_{page.id.hex[-16:]}_declined_{page.declined}",
         kind=FactKind.FAILED,
         at=now,
         payment_id=page.payment_id,
