@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -49,12 +50,20 @@ def _take(due: Due, token: UUID) -> None:
 def ask_providers() -> int:
     """Payments nobody told us of were asked about; those that nobody paid in time have lapsed. Returns how many."""
     asked, give_up_at = 0, time.monotonic() + RUN_SECONDS
-    while time.monotonic() < give_up_at:
+    while time.monotonic() < give_up_at:  # one at a time: a provider that hangs takes half a minute of each
         now = clock.read(session())
-        token, due = asking.claim_due(now, limit=AT_ONCE)
-        for payment_id in due:
-            asking.ask_again(payment_id, token, now)
-        asked += len(due)
-        if len(due) < AT_ONCE:
+        token, due = asking.claim_due(now, limit=1)
+        if not due:
             break
+        _ask(due[0], token, now)
+        asked += 1
     return asked
+
+
+def _ask(payment_id: UUID, token: UUID, now: datetime) -> None:
+    try:
+        asking.ask_again(payment_id, token, now)
+    except Exception as error:  # noqa: BLE001  # whatever one answer does, the next payment must have its turn
+        session().rollback()
+        log.warning("could not ask", payment_id=str(payment_id), error=error_code(error))
+        asking.put_off(payment_id, token, now, at=now + asking.WAITS[0], answered=False)

@@ -57,7 +57,12 @@ TIMETABLE = (
         3 * SECOND,
         "a student who has paid waits for the lessons; the webhook itself only stores what it is told",
     ),
-    Job("payments.ask_providers", MINUTE, "what no event told is asked for, and an unpaid checkout lapses"),
+    Job(
+        "payments.ask_providers",
+        MINUTE,
+        "what no event told is asked for, and an unpaid checkout lapses",
+        within=5 * MINUTE,  # a provider that hangs is waited for
+    ),
     Job("viewing.end_over", MINUTE, "a view is over by itself; this writes its end into the audit"),
     Job(
         "exports.make",

@@ -73,14 +73,14 @@ def ask(payment_id: UUID) -> Answer:
 
 
 def _told(payment: Payment) -> list[ProviderFact] | None:
-    """None: no answer. A clear no is an answer: they know nothing of it."""
+    """None: no answer, also while the provider's keys are missing. A clear no is an answer: they know nothing of it."""
     checkout = queries.checkout_of(session(), payment.id)
-    provider, payment_id, reference = provider_of(payment.provider), payment.id, payment.external_reference
+    payment_id, reference, name = payment.id, payment.external_reference, payment.provider
     page = checkout.reference if checkout else None
     session().rollback()  # no connection is kept while somebody else thinks
     try:
-        return list(provider.look_up(payment_id=payment_id, reference=reference, checkout_reference=page))
-    except ProviderUnknown:
+        return list(provider_of(name).look_up(payment_id=payment_id, reference=reference, checkout_reference=page))
+    except (ProviderUnknown, NotFound):
         return None
     except ProviderRefused:
         return []
@@ -104,10 +104,15 @@ def ask_again(payment_id: UUID, token: UUID, now: datetime) -> Answer:
     if answer is Answer.TOLD and lapse_at <= now:
         lapse_checkout(SYSTEM, payment_id)
         return answer
-    facts_ = {"payment": payment_id, "token": token, "answered": answer is Answer.TOLD, "now": now}
-    with technical_transaction() as current:
-        current.execute(PUT_OFF, {**facts_, "at": next_asking(now, asks, lapse_at)})
+    put_off(payment_id, token, now, at=next_asking(now, asks, lapse_at), answered=answer is Answer.TOLD)
     return answer
+
+
+def put_off(payment_id: UUID, token: UUID, now: datetime, *, at: datetime, answered: bool) -> None:
+    """It is asked about again then. Changes nothing when the lease has run out and somebody else asks."""
+    with technical_transaction() as current:
+        values = {"payment": payment_id, "token": token, "now": now, "at": at, "answered": answered}
+        current.execute(PUT_OFF, values)
 
 
 def next_asking(now: datetime, asks: int, lapse_at: datetime) -> datetime:

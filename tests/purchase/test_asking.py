@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from guitaronline import clock
+from guitaronline import clock, policy
 from guitaronline.billing import asking
 from guitaronline.billing.asking import Answer, ask, ask_soon, asking_of, next_asking
 from guitaronline.billing.models import PackageStatus, PaymentStatus
@@ -81,6 +81,35 @@ def test_no_answer_is_unknown_and_never_a_failure(world: World, db: Session, mon
     assert waits is not None
     assert waits.unknown_since is not None
     assert world.again(made.payment).status is PaymentStatus.PENDING
+
+
+def test_a_provider_whose_keys_are_gone_is_silent(world: World, db: Session) -> None:
+    made, _ = on_page(world)
+
+    with policy.changed(ENVIRONMENT="production"):  # which knows no sandbox
+        assert ask(made.payment.id) is Answer.UNKNOWN
+
+    assert asking_of(db, made.payment.id).unknown_since is not None  # type: ignore[union-attr]
+
+
+def test_an_answer_that_breaks_us_keeps_no_other_waiting(
+    world: World, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, _ = on_page(world)
+    good, token = on_page(world, offer=plan(world, name="Other"))
+    sandbox.pay(token)
+    look = Sandbox.look_up
+
+    def breaks(self: Sandbox, *, payment_id: UUID, **more: Any) -> Sequence[ProviderFact]:
+        assert payment_id != broken.payment.id
+        return look(self, payment_id=payment_id, **more)
+
+    monkeypatch.setattr(Sandbox, "look_up", breaks)
+    with clock.moved_by(6 * MINUTE):
+        assert payments.ask_providers() == 2
+
+    assert world.again(good.payment).status is PaymentStatus.SUCCEEDED
+    assert asking_of(db, broken.payment.id).unknown_since is not None  # type: ignore[union-attr]
 
 
 def test_a_checkout_whose_provider_is_silent_does_not_lapse(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
