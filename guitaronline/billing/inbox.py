@@ -114,7 +114,7 @@ def take(due: Due, token: UUID) -> Result:
     try:
         result = _apply(due, now)
     except DomainError as refusal:
-        result = _tried(due, refusal.code)
+        result = _tried(due, refusal.text)
     finish(due, token, result, now)
     return result
 
@@ -131,7 +131,7 @@ def finish(due: Due, token: UUID, result: Result, now: datetime) -> None:
 
 def failed(due: Due, error: str) -> Result:
     """What to write of an attempt that broke."""
-    return _tried(due, error)
+    return _tried(due, f"it broke here: {error}")
 
 
 @command("payment.retry_event", on="provider_events")

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 from guitaronline import clock
 from guitaronline.billing import inbox as inbox_module
 from guitaronline.billing.facts import Outcome, appliers
-from guitaronline.billing.models import PackageStatus, PaymentStatus
+from guitaronline.billing.models import PackageStatus, PaymentStatus, Plan
 from guitaronline.billing.provider_models import ProviderEvent
-from guitaronline.billing.providers import BadSignature, FactKind
+from guitaronline.billing.providers import BadSignature, FactKind, ProviderFact
 from guitaronline.billing.service import EventClosed, retry_event
 from guitaronline.db import new_id, session
 from jobs import payments
-from tests.purchase.shop import bought, exceptions, fact, inbox, now_of, post, work_off
+from tests.purchase.shop import bought, exceptions, fact, inbox, now_of, plan, post, work_off
 from tests.world import World, as_actor
 
 DAY = timedelta(days=1)
@@ -152,7 +152,19 @@ def test_an_event_that_breaks_keeps_no_other_waiting_and_runs_out(
 
     assert payments.take_events() == 2
 
-    assert inbox() == [("evt_broken", "received", "ZeroDivisionError"), ("evt_1", "applied", None)]
+    assert inbox() == [("evt_broken", "received", "it broke here: ZeroDivisionError"), ("evt_1", "applied", None)]
+
+
+def test_money_that_bears_another_payments_reference_waits_for_a_person(world: World) -> None:
+    offer = plan(world)
+    first, second = bought(world, offer), bought(world, offer)
+    post(fact(first.payment))
+    post(fact(second.payment, event_id="evt_2"))
+
+    assert work_off() == ["applied", "received"]
+
+    assert inbox()[1] == ("evt_2", "received", "There is a payment with this external reference.")
+    assert world.again(second.payment).status is PaymentStatus.PENDING
 
 
 def test_a_worker_that_dies_leaves_the_event_to_the_next(world: World, db: Session) -> None:
@@ -196,13 +208,10 @@ def test_shuffled_late_and_repeated_events_end_in_the_same_state(world: World, o
     assert session().scalar(text("SELECT count(*) FROM provider_events WHERE status <> 'applied'")) == 0
 
 
-def _offer(world: World) -> object:
-    from guitaronline.billing.models import Plan
-    from tests.purchase.shop import plan
-
+def _offer(world: World) -> Plan:
     return session().query(Plan).first() or plan(world)
 
 
-def _arrives(told: object) -> None:
-    post(told)  # type: ignore[arg-type]
+def _arrives(told: ProviderFact) -> None:
+    post(told)
     work_off()
