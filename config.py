@@ -6,10 +6,12 @@ out of range stops the start with one message that names every bad setting.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, get_args, get_origin, get_type_hints
 from typing import Literal as OneOf
 from zoneinfo import available_timezones
@@ -105,9 +107,7 @@ class Settings:
     STRIPE_WEBHOOK_SECRETS: str = setting(
         "", "what their events are signed with; two while one replaces the other", unit="comma-separated"
     )
-    SANDBOX_SECRET: str = setting(
-        lambda: secrets.token_urlsafe(32), "signs the events of the sandbox; a random one lasts until the process ends"
-    )
+    SANDBOX_SECRET: str = setting("", "signs the events of the sandbox; made of SECRET_KEY when left out")
 
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
@@ -170,6 +170,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         except ValueError as error:
             wrong.append(f"{each.name}={raw!r}: {error}")
     settings = Settings(**values)
+    if not settings.SANDBOX_SECRET:  # the same in every process that was given the same key
+        made = hmac.new(settings.SECRET_KEY.encode(), b"events of the sandbox", hashlib.sha256).hexdigest()
+        settings = replace(settings, SANDBOX_SECRET=made)
     if settings.SCHOOL_TIMEZONE not in available_timezones():
         wrong.append(f"SCHOOL_TIMEZONE={settings.SCHOOL_TIMEZONE!r}: must be an IANA zone such as Europe/Berlin")
     wrong += _unfit_for_stripe(settings)

@@ -78,7 +78,7 @@ def open_page(payment_id: UUID) -> PaymentCheckout:
         amount_minor=payment.amount_minor,
         currency=payment.currency,
         title=_title(payment),
-        return_url=policy.current().PUBLIC_BASE_URL + THANKS,
+        return_url=policy.current().PUBLIC_BASE_URL.rstrip("/") + THANKS,
         key=key,
     )
     session().rollback()  # no connection is kept while somebody else thinks

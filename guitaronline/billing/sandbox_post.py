@@ -50,7 +50,7 @@ def deliver_by_http(raw: bytes) -> bool:
     signature = signatures.signed(raw, settings.SANDBOX_SECRET, at=clock.read(session()))
     session().rollback()
     request = urllib.request.Request(  # noqa: S310  # our own address, from the settings
-        settings.PUBLIC_BASE_URL + ADDRESS,
+        settings.PUBLIC_BASE_URL.rstrip("/") + ADDRESS,
         data=raw,
         headers={"Content-Type": "application/json", SIGNATURE: signature},
         method="POST",

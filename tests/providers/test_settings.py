@@ -44,5 +44,13 @@ def test_production_talks_to_stripe_over_https_only() -> None:
     assert "STRIPE_API_BASE" in wrong(**STRIPE, STRIPE_API_BASE="http://127.0.0.1:1")
 
 
+def test_the_sandboxs_secret_is_the_same_in_every_process_with_the_same_key() -> None:
+    one, other = (config.load({"SECRET_KEY": key * 40}).SANDBOX_SECRET for key in "xy")
+
+    assert config.load({"SECRET_KEY": "x" * 40}).SANDBOX_SECRET == one
+    assert len({"", one, other}) == 3
+    assert config.load({"SANDBOX_SECRET": "given"}).SANDBOX_SECRET == "given"
+
+
 def test_a_provider_that_is_none_is_refused() -> None:
     assert "must be one of" in wrong(PAYMENT_PROVIDER="paypal")

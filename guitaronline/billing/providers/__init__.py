@@ -35,7 +35,7 @@ def provider_of(name: PaymentProvider) -> Provider:
     if name is PaymentProvider.SANDBOX and not settings.is_production:
         from guitaronline.billing.providers.sandbox import Sandbox
 
-        return Sandbox(settings.PUBLIC_BASE_URL, settings.SANDBOX_SECRET)
+        return Sandbox(settings.PUBLIC_BASE_URL.rstrip("/"), settings.SANDBOX_SECRET)
     if name is PaymentProvider.STRIPE and settings.STRIPE_SECRET_KEY:
         from guitaronline.billing.providers.stripe import Stripe
 
