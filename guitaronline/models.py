@@ -2,6 +2,8 @@
 
 from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
+from guitaronline.billing import provider_models as providers
+from guitaronline.billing import sandbox_models as sandbox
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
@@ -29,6 +31,8 @@ __all__ = [
     "identity",
     "kpis",
     "lessons",
+    "providers",
+    "sandbox",
     "saved_views",
     "scheduling",
     "series",

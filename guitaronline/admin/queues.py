@@ -19,6 +19,7 @@ from guitaronline.admin.checks import findings_of
 from guitaronline.audit.models import JobTick, OutboxEvent
 from guitaronline.audit.queries import last_check
 from guitaronline.billing.models import Approval, Package, Payment, Refund
+from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import UtcDateTime, session
@@ -151,6 +152,30 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         Role.FINANCE,
         "payments",
         {"waiting": "awaited_too_long"},
+        since=Payment.created_at,
+    ),
+    Queue(
+        "Payment exceptions",
+        "Money came that does not fit what was agreed.",
+        Role.FINANCE,
+        "payment-exceptions",
+        {"state": "open"},
+        since=PaymentException.created_at,
+    ),
+    Queue(
+        "Provider events that could not be applied",
+        "Every attempt failed, or their payment never came.",
+        Role.FINANCE,
+        "provider-events",
+        {"state": "dead"},
+        since=ProviderEvent.received_at,
+    ),
+    Queue(
+        "Payments whose provider does not answer",
+        "Nobody knows what came of them; the provider is asked again by itself.",
+        Role.FINANCE,
+        "payments",
+        {"waiting": "provider_silent"},
         since=Payment.created_at,
     ),
     Queue(

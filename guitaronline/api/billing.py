@@ -155,6 +155,7 @@ def record(actor: Actor, body: dict[str, Any]) -> Payment:
     refuses=(
         IllegalMove,
         service.InvalidPayment,
+        service.PaymentOfProvider,
         service.EvidenceMissing,
         service.RefundPending,
         service.PackageRevoked,

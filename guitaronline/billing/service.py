@@ -1,7 +1,11 @@
 """Billing's commands and refusals under one roof, for the doors."""
 
 from guitaronline.billing.approvals import decide_approval
+from guitaronline.billing.asking import ask_soon
+from guitaronline.billing.checkouts import open_page, want_page
+from guitaronline.billing.exceptions import resolve_exception
 from guitaronline.billing.granting import grant_package, grant_step, sell_plan
+from guitaronline.billing.inbox import UNDECIDED, receive, retry_event
 from guitaronline.billing.packages import (
     adjust_lessons,
     expire_packages,
@@ -13,12 +17,17 @@ from guitaronline.billing.packages import (
 )
 from guitaronline.billing.payments import record_payment, set_payment_status
 from guitaronline.billing.plans import create_plan, edit_plan, set_price
+from guitaronline.billing.purchasing import Purchase, buy_plan
 from guitaronline.billing.refunds import RefundPreview, cancel_refund, refund_payment, refund_preview, settle_refund
 from guitaronline.billing.refusals import *  # noqa: F403  # every refusal is part of the roof
 
 __all__ = [
+    "UNDECIDED",
+    "Purchase",
     "RefundPreview",
     "adjust_lessons",
+    "ask_soon",
+    "buy_plan",
     "cancel_refund",
     "create_plan",
     "decide_approval",
@@ -28,14 +37,19 @@ __all__ = [
     "freeze_package",
     "grant_package",
     "grant_step",
+    "open_page",
+    "receive",
     "record_payment",
     "refund_payment",
     "refund_preview",
     "reinstate_package",
+    "resolve_exception",
+    "retry_event",
     "revoke_package",
     "sell_plan",
     "set_payment_status",
     "set_price",
     "settle_refund",
     "unfreeze_package",
+    "want_page",
 ]

@@ -9,10 +9,13 @@ from datetime import timedelta
 from sqlalchemy import event, select, update
 
 from guitaronline import clock
-from guitaronline.actor import Role
+from guitaronline.actor import SYSTEM, Role
 from guitaronline.audit.models import CheckRun, JobTick, OutboxEvent, OutboxStatus
 from guitaronline.billing import service as billing
-from guitaronline.billing.models import Package, Payment
+from guitaronline.billing.facts import hear
+from guitaronline.billing.models import Package, Payment, PaymentProvider
+from guitaronline.billing.provider_models import EventStatus, PaymentAsk, ProviderEvent
+from guitaronline.billing.providers import FactKind, ProviderFact
 from guitaronline.booking.models import Booking
 from guitaronline.db import database, new_id, session, technical_transaction
 from guitaronline.identity.models import User
@@ -31,6 +34,7 @@ def busy_day(world: World) -> None:
     bookings_wait(world)
     lessons_wait(world)
     money_waits(world)
+    providers_wait(world)
     packages_wait(world)
     system_waits(world)
     create_task(
@@ -65,6 +69,20 @@ def money_waits(world: World) -> None:
     old = world.package(price_minor=300)
     with clock.moved_by(-2 * DAY):
         recorded(world, old, 300)
+
+
+def providers_wait(world: World) -> None:
+    """Too little came for one payment, and of another nobody knows; an event is about one that never came."""
+    plan = billing.create_plan(as_actor(world.ada), name="Online", lessons_total=5, amount_minor=5000)
+    short, silent = (billing.buy_plan(as_actor(world.person(n, Role.STUDENT)), plan_id=plan.id) for n in ("Ola", "Ole"))
+    told = {"amount_minor": 1, "currency": "USD", "reference": "pay_1"}
+    hear(SYSTEM, short.payment.id, facts=[ProviderFact("evt_1", FactKind.PAID, world.now, **told)])
+    with technical_transaction() as current:
+        asked = update(PaymentAsk).where(PaymentAsk.payment_id == silent.payment.id)
+        current.execute(asked.values(unknown_since=PaymentAsk.ask_at))
+        columns = {"provider": PaymentProvider.SANDBOX, "event_id": "evt_2", "body": b"", "status": EventStatus.DEAD}
+        moments = dict.fromkeys(("received_at", "available_at", "closed_at"), clock.read(current))
+        current.add(ProviderEvent(id=new_id(), **columns, **moments))
 
 
 def recorded(world: World, package: Package, amount_minor: int) -> Payment:

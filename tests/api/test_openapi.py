@@ -16,8 +16,6 @@ ABSENT = [
     "password/forgot",
     "password/reset",
     "verify-email",
-    "purchase",
-    "webhooks",
     "notifications",
 ]
 

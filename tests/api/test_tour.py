@@ -14,7 +14,8 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from guitaronline.actor import Role
-from tests.world import World
+from guitaronline.billing.service import create_plan
+from tests.world import World, as_actor
 
 TOUR = Path(__file__).resolve().parents[2] / "docs" / "api-tour.md"
 
@@ -34,6 +35,7 @@ def started(app: Flask) -> Iterator[str]:
 def test_the_tour_runs(world: World, started: str) -> None:
     world.person("Finance", Role.FINANCE, email="finance@school.example", password="demo finance counts every cent")
     world.person("Clara", Role.TEACHER, email="clara.weber@teachers.example", password="demo teacher tunes the guitar")
+    create_plan(as_actor(world.ada), name="Ten lessons", lessons_total=10, amount_minor=49_000)
     world.slot(hours=80)
     world.slot(hours=90)
     lines = "\n".join(re.findall(r"```bash\n(.*?)```", TOUR.read_text(), re.DOTALL))
@@ -49,4 +51,5 @@ def test_the_tour_runs(world: World, started: str) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "idempotency-replayed: true" in done.stdout.lower()
+    assert "/sandbox/checkout/" in done.stdout
     assert '"outcome":"returned"' in done.stdout

@@ -12,7 +12,17 @@ from sqlalchemy import func, select
 
 from guitaronline import checks, clock
 from guitaronline.audit.models import AuditAction
-from guitaronline.billing.models import Approval, CreditEntry, EntryKind, Package, Payment, PaymentStatus, Refund
+from guitaronline.billing.models import (
+    Approval,
+    CreditEntry,
+    EntryKind,
+    Package,
+    Payment,
+    PaymentProvider,
+    PaymentStatus,
+    Refund,
+)
+from guitaronline.billing.provider_models import EventStatus, PaymentCheckout, PaymentException, ProviderEvent
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.queries import needs_decision
 from guitaronline.db import database, session
@@ -86,6 +96,15 @@ def test_money_is_in_every_state(loaded: Loaded) -> None:
         ("refund", "pending"),
         ("refund", "rejected"),
     }
+
+
+def test_money_comes_online_in_every_way(loaded: Loaded) -> None:
+    online = Payment.provider == PaymentProvider.SANDBOX
+
+    assert set(session().scalars(select(Payment.status).where(online))) == {"pending", "succeeded", "failed"}
+    assert number_of(ProviderEvent, ProviderEvent.status != EventStatus.APPLIED) == 0
+    assert number_of(PaymentException) == 1
+    assert number_of(PaymentCheckout, PaymentCheckout.lapsed_at.is_not(None)) >= 1
 
 
 def test_packages_are_in_every_state_and_every_fact_stands_in_the_ledger(loaded: Loaded) -> None:
