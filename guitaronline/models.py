@@ -2,6 +2,7 @@
 
 from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
+from guitaronline.billing.settlements import models as settlements
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
@@ -32,6 +33,7 @@ __all__ = [
     "saved_views",
     "scheduling",
     "series",
+    "settlements",
     "teachers",
     "waitlist",
 ]
