@@ -2,6 +2,8 @@
 
 from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
+from guitaronline.billing.reconciliation import models as reconciliation
+from guitaronline.billing.reconciliation import period_models as periods
 from guitaronline.billing.settlements import models as settlements
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
@@ -30,6 +32,8 @@ __all__ = [
     "identity",
     "kpis",
     "lessons",
+    "periods",
+    "reconciliation",
     "saved_views",
     "scheduling",
     "series",
