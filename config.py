@@ -96,6 +96,19 @@ class Settings:
         ge=0,
     )
 
+    # Payment providers
+    PAYMENT_PROVIDER: OneOf["sandbox", "stripe", "manual"] = setting(
+        "sandbox", "takes the money of purchases; the sandbox takes play money, and production refuses it"
+    )
+    STRIPE_SECRET_KEY: str = setting("", "of the account that takes the money; only with `PAYMENT_PROVIDER=stripe`")
+    STRIPE_API_BASE: str = setting("https://api.stripe.com", "another address is for tests")
+    STRIPE_WEBHOOK_SECRETS: str = setting(
+        "", "what their events are signed with; two while one replaces the other", unit="comma-separated"
+    )
+    SANDBOX_SECRET: str = setting(
+        lambda: secrets.token_urlsafe(32), "signs the events of the sandbox; a random one lasts until the process ends"
+    )
+
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
     SESSION_IDLE_MINUTES: int = setting(30, "console and portal", unit="minutes", ge=1, le=MINUTES_PER_DAY)
@@ -159,6 +172,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(**values)
     if settings.SCHOOL_TIMEZONE not in available_timezones():
         wrong.append(f"SCHOOL_TIMEZONE={settings.SCHOOL_TIMEZONE!r}: must be an IANA zone such as Europe/Berlin")
+    wrong += _unfit_for_stripe(settings)
     wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
     if wrong:
         raise BadConfig("cannot start with these settings:\n  " + "\n  ".join(wrong))
@@ -193,6 +207,11 @@ def _parse(raw: str, kind: Any, facts: Mapping[str, Any]) -> Any:
     return raw
 
 
+def _unfit_for_stripe(settings: Settings) -> list[str]:
+    needed = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS") if settings.PAYMENT_PROVIDER == "stripe" else ()
+    return [f"{name}: must be set with PAYMENT_PROVIDER=stripe" for name in needed if not getattr(settings, name)]
+
+
 def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
     return [
         message
@@ -207,6 +226,11 @@ def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
             (not settings.COOKIE_SECURE, "COOKIE_SECURE: must be 1"),
             (settings.STAFF_TOTP != "required", "STAFF_TOTP: must be required"),
             (settings.LIMITS != "on", "LIMITS: must be on"),
+            (settings.PAYMENT_PROVIDER == "sandbox", "PAYMENT_PROVIDER: must be stripe or manual, not play money"),
+            (
+                settings.PAYMENT_PROVIDER == "stripe" and not settings.STRIPE_API_BASE.startswith("https://"),
+                "STRIPE_API_BASE: must be an https address",
+            ),
         )
         if unfit
     ]

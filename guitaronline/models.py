@@ -5,6 +5,8 @@ from guitaronline.billing import models as billing
 from guitaronline.billing.reconciliation import models as reconciliation
 from guitaronline.billing.reconciliation import period_models as periods
 from guitaronline.billing.settlements import models as settlements
+from guitaronline.billing import provider_models as providers
+from guitaronline.billing import sandbox_models as sandbox
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
@@ -34,6 +36,8 @@ __all__ = [
     "lessons",
     "periods",
     "reconciliation",
+    "providers",
+    "sandbox",
     "saved_views",
     "scheduling",
     "series",

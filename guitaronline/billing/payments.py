@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from guitaronline import policy
-from guitaronline.billing import approvals, queries, rules, settling
+from guitaronline.billing import approvals, purchasing, queries, rules, settling
 from guitaronline.billing.models import (
     Approval,
     ApprovalKind,
@@ -16,7 +16,7 @@ from guitaronline.billing.models import (
     PaymentStatus,
     RefundStatus,
 )
-from guitaronline.billing.refusals import EvidenceMissing, InvalidPayment, PackageRevoked, RefundPending
+from guitaronline.billing.refusals import EvidenceMissing, InvalidPayment, PackageRevoked, PaymentOfProvider, RefundPending
 from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
@@ -48,22 +48,16 @@ def record_payment(
         raise InvalidPayment(reasons=problems)
     if package.status is PackageStatus.REVOKED:
         raise PackageRevoked(package=package.reference)
-    payment = Payment(
-        id=work.record_id,
-        package_id=package.id,
-        student_id=package.student_id,
-        amount_minor=amount_minor,
-        currency=currency,
-        status=PaymentStatus.PENDING,
-        provider=PaymentProvider.MANUAL,
+    return purchasing.await_payment(
+        work,
+        package,
+        amount_minor,
+        currency,
+        PaymentProvider.MANUAL,
+        payment_id=work.record_id,
         external_reference=reference,
+        reason=rules.said(reason),
     )
-    work.create(payment)
-    work.session.flush()
-    settling.write_transition(
-        work, payment, None, PaymentStatus.PENDING, cause=_by_hand(work), reason=rules.said(reason)
-    )
-    return payment
 
 
 @command("payment.set_status", on="payments")
@@ -79,7 +73,7 @@ def set_payment_status(
 
     `succeeded` needs a reason or evidence (an external reference is evidence), once failed evidence of its own;
     `refunded` gives back, at once, all that is left. Locks the payment, then its package. Raises InvalidPayment,
-    IllegalMove, EvidenceMissing, RefundPending, PackageRevoked, ApprovalAlreadyPending."""
+    PaymentOfProvider, IllegalMove, EvidenceMissing, RefundPending, PackageRevoked, ApprovalAlreadyPending."""
     access.require(work.actor, Permission.EDIT_PAYMENTS)
     if status not in list(PaymentStatus):
         raise InvalidPayment(reasons=[Reason("status_invalid", "There is no such status.", pointer="/status")])
@@ -87,6 +81,8 @@ def set_payment_status(
     payment, package = settling.lock_payment(work, payment_id)
     if payment.status is target:
         return payment
+    if payment.provider is not PaymentProvider.MANUAL and target is not PaymentStatus.REFUNDED:
+        raise PaymentOfProvider(provider=payment.provider.value)
     Payment.states.event(payment.status, target)  # raises IllegalMove
     said, seen = rules.said(reason), rules.said(evidence)
     if target is PaymentStatus.REFUNDED:
