@@ -282,6 +282,7 @@ def _create_runs_and_contracts() -> None:
             sa.Column(name, sa.Integer(), nullable=False)
             for name in ("rule_version", "lines_seen", "made", "undone", "opened", "resolved")
         ),
+        _json("mix", default=False),
         _moment("created_at"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_runs")),
     )

@@ -25,6 +25,13 @@ SELECT category, category || ':line:' || line_id AS natural_key, line_id, paymen
             OR (f.verdict IS NULL AND (f.payment_id IS NOT NULL OR f.refund_id IS NOT NULL) AND f.their_status NOT IN ('succeeded', 'refunded'))
             OR (f.verdict IS NULL AND f.payment_id IS NULL AND f.refund_id IS NULL)) found
 """
+# A match that a person made of a payment that does not say so.
+OF_KEPT = """
+SELECT 'state', 'state:line:' || m.line_id, m.line_id, p.id, NULL::uuid, NULL::uuid, m.currency, p.amount_minor, m.booked_on,
+       jsonb_build_object('ours_minor', p.amount_minor, 'our_currency', p.currency, 'our_status', p.status)
+  FROM settlement_matches m JOIN recon_files f ON f.id = m.file_id AND m.booked_on > f.through JOIN payments p ON p.id = m.payment_id
+ WHERE m.status = 'active' AND m.matched_by IS NOT NULL AND p.status IN ('pending', 'failed')
+"""
 OF_FEES = """
 SELECT 'fee', 'fee:line:' || l.id, l.id, NULL::uuid, NULL::uuid, NULL::uuid, l.currency, abs(l.fee_minor - l.expected), l.booked_on,
        jsonb_build_object('fee_minor', l.fee_minor, 'expected_minor', l.expected)
@@ -112,6 +119,7 @@ SELECT 'missing_file', 'missing_file:' || account || ':' || first_on, NULL, NULL
 """
 ALL = (
     OF_LINES,
+    OF_KEPT,
     OF_FEES,
     OF_DISPUTES,
     OF_PAYOUT_SUMS,

@@ -114,4 +114,5 @@ class ReconciliationRun(Base):
     undone: Mapped[int]
     opened: Mapped[int]
     resolved: Mapped[int]
+    mix: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)  # lines by kind and the rule that matched them
     created_at: Mapped[datetime]
