@@ -17,6 +17,9 @@ LINE_KINDS = (
     "charge", "refund", "fee", "payout", "dispute", "adjustment", "transfer", "bank_credit", "bank_debit",
 )  # fmt: skip
 MOST_MINOR = "BETWEEN -1000000000000 AND 1000000000000"
+STAGED_TEXTS = (
+    "external_id", "source_id", "intent_id", "payment_reference", "refund_reference", "payout_id", "counterparty", "remittance",
+)  # fmt: skip
 LINES_STAY = """
 CREATE FUNCTION settlement_lines_stay() RETURNS trigger LANGUAGE plpgsql AS $$
 -- A line stays as it came. Only a payout that was not known yet may become known.
@@ -39,6 +42,7 @@ def upgrade() -> None:
     _create_parts_and_runs()
     _create_statements()
     _create_lines()
+    _create_staging()
     _create_problems()
     op.execute("SELECT audit_attach('settlement_profiles')")
     op.execute("SELECT audit_attach('settlement_files', '{}', '{problems}')")  # they quote what stands in the file
@@ -53,6 +57,7 @@ def upgrade() -> None:
     for table in ("settlement_profiles", "settlement_files"):
         op.execute(f"SELECT app_grant('{table}', 'SELECT, INSERT, UPDATE')")
     op.execute("SELECT app_grant('settlement_runs', 'SELECT, INSERT, UPDATE, DELETE')")
+    op.execute("SELECT app_grant('settlement_staging', 'SELECT, INSERT, TRUNCATE')")
 
 
 def _known(name: str, *values: str) -> sa.Enum:
@@ -221,7 +226,9 @@ def _create_lines() -> None:
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
         sa.Column("source_id", sa.Text(), nullable=True),
+        sa.Column("intent_id", sa.Text(), nullable=True),
         sa.Column("payment_reference", sa.Text(), nullable=True),
+        sa.Column("refund_reference", sa.Text(), nullable=True),
         sa.Column("payout_id", sa.Text(), nullable=True),
         sa.Column("counterparty", sa.Text(), nullable=True),
         sa.Column("remittance", sa.Text(), nullable=True),
@@ -238,9 +245,26 @@ def _create_lines() -> None:
     )
     op.create_index("ix_settlement_lines_file", table, ["file_id", "line_no"])
     op.create_index("ix_settlement_lines_booked", table, ["booked_on", "id"])
-    for name in ("source", "payout"):
+    for name in ("source", "intent", "payout"):
         known = sa.text(f"{name}_id IS NOT NULL")
         op.create_index(f"ix_settlement_lines_{name}", table, [f"{name}_id"], postgresql_where=known)
+
+
+def _create_staging() -> None:
+    op.create_table(
+        "settlement_staging",
+        sa.Column("line_no", sa.Integer(), nullable=True),
+        sa.Column("side", sa.Text(), nullable=True),
+        sa.Column("account", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("booked_on", sa.Date(), nullable=True),
+        sa.Column("value_on", sa.Date(), nullable=True),
+        *(sa.Column(f"{name}_minor", sa.BigInteger(), nullable=True) for name in ("amount", "fee", "net")),
+        sa.Column("currency", sa.String(3), nullable=True),
+        *(sa.Column(name, sa.Text(), nullable=True) for name in STAGED_TEXTS),
+        prefixes=["UNLOGGED"],
+    )
 
 
 def _create_problems() -> None:
@@ -266,6 +290,7 @@ def _create_problems() -> None:
 def downgrade() -> None:
     for table in (
         "settlement_problems",
+        "settlement_staging",
         "settlement_lines",
         "settlement_statements",
         "settlement_runs",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary, Table, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -204,6 +204,7 @@ class SettlementLine(Base):
         Index("ix_settlement_lines_file", "file_id", "line_no"),
         Index("ix_settlement_lines_booked", "booked_on", "id"),
         Index("ix_settlement_lines_source", "source_id", postgresql_where=text("source_id IS NOT NULL")),
+        Index("ix_settlement_lines_intent", "intent_id", postgresql_where=text("intent_id IS NOT NULL")),
         Index("ix_settlement_lines_payout", "payout_id", postgresql_where=text("payout_id IS NOT NULL")),
     )
 
@@ -221,13 +222,29 @@ class SettlementLine(Base):
     net_minor: Mapped[Minor]
     currency: Mapped[Currency]
     external_id: Mapped[str]  # their id of the line; made of its content where they give none
-    source_id: Mapped[str | None]  # their id of what it is about: ch_…, pi_…, re_…, po_…
+    source_id: Mapped[str | None]  # their id of what it is about: ch_…, re_…, po_…, dp_…
+    intent_id: Mapped[str | None]  # their id of the payment that it belongs to: pi_…
     payment_reference: Mapped[str | None]  # ours: id of the payment from metadata, or PAY-… found in the text
+    refund_reference: Mapped[str | None]  # ours: id of the refund from metadata, or RFD-… found in the text
     payout_id: Mapped[str | None]
     counterparty: Mapped[str | None]
     remittance: Mapped[str | None]
     digest: Mapped[UUID]  # of what must not change
     file: Mapped[SettlementFile] = relationship(viewonly=True)
+
+
+STAGED = (  # columns of `settlement_staging`: a line without what the database makes of it
+    "line_no", "side", "account", "kind", "at", "booked_on", "value_on", "amount_minor", "fee_minor", "net_minor", "currency",
+    "external_id", "source_id", "intent_id", "payment_reference", "refund_reference", "payout_id", "counterparty", "remittance",
+)  # fmt: skip
+# Where the lines of the one import that runs now stand before it is known which of them are new; empty afterwards. Technical.
+# (Not a temporary table: the application's role may make none.)
+staging = Table(
+    "settlement_staging",
+    Base.metadata,
+    *(Column(name, Text() if name in ("side", "kind") else SettlementLine.__table__.c[name].type) for name in STAGED),
+    prefixes=["UNLOGGED"],
+)
 
 
 class ProblemKind(StrEnum):
