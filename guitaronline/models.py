@@ -4,6 +4,7 @@ from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
 from guitaronline.billing.reconciliation import models as reconciliation
 from guitaronline.billing.reconciliation import period_models as periods
+from guitaronline.billing.reconciliation import work_tables as matching
 from guitaronline.billing.settlements import models as settlements
 from guitaronline.billing import provider_models as providers
 from guitaronline.billing import sandbox_models as sandbox
@@ -34,6 +35,7 @@ __all__ = [
     "identity",
     "kpis",
     "lessons",
+    "matching",
     "periods",
     "reconciliation",
     "providers",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -73,6 +75,7 @@ def upgrade() -> None:
         op.execute(f"SELECT audit_attach('{table}')")
         op.execute(f"SELECT append_only_attach('{table}')")
         op.execute(f"SELECT app_grant('{table}', 'SELECT, INSERT')")
+    _create_work_tables()
     op.execute(EQUAL)
 
 
@@ -305,8 +308,34 @@ def _create_runs_and_contracts() -> None:
     )
 
 
+def _create_work_tables() -> None:
+    uuid, day, words = sa.Uuid(), sa.Date(), sa.Text()
+    amount, code, truth = sa.BigInteger(), sa.String(3), sa.Boolean()
+    sides = {"payment_id": uuid, "refund_id": uuid}
+    tables: dict[str, dict[str, Any]] = {
+        "files": {"id": uuid, "through": day},
+        "kept": {"line_id": uuid, "bank_line_id": uuid, **sides},
+        "barred": {"line_id": uuid, "other_id": uuid},
+        "found": {
+            "line_id": uuid, "file_id": uuid, "kind": words, "side": words, "amount_minor": amount, "currency": code, "booked_on": day,
+            **sides, "their_status": words, "rule": words, "seen": words, "verdict": words,
+        },
+        "customers": {"line_id": uuid, "student_id": uuid},
+        "pairs": {"line_id": uuid, "payment_id": uuid, "status": words},
+        "payouts": {"line_id": uuid, "bank_line_id": uuid, "rule": words, "is_unique": truth},
+        "wrong": {
+            "category": words, "natural_key": words, "line_id": uuid, **sides, "file_id": uuid, "currency": code,
+            "value_minor": amount, "detail": postgresql.JSONB(astext_type=sa.Text()), "booked_on": day,
+        },
+    }  # fmt: skip
+    for name, columns in tables.items():
+        op.create_table(f"matching_{name}", *(sa.Column(*each) for each in columns.items()), prefixes=["UNLOGGED"])
+        op.execute(f"SELECT app_grant('matching_{name}', 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')")
+
+
 def downgrade() -> None:
     for table in (
+        *(f"matching_{name}" for name in ("wrong", "payouts", "pairs", "customers", "found", "barred", "kept", "files")),
         "fee_contracts",
         "reconciliation_runs",
         "reconciliation_period_files",

@@ -28,16 +28,16 @@ WANTED = """
 SELECT line_id, payment_id, refund_id, NULL::uuid AS bank_line_id, rule, amount_minor, currency, booked_on, file_id,
        CASE rule WHEN 'provider_id' THEN jsonb_build_object('source_id', seen) WHEN 'our_id' THEN jsonb_build_object('payment_reference', seen)
                  ELSE jsonb_build_object('same', jsonb_build_array('amount', 'currency', 'customer'), 'within_days', CAST(:window AS integer)) END AS evidence
-  FROM recon_found WHERE verdict IS NULL AND (payment_id IS NOT NULL OR refund_id IS NOT NULL)
+  FROM matching_found WHERE verdict IS NULL AND (payment_id IS NOT NULL OR refund_id IS NOT NULL)
 UNION ALL
 SELECT o.line_id, NULL, NULL, o.bank_line_id, o.rule, l.amount_minor, l.currency, l.booked_on, l.file_id,
        CASE o.rule WHEN 'payout_reference' THEN jsonb_build_object('payout_id', coalesce(l.payout_id, l.source_id, l.external_id))
                    ELSE jsonb_build_object('same', jsonb_build_array('amount', 'currency'), 'within_days', CAST(:late AS integer)) END
-  FROM recon_payouts o JOIN settlement_lines l ON l.id = o.line_id WHERE o.is_unique
+  FROM matching_payouts o JOIN settlement_lines l ON l.id = o.line_id WHERE o.is_unique
 """
 UNDO = f"""
 UPDATE settlement_matches m SET status = 'undone', undone_at = :now, undone_because = 'The facts changed', version = m.version + 1
-  FROM recon_files f
+  FROM matching_files f
  WHERE m.status = 'active' AND m.matched_by IS NULL AND f.id = m.file_id AND m.booked_on > f.through
    AND NOT EXISTS (SELECT FROM ({WANTED}) w WHERE w.line_id = m.line_id AND w.rule = m.rule
                       AND coalesce(w.payment_id, w.refund_id, w.bank_line_id) = coalesce(m.payment_id, m.refund_id, m.bank_line_id))
@@ -59,7 +59,7 @@ SELECT count(*) FROM moved
 FOLLOW = """
 UPDATE reconciliation_exceptions e SET value_minor = w.value_minor, detail = w.detail, payment_id = w.payment_id, refund_id = w.refund_id,
        version = e.version + 1, updated_at = :now
-  FROM recon_wrong w
+  FROM matching_wrong w
  WHERE w.natural_key = e.natural_key AND e.status IN ('open', 'escalated')
    AND (w.value_minor, w.detail, w.payment_id, w.refund_id) IS DISTINCT FROM (e.value_minor, e.detail, e.payment_id, e.refund_id)
 """
@@ -67,7 +67,7 @@ REOPEN = """
 WITH moved AS (
   UPDATE reconciliation_exceptions e SET status = 'open', decided_at = NULL, decided_because = NULL, value_minor = w.value_minor, detail = w.detail,
          payment_id = w.payment_id, refund_id = w.refund_id, version = e.version + 1, updated_at = :now
-    FROM recon_wrong w
+    FROM matching_wrong w
    WHERE w.natural_key = e.natural_key AND e.status = 'resolved' AND e.decided_by IS NULL
      AND e.booked_on > coalesce((SELECT max(last_on) FROM reconciliation_periods WHERE status = 'closed'), '-infinity')
   RETURNING e.id)
@@ -78,7 +78,7 @@ WITH moved AS (
                                          booked_on, detail, created_at, updated_at, version)
   SELECT {NEXT_ID.format(order="ORDER BY w.booked_on, w.natural_key")}, w.category, w.natural_key, 'open', w.line_id, w.payment_id, w.refund_id, w.file_id,
          w.currency, w.value_minor, w.booked_on, w.detail, :now, :now, 1
-    FROM recon_wrong w
+    FROM matching_wrong w
    WHERE NOT EXISTS (SELECT FROM reconciliation_exceptions e WHERE e.natural_key = w.natural_key)
   RETURNING id)
 """ + _TOLD.format(topic="exception.opened")  # noqa: S608
@@ -86,14 +86,14 @@ RESOLVE = """
 WITH moved AS (
   UPDATE reconciliation_exceptions e SET status = 'resolved', decided_at = :now, decided_by = NULL, decided_because = 'The facts agree now',
          version = e.version + 1, updated_at = :now
-   WHERE e.status IN ('open', 'escalated') AND NOT EXISTS (SELECT FROM recon_wrong w WHERE w.natural_key = e.natural_key)
+   WHERE e.status IN ('open', 'escalated') AND NOT EXISTS (SELECT FROM matching_wrong w WHERE w.natural_key = e.natural_key)
   RETURNING id)
 """ + _TOLD.format(topic="exception.resolved")
 MIX = """
 SELECT kind, CASE WHEN verdict IS NULL AND (payment_id IS NOT NULL OR refund_id IS NOT NULL) THEN rule ELSE '' END AS rule, count(*) AS lines
-  FROM recon_found WHERE verdict IS DISTINCT FROM 'payout' GROUP BY 1, 2
+  FROM matching_found WHERE verdict IS DISTINCT FROM 'payout' GROUP BY 1, 2
 UNION ALL
-SELECT 'payout', CASE WHEN is_unique THEN rule ELSE '' END, count(DISTINCT line_id) FROM recon_payouts GROUP BY 2
+SELECT 'payout', CASE WHEN is_unique THEN rule ELSE '' END, count(DISTINCT line_id) FROM matching_payouts GROUP BY 2
 ORDER BY 1, 2
 """
 DUE = text("""
@@ -131,7 +131,6 @@ def run_matching(work: Work) -> ReconciliationRun | None:
     session.execute(integrity.LONG)
     matching.find(session)
     classifying.classify(session)
-    session.execute(text("ANALYZE recon_wrong"))
     return _make_true(work)
 
 
