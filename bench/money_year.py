@@ -78,7 +78,7 @@ COLUMNS = {
 
 def line_id(account: str, external_id: str) -> UUID:
     """As the import makes it."""
-    return UUID(hashlib.md5(f"{account}\n{external_id}".encode()).hexdigest())  # noqa: S324  # no secret
+    return UUID(hashlib.md5(f"{account}\n{external_id}".encode()).hexdigest())  # no secret
 
 
 def an_id(kind: int, day: int, number: int) -> UUID:
@@ -95,7 +95,7 @@ class Maker:
     """Puts a year together. One random stream, so the same seed and size make the same year."""
 
     def __init__(self, charges: int, *, defects_each: int, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311  # made-up data
+        self.random = random.Random(seed)  # made-up data
         self.year = Year()
         self.count = charges
         self.each = defects_each
@@ -118,7 +118,11 @@ class Maker:
 
     def _choose(self) -> dict[int, str]:
         """Which charges carry a defect."""
-        kinds = [each for each in DEFECTS if each not in ("payout_sum_off", "payout_not_in_bank", "payout_ambiguous", "bad_file", "file_missing")]
+        kinds = [
+            each
+            for each in DEFECTS
+            if each not in ("payout_sum_off", "payout_not_in_bank", "payout_ambiguous", "bad_file", "file_missing")
+        ]
         chosen = self.random.sample(range(self.count), len(kinds) * self.each)
         return {number: kinds[place % len(kinds)] for place, number in enumerate(chosen)}
 
@@ -129,7 +133,16 @@ class Maker:
 
     def _contracts(self) -> None:
         for currency in PRICES:
-            self.year.add("fee_contracts", an_id(1, 0, len(currency) + ord(currency[0])), PROVIDER, currency, FIRST_DAY, BPS[currency], FIXED[currency], at(0))
+            self.year.add(
+                "fee_contracts",
+                an_id(1, 0, len(currency) + ord(currency[0])),
+                PROVIDER,
+                currency,
+                FIRST_DAY,
+                BPS[currency],
+                FIXED[currency],
+                at(0),
+            )
         later = FIRST_DAY + timedelta(days=LATER_DAY)
         self.year.add("fee_contracts", an_id(1, 1, 1), PROVIDER, "USD", later, BPS_LATER, FIXED["USD"], at(0))
 
@@ -213,7 +226,9 @@ class Maker:
 
     def _charge_line(self, charge: Charge, payment: UUID | None, defect: str | None, copy: str = "") -> UUID:
         amount = charge.amount + (1 if defect == "amount_off" else 0)
-        currency = {"USD": "EUR", "EUR": "USD", "JPY": "USD"}[charge.currency] if defect == "currency_off" else charge.currency
+        currency = (
+            {"USD": "EUR", "EUR": "USD", "JPY": "USD"}[charge.currency] if defect == "currency_off" else charge.currency
+        )
         fee = self._fee(currency, amount, charge.day)
         if defect in ("fee_high", "fee_of_old_contract"):
             fee += 17
@@ -245,15 +260,47 @@ class Maker:
         elif defect == "disputed":
             self.year.clean[found] = payment
             external = f"txn_d{charge.number}"
-            lost = self._line(PROVIDER, "dispute", charge.day + 9, -charge.amount, 1_500, charge.currency, external, source=f"dp_{charge.number}", ours=str(payment))
+            lost = self._line(
+                PROVIDER,
+                "dispute",
+                charge.day + 9,
+                -charge.amount,
+                1_500,
+                charge.currency,
+                external,
+                source=f"dp_{charge.number}",
+                ours=str(payment),
+            )
             plant(defect, "dispute", lost)
         elif defect == "bank_credit_unknown":
             self.year.clean[found] = payment
             account = f"{BANK}:{charge.currency}"
-            plant(defect, "missing_here", self._line(account, "bank_credit", charge.day, 100_003 + charge.number, 0, charge.currency, f"unknown {charge.number}"))
+            plant(
+                defect,
+                "missing_here",
+                self._line(
+                    account,
+                    "bank_credit",
+                    charge.day,
+                    100_003 + charge.number,
+                    0,
+                    charge.currency,
+                    f"unknown {charge.number}",
+                ),
+            )
         elif defect == "line_changed":
             self.year.clean[found] = payment
-            self.year.add("settlement_problems", an_id(8, 0, charge.number), "line_changed", self.file_of[PROVIDER, 0], found, 1, "{}", "{}", at(0))
+            self.year.add(
+                "settlement_problems",
+                an_id(8, 0, charge.number),
+                "line_changed",
+                self.file_of[PROVIDER, 0],
+                found,
+                1,
+                "{}",
+                "{}",
+                at(0),
+            )
             plant(defect, "line_changed", found)
         else:
             self.year.clean[found] = payment
@@ -286,7 +333,19 @@ class Maker:
     def _our_refund(self, charge: Charge, payment: UUID, amount: int, status: str, day: int) -> UUID:
         refund = an_id(6, day, charge.number)
         settled = at(day) if status == "succeeded" else None
-        self.year.add("refunds", refund, f"RFD-{charge.number:07}", payment, amount, charge.currency, status, "half", settled, at(day, 11), at(day))
+        self.year.add(
+            "refunds",
+            refund,
+            f"RFD-{charge.number:07}",
+            payment,
+            amount,
+            charge.currency,
+            status,
+            "half",
+            settled,
+            at(day, 11),
+            at(day),
+        )
         return refund
 
     def _refund_line(self, charge: Charge, amount: int, day: int, refund: UUID | None, copy: str = "") -> UUID:
@@ -329,7 +388,10 @@ class Maker:
     def _payouts(self) -> None:
         positive = [(day, currency) for (day, currency), net in sorted(self.net.items()) if net > 0]
         wrong = self.random.sample(positive, min(3 * self.each, len(positive) // 3))
-        kinds = {key: ("payout_sum_off", "payout_not_in_bank", "payout_ambiguous")[place % 3] for place, key in enumerate(wrong)}
+        kinds = {
+            key: ("payout_sum_off", "payout_not_in_bank", "payout_ambiguous")[place % 3]
+            for place, key in enumerate(wrong)
+        }
         for day, currency in positive:
             self._payout(day, currency, kinds.get((day, currency)))
 
@@ -343,9 +405,13 @@ class Maker:
             return
         words = f"PAYOUT {name}." if day % 2 and defect != "payout_ambiguous" else "PAYOUT"
         account = f"{BANK}:{currency}"
-        credit = self._line(account, "bank_credit", day + 2, amount, 0, currency, f"credit {name}", customer="STRIPE", words=words)
+        credit = self._line(
+            account, "bank_credit", day + 2, amount, 0, currency, f"credit {name}", customer="STRIPE", words=words
+        )
         if defect == "payout_ambiguous":
-            second = self._line(account, "bank_credit", day + 2, amount, 0, currency, f"second {name}", customer="STRIPE", words=words)
+            second = self._line(
+                account, "bank_credit", day + 2, amount, 0, currency, f"second {name}", customer="STRIPE", words=words
+            )
             for each in (line, credit, second):
                 self.year.plant(defect, "ambiguous", each)
             return

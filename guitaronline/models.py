@@ -2,12 +2,12 @@
 
 from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
+from guitaronline.billing import provider_models as providers
+from guitaronline.billing import sandbox_models as sandbox
 from guitaronline.billing.reconciliation import models as reconciliation
 from guitaronline.billing.reconciliation import period_models as periods
 from guitaronline.billing.reconciliation import work_tables as matching
 from guitaronline.billing.settlements import models as settlements
-from guitaronline.billing import provider_models as providers
-from guitaronline.billing import sandbox_models as sandbox
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
@@ -37,8 +37,8 @@ __all__ = [
     "lessons",
     "matching",
     "periods",
-    "reconciliation",
     "providers",
+    "reconciliation",
     "sandbox",
     "saved_views",
     "scheduling",

@@ -97,7 +97,10 @@ def _details(exception: ReconciliationException) -> list[tuple[str, Any]]:
     """What the rule found, in words."""
     detail, currency = exception.detail, exception.currency
     if "expected_minor" in detail and currency:
-        return [("Fee taken", Money(detail["fee_minor"], currency)), ("Fee agreed", Money(detail["expected_minor"], currency))]
+        return [
+            ("Fee taken", Money(detail["fee_minor"], currency)),
+            ("Fee agreed", Money(detail["expected_minor"], currency)),
+        ]
     if "sum_minor" in detail and currency:
         return [("Its lines", detail["lines"]), ("Sum of its lines", Money(detail["sum_minor"], currency))]
     if "until" in detail:

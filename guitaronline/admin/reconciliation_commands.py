@@ -66,7 +66,9 @@ class AcceptCandidate(ExceptionCommand):
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         other = _other(form.other.data)
         if other is None:
-            return Consequences(self.lines(record), blockers=[Reason("no_candidate", "No candidate is chosen.", pointer="/other")])
+            return Consequences(
+                self.lines(record), blockers=[Reason("no_candidate", "No candidate is chosen.", pointer="/other")]
+            )
         line = record.line or (other if isinstance(other, SettlementLine) else None)
         lines = [
             *self.lines(record),
@@ -94,7 +96,9 @@ def _told(record: Any) -> Any:
 
 
 class SplitForm(forms.CommandForm):
-    payments = forms.paragraph("Payments", required=True, most=800, help="One PAY-… a line; together exactly the line's amount.")
+    payments = forms.paragraph(
+        "Payments", required=True, most=800, help="One PAY-… a line; together exactly the line's amount."
+    )
     reason = forms.reason(required=False)
 
 
@@ -108,7 +112,9 @@ class SplitLine(ExceptionCommand):
 
     def refused_because(self, record: Any) -> str | None:
         has_money = record.line is not None and record.line.kind in deciding.INCOMING
-        return super().refused_because(record) or (None if has_money else "Only money that came can be split between payments.")
+        return super().refused_because(record) or (
+            None if has_money else "Only money that came can be split between payments."
+        )
 
     def initial(self, record: Any) -> dict[str, Any]:
         """Where exactly one choice of the nearest free payments adds up, that is suggested."""
@@ -150,14 +156,19 @@ class SettleByMatch(ExceptionCommand):
 
     def refused_because(self, record: Any) -> str | None:
         is_state = record.category is Category.STATE and record.payment_id is not None
-        return super().refused_because(record) or (None if is_state else "Only for a payment whose state does not say that its money is there.")
+        return super().refused_because(record) or (
+            None if is_state else "Only for a payment whose state does not say that its money is there."
+        )
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         lines = [
             *self.lines(record),
             ("Payment", show.link(record.payment)),
             ("Evidence", line_label(record.line) if record.line else show.NOTHING),
-            ("Second person", "Somebody else has to allow it, whatever the amount; then the payment succeeds because of its match."),
+            (
+                "Second person",
+                "Somebody else has to allow it, whatever the amount; then the payment succeeds because of its match.",
+            ),
         ]
         return Consequences(lines)
 
@@ -213,7 +224,10 @@ class Escalate(ExceptionCommand):
 
     def prepare(self, form: Any, record: Any) -> None:
         people = session().execute(
-            select(User.id, User.full_name).where(User.role.in_((Role.FINANCE, Role.ADMIN)), User.is_active).order_by(User.full_name).limit(200)
+            select(User.id, User.full_name)
+            .where(User.role.in_((Role.FINANCE, Role.ADMIN)), User.is_active)
+            .order_by(User.full_name)
+            .limit(200)
         )
         form.owner.choices = forms.choices((str(person), name) for person, name in people)
 

@@ -23,11 +23,12 @@ PERIOD_STATES = ("open", "prepared", "closed")
 EQUAL = """
 CREATE FUNCTION matches_are_equal() RETURNS trigger LANGUAGE plpgsql AS $$
 -- Both sides of every match are the same money, and a line stands in one match whichever side of it. Asked once a statement
--- for all its rows; by EXECUTE, so that it is planned for as many rows as there are.
-DECLARE v_wrong uuid;
+-- for all its rows; by EXECUTE, so that it is planned for as many rows as there are; counted, since a plan for the first row
+-- that is wrong takes a row at a time.
+DECLARE v_wrong bigint;
 BEGIN
   EXECUTE $sql$
-    SELECT m.id FROM made m
+    SELECT count(*) FROM made m
       LEFT JOIN settlement_lines l ON l.id = m.line_id
       LEFT JOIN payments p ON p.id = m.payment_id
       LEFT JOIN refunds r ON r.id = m.refund_id
@@ -36,25 +37,29 @@ BEGIN
         OR CASE WHEN m.payment_id IS NOT NULL THEN (p.amount_minor, p.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
                 WHEN m.refund_id IS NOT NULL THEN (-r.amount_minor, r.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
                 WHEN m.bank_line_id IS NOT NULL THEN (b.amount_minor, b.currency) IS DISTINCT FROM (-l.net_minor, m.currency)
-                ELSE false END
-     LIMIT 1 $sql$ INTO v_wrong;
-  IF v_wrong IS NOT NULL THEN
+                ELSE false END $sql$ INTO v_wrong;
+  IF v_wrong > 0 THEN
     RAISE EXCEPTION 'the two sides of a match differ' USING ERRCODE = 'check_violation', CONSTRAINT = 'settlement_matches_equal';
   END IF;
   EXECUTE $sql$
-    SELECT m.id FROM made m WHERE m.bank_line_id IS NOT NULL
-       AND EXISTS (SELECT FROM settlement_matches o WHERE o.line_id = m.bank_line_id AND o.status = 'active')
-    UNION ALL
-    SELECT m.id FROM settlement_matches o JOIN made m ON m.line_id = o.bank_line_id
-     WHERE o.bank_line_id IS NOT NULL AND o.status = 'active'
-     LIMIT 1 $sql$ INTO v_wrong;
-  IF v_wrong IS NOT NULL THEN
+    SELECT (SELECT count(*) FROM made m JOIN settlement_matches o ON o.line_id = m.bank_line_id AND o.status = 'active')
+         + (SELECT count(*) FROM made m JOIN settlement_matches o ON o.bank_line_id = m.line_id AND o.status = 'active') $sql$ INTO v_wrong;
+  IF v_wrong > 0 THEN
     RAISE EXCEPTION 'a line stands in two matches' USING ERRCODE = 'unique_violation', CONSTRAINT = 'settlement_matches_one_side';
   END IF;
   RETURN NULL;
 END $$;
 CREATE TRIGGER equal AFTER INSERT ON settlement_matches REFERENCING NEW TABLE AS made
   FOR EACH STATEMENT EXECUTE FUNCTION matches_are_equal()
+"""
+
+# Only the owner of a table may do this, and without it a million rows are planned for as if they were a handful.
+LOOK = """
+CREATE FUNCTION look_at_work_tables() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET default_statistics_target = 10 AS $$
+BEGIN
+  ANALYZE matching_files, matching_kept, matching_barred, matching_found, matching_customers, matching_pairs, matching_payouts, matching_wrong;
+END $$
 """
 
 
@@ -69,13 +74,19 @@ def upgrade() -> None:
     op.execute("SELECT audit_attach('settlement_matches', '{}', '{}', false)")  # a million in one run
     for table in ("settlement_match_parts", "reconciliation_exceptions", "reconciliation_periods"):
         op.execute(f"SELECT audit_attach('{table}')")
-    for table in ("settlement_matches", "settlement_match_parts", "reconciliation_exceptions", "reconciliation_periods"):
+    for table in (
+        "settlement_matches",
+        "settlement_match_parts",
+        "reconciliation_exceptions",
+        "reconciliation_periods",
+    ):
         op.execute(f"SELECT app_grant('{table}', 'SELECT, INSERT, UPDATE')")
     for table in ("fee_contracts", "reconciliation_period_files", "reconciliation_runs"):
         op.execute(f"SELECT audit_attach('{table}')")
         op.execute(f"SELECT append_only_attach('{table}')")
         op.execute(f"SELECT app_grant('{table}', 'SELECT, INSERT')")
     _create_work_tables()
+    op.execute(LOOK)
     op.execute(EQUAL)
 
 
@@ -144,9 +155,7 @@ def _create_matches() -> None:
     op.create_index("uq_settlement_matches_line", table, ["line_id"], unique=True, postgresql_where=active)
     for name in ("payment", "refund", "bank_line"):
         where = sa.text(f"status = 'active' AND {name}_id IS NOT NULL")
-        op.create_index(
-            f"uq_settlement_matches_{name}", table, [f"{name}_id"], unique=True, postgresql_where=where
-        )
+        op.create_index(f"uq_settlement_matches_{name}", table, [f"{name}_id"], unique=True, postgresql_where=where)
     op.create_index(
         "ix_settlement_matches_undone", table, ["undone_at", "id"], postgresql_where=sa.text("status = 'undone'")
     )
@@ -335,7 +344,10 @@ def _create_work_tables() -> None:
 
 def downgrade() -> None:
     for table in (
-        *(f"matching_{name}" for name in ("wrong", "payouts", "pairs", "customers", "found", "barred", "kept", "files")),
+        *(
+            f"matching_{name}"
+            for name in ("wrong", "payouts", "pairs", "customers", "found", "barred", "kept", "files")
+        ),
         "fee_contracts",
         "reconciliation_runs",
         "reconciliation_period_files",
@@ -346,4 +358,5 @@ def downgrade() -> None:
     ):
         op.drop_table(table)
     op.execute("DROP FUNCTION matches_are_equal()")
+    op.execute("DROP FUNCTION look_at_work_tables()")
     op.execute("DROP SEQUENCE exception_reference")

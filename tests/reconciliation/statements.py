@@ -32,7 +32,9 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 
 
-def line(external: str, amount: int, day: date, *, account: str = STRIPE, kind: str = "charge", fee: int = 0, **more: Any) -> dict[str, Any]:
+def line(
+    external: str, amount: int, day: date, *, account: str = STRIPE, kind: str = "charge", fee: int = 0, **more: Any
+) -> dict[str, Any]:
     """One line as the import would make it."""
     return {
         "id": line_id(account, external),
@@ -48,7 +50,7 @@ def line(external: str, amount: int, day: date, *, account: str = STRIPE, kind: 
         "currency": "USD",
         "external_id": external,
         "digest": line_id(external, str(amount)),
-        **{name: None for name in ("value_on", "source_id", "intent_id", "payment_reference", "refund_reference", "payout_id", "counterparty", "remittance")},
+        **dict.fromkeys(("value_on", "source_id", "intent_id", "payment_reference", "refund_reference", "payout_id", "counterparty", "remittance")),
         **more,
     }
 
@@ -58,7 +60,9 @@ def credit(external: str, amount: int, day: date, **more: Any) -> dict[str, Any]
 
 
 @command("test.import", creates="settlement_files")
-def imported(work: Work, lines: Sequence[dict[str, Any]], days: tuple[date, date], kind: FileKind = FileKind.STRIPE_PAYOUTS) -> UUID:
+def imported(
+    work: Work, lines: Sequence[dict[str, Any]], days: tuple[date, date], kind: FileKind = FileKind.STRIPE_PAYOUTS
+) -> UUID:
     """A file with these lines; those that another file brought are not brought again."""
     first, last = days
     file = SettlementFile(
@@ -81,7 +85,9 @@ def imported(work: Work, lines: Sequence[dict[str, Any]], days: tuple[date, date
     file.imported_at = work.now
     work.move(file, FileStatus.IMPORTED)
     work.session.flush()
-    known = set(work.session.scalars(select(SettlementLine.id).where(SettlementLine.id.in_([each["id"] for each in lines]))))
+    known = set(
+        work.session.scalars(select(SettlementLine.id).where(SettlementLine.id.in_([each["id"] for each in lines])))
+    )
     new = [{**each, "file_id": file.id} for each in lines if each["id"] not in known]
     if new:
         work.session.execute(insert(SettlementLine), new)
@@ -108,7 +114,15 @@ def _provide(work: Work, payment_id: UUID, reference: str | None, status: str) -
     return made
 
 
-def charged(world: World, reference: str | None = None, *, amount: int = 4_900, status: str = "succeeded", student: Any = None, **more: Any) -> Payment:
+def charged(
+    world: World,
+    reference: str | None = None,
+    *,
+    amount: int = 4_900,
+    status: str = "succeeded",
+    student: Any = None,
+    **more: Any,
+) -> Payment:
     """A payment through the provider, with its id."""
     made = payment(world, world.package(student, price_minor=amount, origin="purchase", **more), amount)
     return _provide(SYSTEM, made.id, reference, status)
@@ -133,4 +147,18 @@ def the_exception(db: Session) -> ReconciliationException:
     return db.scalars(query, execution_options={"populate_existing": True}).one()
 
 
-__all__ = ["DAY", "GIRO", "STRIPE", "charged", "credit", "line", "matches", "moving", "new_id", "session", "the_exception", "told", "waiting"]
+__all__ = [
+    "DAY",
+    "GIRO",
+    "STRIPE",
+    "charged",
+    "credit",
+    "line",
+    "matches",
+    "moving",
+    "new_id",
+    "session",
+    "the_exception",
+    "told",
+    "waiting",
+]

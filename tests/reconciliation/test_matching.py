@@ -31,7 +31,12 @@ def test_a_line_is_the_payment_whose_provider_id_it_has(world: World, db: Sessio
     run()
 
     (made,) = matches(db)
-    assert (made.payment_id, made.rule, made.evidence, made.matched_by) == (paid.id, Rule.PROVIDER_ID, {"source_id": "pi_1"}, None)
+    assert (made.payment_id, made.rule, made.evidence, made.matched_by) == (
+        paid.id,
+        Rule.PROVIDER_ID,
+        {"source_id": "pi_1"},
+        None,
+    )
     assert waiting(db) == []
 
 

@@ -1,6 +1,6 @@
 """What does not agree, by category: worked out set by set from what `matching.find` found.
 
-    matching_wrong    every exception that the facts ask for, by its natural key
+matching_wrong    every exception that the facts ask for, by its natural key
 """
 
 from __future__ import annotations
@@ -140,4 +140,6 @@ SELECT DISTINCT ON (natural_key) category, natural_key, line_id, payment_id, ref
 
 def classify(session: Session) -> None:
     """The work table `matching_wrong` says what does not agree. `matching.find` has run. Writes nothing else."""
+    matching.look(session)
     session.execute(matching.told(WRONG))
+    matching.look(session)

@@ -18,7 +18,14 @@ MOST_BPS, MOST_FIXED_MINOR = 10_000, 1_000_000
 
 @command("fee_contract.add", creates="fee_contracts")
 def add_fee_contract(
-    work: Work, *, account: str, currency: str, from_on: date, percent_bps: int, fixed_minor: int, reason: str | None = None
+    work: Work,
+    *,
+    account: str,
+    currency: str,
+    from_on: date,
+    percent_bps: int,
+    fixed_minor: int,
+    reason: str | None = None,
 ) -> FeeContract:
     """Charges of the account from that day on are expected to cost this. Raises InvalidContract with every reason, ContractExists."""
     access.require(work.actor, Permission.EDIT_PAYMENTS)

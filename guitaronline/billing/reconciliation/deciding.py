@@ -60,7 +60,9 @@ def closed_through(session: Session) -> date | None:
 
 
 @command("exception.accept", on="reconciliation_exceptions")
-def accept_candidate(work: Work, exception_id: UUID, *, other_id: UUID, reason: str | None = None) -> ReconciliationException:
+def accept_candidate(
+    work: Work, exception_id: UUID, *, other_id: UUID, reason: str | None = None
+) -> ReconciliationException:
     """The exception's line is that payment, refund or bank line (or its payment that line), and the exception is resolved.
 
     Locks the payment or refund, then the exception. Raises ExceptionDecided, NothingToMatch, SidesDiffer, AlreadyMatched."""
@@ -223,9 +225,7 @@ def _undo(work: Work, match: Match, because: str) -> None:
     work.session.execute(parts, execution_options={"synchronize_session": False})
 
 
-def _make_match(
-    work: Work, line: SettlementLine, rule: Rule, *, because: str | None, **sides: UUID
-) -> Match:
+def _make_match(work: Work, line: SettlementLine, rule: Rule, *, because: str | None, **sides: UUID) -> Match:
     if work.actor.id is None:
         raise NotAllowed("A candidate is accepted by a person.")
     evidence: dict[str, Any] = {"because": billing_rules.said(because)}

@@ -92,11 +92,11 @@ CHARGE_ID = _THEIRS.format(
 )
 # Rule 2: our id in the provider's metadata, our reference in the text of a transfer.
 OUR_ID = _THEIRS.format(
-    rule="our_id", seen="l.payment_reference", condition="p.id = CASE WHEN l.payment_reference ~ :uuid THEN l.payment_reference::uuid END"
+    rule="our_id",
+    seen="l.payment_reference",
+    condition="p.id = CASE WHEN l.payment_reference ~ :uuid THEN l.payment_reference::uuid END",
 )
-OUR_REFERENCE = _THEIRS.format(
-    rule="our_id", seen="l.payment_reference", condition="p.reference = l.payment_reference"
-)
+OUR_REFERENCE = _THEIRS.format(rule="our_id", seen="l.payment_reference", condition="p.reference = l.payment_reference")
 OUR_REFUND = """
 UPDATE matching_found f
    SET refund_id = r.id, their_status = r.status, rule = 'our_id', seen = l.refund_reference,
@@ -104,7 +104,9 @@ UPDATE matching_found f
   FROM settlement_lines l, refunds r
  WHERE l.id = f.line_id AND f.refund_id IS NULL AND f.verdict IS NULL AND f.kind = 'refund' AND {condition}
 """
-OUR_REFUND_ID = OUR_REFUND.format(condition="r.id = CASE WHEN l.refund_reference ~ :uuid THEN l.refund_reference::uuid END")
+OUR_REFUND_ID = OUR_REFUND.format(
+    condition="r.id = CASE WHEN l.refund_reference ~ :uuid THEN l.refund_reference::uuid END"
+)
 OUR_REFUND_REFERENCE = OUR_REFUND.format(condition="r.reference = l.refund_reference")
 # A refund of a payment that the line names, where there is only one of that amount.
 OUR_REFUNDS = f"""
@@ -206,9 +208,16 @@ UPDATE matching_found f SET verdict = CASE WHEN o.is_unique THEN 'payout' ELSE '
 def find(session: Session) -> None:
     """The work tables say what every line is. Writes nothing else."""
     session.execute(text("SET LOCAL work_mem = '96MB'"))
+    # Whole sets meet whole sets: a hash costs the same whatever the planner takes a table to hold, a loop over one that it
+    # takes to be empty took minutes.
+    session.execute(text("SET LOCAL enable_nestloop = off"))
     session.execute(text(f"TRUNCATE {', '.join(each.name for each in work_tables.ALL)}"))
-    for sql in (OPEN_FILES, KEPT, BARRED, FIND_PAYMENTS, FIND_REFUNDS):
+    for sql in (OPEN_FILES, KEPT, BARRED):
         session.execute(text(sql))
+    look(session)
+    for sql in (FIND_PAYMENTS, FIND_REFUNDS):
+        session.execute(text(sql))
+    look(session)
     for sql in (
         TWO_MEANINGS,
         ONE_ROW,
@@ -230,6 +239,11 @@ def find(session: Session) -> None:
         ARRIVED,
     ):
         session.execute(told(sql))
+
+
+def look(session: Session) -> None:
+    """The planner knows how much stands in the work tables."""
+    session.execute(text("SELECT look_at_work_tables()"))
 
 
 def told(sql: str) -> TextClause:

@@ -45,7 +45,9 @@ class Match(Versioned, Base):
 
     __tablename__ = "settlement_matches"
     __table_args__ = (
-        CheckConstraint("num_nonnulls(payment_id, refund_id, bank_line_id) = (rule <> 'split')::integer", name="one_side"),
+        CheckConstraint(
+            "num_nonnulls(payment_id, refund_id, bank_line_id) = (rule <> 'split')::integer", name="one_side"
+        ),
         CheckConstraint("(status = 'undone') = (undone_at IS NOT NULL)", name="undone_has_time"),
         CheckConstraint("(rule IN ('person', 'split')) = (matched_by IS NOT NULL)", name="people_have_names"),
         Index("uq_settlement_matches_line", "line_id", unique=True, postgresql_where=text("status = 'active'")),
@@ -120,9 +122,7 @@ class MatchPart(Base):
     __tablename__ = "settlement_match_parts"
     __table_args__ = (
         UniqueConstraint("match_id", "payment_id", name="uq_settlement_match_parts_once"),
-        Index(
-            "uq_settlement_match_parts_payment", "payment_id", unique=True, postgresql_where=text("is_active")
-        ),
+        Index("uq_settlement_match_parts_payment", "payment_id", unique=True, postgresql_where=text("is_active")),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
     )
 
@@ -218,7 +218,10 @@ class ReconciliationException(Timestamps, Versioned, Base):
                 for target in (*DECIDED, ExceptionStatus.ESCALATED)
                 if source is not target
             ),
-            *(Move(source, ExceptionStatus.OPEN, "exception.reopened") for source in (*DECIDED, ExceptionStatus.ESCALATED)),
+            *(
+                Move(source, ExceptionStatus.OPEN, "exception.reopened")
+                for source in (*DECIDED, ExceptionStatus.ESCALATED)
+            ),
         ],
     )
 
@@ -241,7 +244,9 @@ class ReconciliationException(Timestamps, Versioned, Base):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # None: the system
     decided_because: Mapped[str | None]
-    match_id: Mapped[UUID | None] = mapped_column(ForeignKey("settlement_matches.id"))  # that a person made to resolve it
+    match_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("settlement_matches.id")
+    )  # that a person made to resolve it
     line: Mapped[SettlementLine | None] = relationship(viewonly=True)
     payment: Mapped[Payment | None] = relationship(viewonly=True)
     refund: Mapped[Refund | None] = relationship(viewonly=True)

@@ -85,7 +85,10 @@ class ReconciliationPeriod(Timestamps, Versioned, Base):
 
     @property
     def title(self) -> str:
-        if self.first_on.day == 1 and (self.first_on.year, self.first_on.month) == (self.last_on.year, self.last_on.month):
+        if self.first_on.day == 1 and (self.first_on.year, self.first_on.month) == (
+            self.last_on.year,
+            self.last_on.month,
+        ):
             return f"{self.first_on:%B %Y}"
         return f"{self.first_on} to {self.last_on}"
 

@@ -129,7 +129,9 @@ def _period(work: Work, first_on: date, last_on: date) -> ReconciliationPeriod:
         period = work.lock(ReconciliationPeriod, waiting)
         period.first_on, period.last_on = first_on, last_on
         return period
-    period = ReconciliationPeriod(id=work.record_id, first_on=first_on, last_on=last_on, status=PeriodStatus.OPEN, snapshot={})
+    period = ReconciliationPeriod(
+        id=work.record_id, first_on=first_on, last_on=last_on, status=PeriodStatus.OPEN, snapshot={}
+    )
     work.create(period)
     work.session.flush()
     return period

@@ -79,9 +79,7 @@ def _refunds_for(session: Session, line: SettlementLine) -> list[Candidate]:
         free,
     )
     found = list(session.scalars(query.order_by(moment.desc()).limit(LOOKED_AT)))
-    return _best(
-        [(each, _likeness(line, each.reference, set(), each.settled_at or each.created_at)) for each in found]
-    )
+    return _best([(each, _likeness(line, each.reference, set(), each.settled_at or each.created_at)) for each in found])
 
 
 def _bank_lines_for(session: Session, line: SettlementLine) -> list[Candidate]:
@@ -130,7 +128,9 @@ def _payment_is_free() -> Any:
 
 
 def _likeness(line: SettlementLine, name: str, customers: set[str], moment: datetime) -> Likeness:
-    words = " ".join(each for each in (line.remittance, line.source_id, line.external_id, line.payment_reference) if each)
+    words = " ".join(
+        each for each in (line.remittance, line.source_id, line.external_id, line.payment_reference) if each
+    )
     key = customer_key(line.counterparty)
     days = abs((moment.date() - line.booked_on).days)
     return Likeness(is_same_customer=bool(key) and key in customers, days_apart=days, is_named=name in words)
@@ -185,9 +185,10 @@ def _id_at(moment: datetime) -> UUID:
 def match_of_line(session: Session, line_id: UUID) -> Match | None:
     """ix: uq_settlement_matches_line, else of its other side."""
     active = select(Match).where(Match.status == MatchStatus.ACTIVE)
-    return session.scalars(active.where(Match.line_id == line_id)).first() or session.scalars(
-        active.where(Match.bank_line_id == line_id)
-    ).first()
+    return (
+        session.scalars(active.where(Match.line_id == line_id)).first()
+        or session.scalars(active.where(Match.bank_line_id == line_id)).first()
+    )
 
 
 # How well the rules do

@@ -61,7 +61,10 @@ def _search(left_minor: int, items: list[Item], chosen: list[UUID], found: list[
 
 def write_off_limit(actor: Actor) -> int:
     """Minor units that this person may give up by themselves."""
-    limits = {Role.FINANCE: policy.current().WRITE_OFF_FINANCE_MINOR, Role.ADMIN: policy.current().WRITE_OFF_ADMIN_MINOR}
+    limits = {
+        Role.FINANCE: policy.current().WRITE_OFF_FINANCE_MINOR,
+        Role.ADMIN: policy.current().WRITE_OFF_ADMIN_MINOR,
+    }
     return limits.get(actor.role, 0)
 
 
