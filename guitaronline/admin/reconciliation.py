@@ -26,6 +26,10 @@ def _owned(value: str) -> ColumnElement[bool]:
     return {"me": owner == gate.viewer().id, "nobody": owner.is_(None), "somebody": owner.is_not(None)}[value]
 
 
+def value_of(exception: ReconciliationException) -> Any:
+    return show.money(exception.value_minor, exception.currency) if exception.currency else show.NOTHING
+
+
 class ExceptionsDesk(Desk):
     model_of = ReconciliationException
     path = "exceptions"
@@ -38,7 +42,7 @@ class ExceptionsDesk(Desk):
     columns = (
         Column("reference", "Exception", show.link),
         Column("category", "What", lambda each: show.html('<span title="{}">{}</span>', WORDS[each.category], show.word(each.category))),
-        Column("value_minor", "At risk", lambda each: value_of(each), is_number=True, sort=ReconciliationException.value_minor),
+        Column("value_minor", "At risk", value_of, is_number=True, sort=ReconciliationException.value_minor),
         Column("booked_on", "Day", lambda each: show.day(each.booked_on)),
         Column("status", "State", show.state),
         Column("owner", "Owner", lambda each: show.link(each.owner)),
@@ -77,10 +81,6 @@ class ExceptionsDesk(Desk):
         if exception.decided_at is None:
             sections.append(_candidates(exception))
         return whole(exception, Page(found, state=show.state(exception), sections=[each for each in sections if each]))
-
-
-def value_of(exception: ReconciliationException) -> Any:
-    return show.money(exception.value_minor, exception.currency) if exception.currency else show.NOTHING
 
 
 def line_label(line: SettlementLine) -> Any:

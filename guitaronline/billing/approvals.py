@@ -34,7 +34,6 @@ from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
-
 conditions: list[Callable[[Work, Approval], bool]] = []  # what else must still be true; other chapters add theirs
 
 

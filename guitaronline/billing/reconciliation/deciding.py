@@ -250,10 +250,10 @@ def _make_match(work: Work, line: SettlementLine, rule: Rule, *, because: str | 
 def _decide(
     work: Work, exception: ReconciliationException, decision: ExceptionStatus, because: str, match: Match | None = None
 ) -> None:
-    exception.decided_at, exception.decided_by, exception.decided_because = work.now, work.actor.id, because
     if match is not None:
         work.session.flush()  # the match stands before the exception points to it
         exception.match_id = match.id
+    exception.decided_at, exception.decided_by, exception.decided_because = work.now, work.actor.id, because
     work.move(exception, decision)
 
 

@@ -171,8 +171,8 @@ def close_period(work: Work, period_id: UUID, *, reason: str | None = None) -> R
         raise PeriodChanged()
     period.reviewed_by, period.closed_at = work.actor.id, work.now
     facts: dict[str, Any] = {"period": period.id, "last_on": period.last_on}
-    work.session.execute(COUNTED_FILES, facts)
     work.move(period, PeriodStatus.CLOSED)
+    work.session.execute(COUNTED_FILES, facts)
     return period
 
 

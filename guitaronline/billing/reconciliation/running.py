@@ -71,7 +71,7 @@ WITH moved AS (
    WHERE w.natural_key = e.natural_key AND e.status = 'resolved' AND e.decided_by IS NULL
      AND e.booked_on > coalesce((SELECT max(last_on) FROM reconciliation_periods WHERE status = 'closed'), '-infinity')
   RETURNING e.id)
-""" + _TOLD.format(topic="exception.reopened")
+""" + _TOLD.format(topic="exception.reopened")  # noqa: S608
 OPEN = f"""
 WITH moved AS (
   INSERT INTO reconciliation_exceptions (id, category, natural_key, status, line_id, payment_id, refund_id, file_id, currency, value_minor,
@@ -88,7 +88,7 @@ WITH moved AS (
          version = e.version + 1, updated_at = :now
    WHERE e.status IN ('open', 'escalated') AND NOT EXISTS (SELECT FROM matching_wrong w WHERE w.natural_key = e.natural_key)
   RETURNING id)
-""" + _TOLD.format(topic="exception.resolved")
+""" + _TOLD.format(topic="exception.resolved")  # noqa: S608
 MIX = """
 SELECT kind, CASE WHEN verdict IS NULL AND (payment_id IS NOT NULL OR refund_id IS NOT NULL) THEN rule ELSE '' END AS rule, count(*) AS lines
   FROM matching_found WHERE verdict IS DISTINCT FROM 'payout' GROUP BY 1, 2
