@@ -16,8 +16,9 @@ from guitaronline.admin.filters import Dates, State
 from guitaronline.admin.record_page import Page, Section, facts, whole
 from guitaronline.billing.reconciliation import periods, rules, service
 from guitaronline.billing.reconciliation.period_models import PeriodStatus, ReconciliationPeriod
+from guitaronline.billing.reconciliation.periods import Readiness
 from guitaronline.db import session
-from guitaronline.errors import DomainError
+from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
 
 
@@ -156,7 +157,7 @@ class PreparePeriod(CommandPage):
         waiting = [
             ("Waits", show.html("{} {}", show.link(each), show.word(each.category))) for each in ready.exceptions
         ]
-        return Consequences(lines + waiting, table=table if len(table) > 1 else (), blockers=ready.blockers)
+        return Consequences(lines + waiting, table=table if len(table) > 1 else (), blockers=_blockers(ready))
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.prepare_period(
@@ -168,6 +169,19 @@ class PreparePeriod(CommandPage):
             f"{result.title} is prepared; somebody else reviews it.",
             show.record_url("reconciliation_periods", result.id) or "",
         )
+
+
+def _blockers(ready: Readiness) -> list[Reason]:
+    """The exceptions that wait are listed with their links; here it is enough that there are some."""
+    others = [each for each in ready.blockers if each.code != "exception_open"]
+    if not ready.exceptions:
+        return others
+    number = len(ready.exceptions)
+    most = "or more " if number == periods.TELL_AT_MOST else ""
+    return [
+        Reason("exception_open", f"{number} {most}exceptions still wait for a decision; they are listed below."),
+        *others,
+    ]
 
 
 class PeriodCommand(CommandPage):

@@ -50,7 +50,18 @@ def line(
         "currency": "USD",
         "external_id": external,
         "digest": line_id(external, str(amount)),
-        **dict.fromkeys(("value_on", "source_id", "intent_id", "payment_reference", "refund_reference", "payout_id", "counterparty", "remittance")),
+        **dict.fromkeys(
+            (
+                "value_on",
+                "source_id",
+                "intent_id",
+                "payment_reference",
+                "refund_reference",
+                "payout_id",
+                "counterparty",
+                "remittance",
+            )
+        ),
         **more,
     }
 

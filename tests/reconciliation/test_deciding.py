@@ -69,13 +69,20 @@ def test_an_accepted_candidate_is_a_match_in_the_persons_name(world: World, db: 
     done = accept_candidate(as_actor(world.finn), the_exception(db).id, other_id=awaited.id, reason="she rang")
 
     (made,) = matches(db)
-    assert (made.payment_id, made.rule, made.matched_by, made.id) == (awaited.id, Rule.PERSON, world.finn.id, done.match_id)
+    assert (made.payment_id, made.rule, made.matched_by, made.id) == (
+        awaited.id,
+        Rule.PERSON,
+        world.finn.id,
+        done.match_id,
+    )
     assert done.status is ExceptionStatus.RESOLVED
     run_matching(SYSTEM)
     assert waiting(db) == [Category.STATE]  # the payment still says that it is awaited
 
 
-def test_no_candidate_is_accepted_that_differs_by_a_minor_unit_or_is_taken(world: World, db: Session, today: date) -> None:
+def test_no_candidate_is_accepted_that_differs_by_a_minor_unit_or_is_taken(
+    world: World, db: Session, today: date
+) -> None:
     less = payment(world, world.package(), 4_899)
     taken = charged(world, "pi_1")
     told([line("txn_1", 4_900, today, intent_id="pi_1")])
@@ -172,7 +179,9 @@ def failed_but_charged(world: World, today: date, amount: int = 4_900) -> None:
     run_matching(SYSTEM)
 
 
-def test_a_failed_payment_succeeds_by_its_match_when_a_second_person_allows_it(world: World, db: Session, today: date) -> None:
+def test_a_failed_payment_succeeds_by_its_match_when_a_second_person_allows_it(
+    world: World, db: Session, today: date
+) -> None:
     failed_but_charged(world, today)
     (made,) = matches(db)
 

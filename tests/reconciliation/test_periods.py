@@ -148,5 +148,8 @@ def test_the_database_itself_wants_two_people(world: World, db: Session, first: 
     period = prepared(world, first)
 
     with pytest.raises(Exception, match="two_people|audit action"):
-        db.execute(text("UPDATE reconciliation_periods SET reviewed_by = prepared_by, status = 'closed' WHERE id = :id"), {"id": period.id})
+        db.execute(
+            text("UPDATE reconciliation_periods SET reviewed_by = prepared_by, status = 'closed' WHERE id = :id"),
+            {"id": period.id},
+        )
     db.rollback()

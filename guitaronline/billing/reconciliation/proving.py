@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
+from guitaronline.money import Money
 
 Row = Mapping[str, Any]
 
@@ -55,11 +56,15 @@ FIRST_BALANCES = """
 SELECT DISTINCT ON (account, currency) account, currency, opening_minor FROM settlement_statements
  ORDER BY account, currency, first_on, last_on, sequence
 """
-# The last balance that an account states within the period, and what its lines moved after that.
+# The last balance that an account states within the period, and what its lines moved after that; less what a file moved that
+# is missing, where somebody decided that it does not matter.
 STATED = """
 SELECT s.account, s.currency, s.closing_minor + coalesce((
          SELECT sum(l.net_minor) FROM settlement_lines l WHERE l.account = s.account AND l.currency = s.currency
-            AND l.booked_on > s.last_on AND l.booked_on <= :last_on), 0)::bigint AS closing_minor
+            AND l.booked_on > s.last_on AND l.booked_on <= :last_on), 0)::bigint - coalesce((
+         SELECT sum((e.detail ->> 'opening_minor')::bigint - (e.detail ->> 'closing_minor')::bigint) FROM reconciliation_exceptions e
+          WHERE e.category = 'missing_file' AND e.status IN ('ignored', 'written_off') AND e.booked_on <= :last_on
+            AND e.detail ->> 'account' = s.account AND e.currency = s.currency AND e.detail ? 'opening_minor'), 0)::bigint AS closing_minor
   FROM (SELECT DISTINCT ON (account, currency) * FROM settlement_statements WHERE last_on <= :last_on
          ORDER BY account, currency, last_on DESC, first_on DESC, sequence DESC) s
 """
@@ -188,7 +193,8 @@ def _balance(side: str, key: tuple[str, str], opening: int, rows: list[dict[str,
 def _differing_school(found: list[dict[str, Any]], anew: list[dict[str, Any]]) -> list[str]:
     again = {(row["way"], row["currency"]): row["closing_minor"] for row in anew}
     return [
-        f"School, {row['way']}, {row['currency']}: on its way is {row['closing_minor']}, added up anew {again.get((row['way'], row['currency']), 0)}."
+        f"School, {row['way']}, {row['currency']}: on its way is {Money(row['closing_minor'], row['currency'])},"
+        f" added up anew {Money(again.get((row['way'], row['currency']), 0), row['currency'])}."
         for row in found
         if row["closing_minor"] != again.get((row["way"], row["currency"]), 0)
     ]
@@ -197,7 +203,8 @@ def _differing_school(found: list[dict[str, Any]], anew: list[dict[str, Any]]) -
 def _differing_accounts(found: list[dict[str, Any]], other: list[dict[str, Any]], how: str) -> list[str]:
     said = {(row["account"], row["currency"]): row["closing_minor"] for row in other}
     return [
-        f"{row['account']}, {row['currency']}: closing is {row['closing_minor']}, {how} {said[row['account'], row['currency']]}."
+        f"{row['account']}, {row['currency']}: closing is {Money(row['closing_minor'], row['currency'])},"
+        f" {how} {Money(said[row['account'], row['currency']], row['currency'])}."
         for row in found
         if row["closing_minor"] != said.get((row["account"], row["currency"]), row["closing_minor"])
     ]
