@@ -86,7 +86,9 @@ def test_two_runs_at_once_do_it_once(app: Flask, db: Session, owner: Connection,
     assert end(db) == alone
 
 
-WAITS = text("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%reconciliation_exceptions%'")
+WAITS = text(
+    "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%reconciliation_exceptions%'"
+)
 
 
 def test_a_worker_killed_after_it_matched_leaves_nothing_and_the_next_run_ends_the_same(
@@ -137,7 +139,9 @@ def attempt(app: Flask) -> object:
             database.session.remove()
 
 
-def test_ids_are_made_so_that_matches_sort_by_the_run_that_made_them(db: Session, owner: Connection, year: Year) -> None:
+def test_ids_are_made_so_that_matches_sort_by_the_run_that_made_them(
+    db: Session, owner: Connection, year: Year
+) -> None:
     load(owner, year)
     run_matching(SYSTEM)
 
