@@ -164,7 +164,9 @@ class Maker:
             self._file(bad, "camt053", f"{BANK}:USD", f"bad-{number}", "refused", FIRST_DAY, FIRST_DAY)
             self.year.plant("bad_file", "bad_file", bad)
 
-    def _file(self, file_id: UUID, kind: str, account: str, name: str, status: str, first: date, last: date) -> None:
+    def _file(  # noqa: PLR0917  # a row
+        self, file_id: UUID, kind: str, account: str, name: str, status: str, first: date, last: date
+    ) -> None:
         imported = at(400) if status == "imported" else None
         digest = hashlib.sha256(name.encode()).hexdigest()
         self.year.add(
@@ -365,7 +367,7 @@ class Maker:
 
     # Lines, payouts, balances
 
-    def _line(
+    def _line(  # noqa: PLR0917  # a row
         self, account: str, kind: str, day: int, amount: int, fee: int, currency: str, external: str, *, source: str | None = None,
         intent: str | None = None, ours: str | None = None, refund_ours: str | None = None, payout: str | None = None,
         customer: str | None = None, words: str | None = None, hour: int = 12,

@@ -66,7 +66,7 @@ def test_shuffled_and_split_lines_end_byte_for_byte_the_same(
     told_in(owner, year, [year.lines])
     at_one_go = end(db)
     empty(owner)
-    lines = random.Random(seed).sample(year.lines, len(year.lines))  # noqa: S311  # an order, no secret
+    lines = random.Random(seed).sample(year.lines, len(year.lines))  # an order, no secret
 
     told_in(owner, year, [lines[start::parts] for start in range(parts)])
 

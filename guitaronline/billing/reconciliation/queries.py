@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from guitaronline.billing.models import Payment, Refund
 from guitaronline.billing.reconciliation import rules
-from guitaronline.billing.reconciliation.models import Match, MatchPart, MatchStatus, ReconciliationException
+from guitaronline.billing.reconciliation.models import UNDECIDED, Match, MatchPart, MatchStatus, ReconciliationException
 from guitaronline.billing.reconciliation.period_models import ReconciliationRun
 from guitaronline.billing.reconciliation.rules import Item, Likeness
 from guitaronline.billing.settlements.models import LineKind, SettlementLine
@@ -23,6 +23,7 @@ SHOWN = 10
 LOOKED_AT = 200  # the nearest in time are ranked; further ones would rank last anyway
 AROUND = timedelta(days=45)
 LINES_AROUND = timedelta(days=10)
+WAITING_UP_TO = 10_000  # more is as bad
 
 
 @dataclass(frozen=True)
@@ -238,6 +239,22 @@ def quality(session: Session) -> Quality:
         rates[row["kind"]] = Rate(rate.kind, rate.lines + row["lines"], rate.matched + matched, by_rule)
     made = session.scalar(select(func.coalesce(func.sum(ReconciliationRun.made - ReconciliationRun.undone), 0)))
     return Quality(last.created_at if last else None, list(rates.values()), int(made or 0), int(wrong or 0))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Exceptions that nobody has decided: how many, up to WAITING_UP_TO, and since when the oldest waits."""
+
+    number: int
+    since: datetime | None
+
+
+def waiting(session: Session) -> Waiting:
+    """ix_reconciliation_exceptions_status: ids sort by time."""
+    of = ReconciliationException
+    oldest = select(of.created_at).where(of.status.in_(UNDECIDED)).order_by(of.id).limit(WAITING_UP_TO).subquery()
+    number, since = session.execute(select(func.count(), func.min(oldest.c.created_at)).select_from(oldest)).one()
+    return Waiting(number, since)
 
 
 # Money by currency and plan
