@@ -109,6 +109,13 @@ class Settings:
     )
     SANDBOX_SECRET: str = setting("", "signs the events of the sandbox; made of SECRET_KEY when left out")
 
+    WRITE_OFF_FINANCE_MINOR: int = setting(
+        500, "a difference that finance may give up alone; more is escalated", unit="minor units", ge=0
+    )
+    WRITE_OFF_ADMIN_MINOR: int = setting(
+        10_000, "a difference that an admin may give up alone; more needs a real answer", unit="minor units", ge=0
+    )
+
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
     SESSION_IDLE_MINUTES: int = setting(30, "console and portal", unit="minutes", ge=1, le=MINUTES_PER_DAY)

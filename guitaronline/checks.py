@@ -30,7 +30,10 @@ TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs audit_verifications asked_runs"
     " console_sessions view_as_sessions token_families api_tokens sign_in_links failed_logins export_runs export_parts bulk_rows bulk_queue"
     " kpi_days kpi_touched kpi_progress horizons"
-    " provider_events payment_asks sandbox_checkouts sandbox_refunds sandbox_events".split()
+    " provider_events payment_asks sandbox_checkouts sandbox_refunds sandbox_events"
+    " settlement_lines settlement_parts settlement_problems settlement_runs settlement_staging"
+    " matching_files matching_kept matching_barred matching_found matching_customers matching_pairs matching_payouts matching_wrong"
+    " settlement_matches".split()  # made in bulk: the action says so, the row says the rest
 )  # no business rows: neither audited nor part of I11
 BUSINESS = sorted(set(Base.metadata.tables) - TECHNICAL)
 
@@ -275,6 +278,31 @@ SELECT e.id, e.topic, e.attempts, e.available_at
  WHERE e.status = 'pending'
    AND greatest(e.available_at, a.recorded_at, e.lease_until) < clock_timestamp() - make_interval(secs => :late)""",
         lambda: {"late": LEASE_SECONDS + 60},
+    ),
+    Check(
+        "I10 matches",
+        "A settlement line stands in one active match at most, and both sides of a match are equal to the minor unit.",
+        """
+SELECT m.id, m.rule, m.line_id FROM settlement_matches m
+  LEFT JOIN settlement_lines l ON l.id = m.line_id
+  LEFT JOIN settlement_lines b ON b.id = m.bank_line_id
+  LEFT JOIN payments p ON p.id = m.payment_id
+  LEFT JOIN refunds r ON r.id = m.refund_id
+  LEFT JOIN (SELECT match_id, sum(amount_minor) AS amount_minor, min(currency) AS currency, count(DISTINCT currency) AS currencies
+               FROM settlement_match_parts WHERE is_active GROUP BY 1) s ON s.match_id = m.id
+ WHERE m.status = 'active'
+   AND ((l.amount_minor, l.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
+     OR CASE WHEN m.rule = 'split' THEN (s.amount_minor, s.currency, s.currencies) IS DISTINCT FROM (m.amount_minor::numeric, m.currency, 1::bigint)
+             WHEN m.payment_id IS NOT NULL THEN (p.amount_minor, p.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
+             WHEN m.refund_id IS NOT NULL THEN (-r.amount_minor, r.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
+             ELSE (b.amount_minor, b.currency) IS DISTINCT FROM (-l.net_minor, m.currency) END)
+UNION ALL
+SELECT m.id, m.rule, m.bank_line_id FROM settlement_matches m JOIN settlement_matches o ON o.line_id = m.bank_line_id AND o.status = 'active'
+ WHERE m.status = 'active'
+UNION ALL
+SELECT m.id, m.rule, m.line_id FROM settlement_match_parts s JOIN settlement_matches o ON o.id = s.match_id
+  JOIN settlement_matches m ON m.payment_id = s.payment_id AND m.status = 'active'
+ WHERE s.is_active""",
     ),
     Check(
         "I11 triggers",

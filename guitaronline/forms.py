@@ -13,7 +13,11 @@ from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import HiddenInput
 
 from guitaronline import db
+from guitaronline.billing.cards import has_card_number
 
+NO_CARDS = (
+    "This looks like a card number. Card numbers must not be kept here: leave it out, or write its last four digits."
+)
 REASON_LENGTH = 500
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -24,10 +28,12 @@ def tidy(value: str | None) -> str | None:
 
 
 def typeable(form: Any, field: Field) -> None:
-    """Only characters that people type: no NUL, no lone surrogates, no other control characters."""
+    """Only characters that people type: no NUL, no lone surrogates, no other control characters; and no card number."""
     for character in str(field.data or ""):
         if unicodedata.category(character) in ("Cc", "Cs") and character not in "\r\n\t":
             raise ValidationError("This has characters that cannot be stored.")
+    if has_card_number(str(field.data or "")):
+        raise ValidationError(NO_CARDS)
 
 
 class Version(IntegerField):

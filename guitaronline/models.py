@@ -4,6 +4,10 @@ from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
 from guitaronline.billing import provider_models as providers
 from guitaronline.billing import sandbox_models as sandbox
+from guitaronline.billing.reconciliation import models as reconciliation
+from guitaronline.billing.reconciliation import period_models as periods
+from guitaronline.billing.reconciliation import work_tables as matching
+from guitaronline.billing.settlements import models as settlements
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
@@ -31,11 +35,15 @@ __all__ = [
     "identity",
     "kpis",
     "lessons",
+    "matching",
+    "periods",
     "providers",
+    "reconciliation",
     "sandbox",
     "saved_views",
     "scheduling",
     "series",
+    "settlements",
     "teachers",
     "waitlist",
 ]

@@ -76,6 +76,12 @@ TIMETABLE = (
         "yesterday's numbers follow a late outcome or refund within minutes; today's are counted live",
         within=10 * MINUTE,  # the first time there are years to count
     ),
+    Job(
+        "reconciliation.match",
+        MINUTE,
+        "what was imported shows its matches and exceptions within a minute; once a day even when nothing came",
+        within=15 * MINUTE,
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

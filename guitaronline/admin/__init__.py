@@ -15,6 +15,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     hours,
     illness,
     navigation,
+    reconciliation_commands,
     search,
     selling,
     series_pages,
@@ -34,16 +35,21 @@ from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.closures import ClosuresDesk
 from guitaronline.admin.command_page import commands
 from guitaronline.admin.exports import ExportsDesk, init_exports
+from guitaronline.admin.fee_contracts import FeeContractsDesk
 from guitaronline.admin.integrity import Integrity
 from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
+from guitaronline.admin.matches import MatchesDesk
+from guitaronline.admin.money_page import MoneyPage
 from guitaronline.admin.notes import TasksDesk
 from guitaronline.admin.packages import PackagesDesk
 from guitaronline.admin.payment_exceptions import PaymentExceptionsDesk
 from guitaronline.admin.payments import PaymentsDesk
 from guitaronline.admin.people import PeopleDesk
+from guitaronline.admin.periods import PeriodsDesk
 from guitaronline.admin.plans import PlansDesk
 from guitaronline.admin.provider_events import ProviderEventsDesk
+from guitaronline.admin.reconciliation import ExceptionsDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
 from guitaronline.admin.series import SeriesDesk
@@ -72,6 +78,10 @@ DESKS = (
     ApprovalsDesk,
     PaymentExceptionsDesk,
     ProviderEventsDesk,
+    ExceptionsDesk,
+    MatchesDesk,
+    PeriodsDesk,
+    FeeContractsDesk,
     AuditDesk,
     ChecksDesk,
     ExportsDesk,
@@ -94,6 +104,7 @@ def init_admin(app: Flask) -> None:
         view_as.ViewAs,
         BulkProgress,
         KpisPage,
+        MoneyPage,
         calendar.Calendar,
         search.Search,
     ):

@@ -9,9 +9,10 @@ from typing import Any
 import flask
 
 from guitaronline import policy
-from guitaronline.admin import charts, gate, show
+from guitaronline.admin import ages, charts, gate, show
 from guitaronline.admin.base import ConsolePage
 from guitaronline.admin.counted import rows_url
+from guitaronline.billing.reconciliation import queries as reconciliation
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.kpis import days, operations, queries
@@ -238,4 +239,20 @@ def operation_lines() -> list[tuple[str, Any]]:
         ("Days counted until", show.day(now.counted_until)),
         ("Last check", show.when(now.checked_at)),
         ("It found", "–" if now.check_findings is None else f"{now.check_findings:,}"),
+        *_reconciliation_lines(),
+    ]
+
+
+def _reconciliation_lines() -> list[tuple[str, Any]]:
+    """For who may read about money."""
+    if not gate.may(Permission.READ_PAYMENTS):
+        return []
+    quality, waiting = reconciliation.quality(session()), reconciliation.waiting(session())
+    matched = (
+        f"{quality.matched * 10_000 // quality.lines / 100:.2f} % of {quality.lines:,} lines" if quality.lines else "–"
+    )
+    oldest = f", the oldest for {ages.length(gate.now() - waiting.since)}" if waiting.since else ""
+    return [
+        ("Lines matched by rules, last run", matched),
+        ("Reconciliation exceptions waiting", f"{waiting.number:,}{oldest}"),
     ]

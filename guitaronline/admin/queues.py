@@ -20,6 +20,7 @@ from guitaronline.audit.models import JobTick, OutboxEvent
 from guitaronline.audit.queries import last_check
 from guitaronline.billing.models import Approval, Package, Payment, Refund
 from guitaronline.billing.provider_models import PaymentException, ProviderEvent
+from guitaronline.billing.reconciliation.models import ReconciliationException
 from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import UtcDateTime, session
@@ -137,6 +138,22 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         "approvals",
         {"state": "pending"},
         since=Approval.created_at,
+    ),
+    Queue(
+        "Exceptions given to you",
+        "Money that does not agree, and that waits for you by name.",
+        None,
+        "exceptions",
+        {"state": "escalated", "owner": "me"},
+        since=ReconciliationException.created_at,
+    ),
+    Queue(
+        "Reconciliation exceptions",
+        "Our payments and the files of providers and banks do not agree.",
+        Role.FINANCE,
+        "exceptions",
+        {"state": "open"},
+        since=ReconciliationException.created_at,
     ),
     Queue(
         "Payments failed",

@@ -11,6 +11,7 @@ from uuid import UUID
 import marshmallow
 from marshmallow import Schema, ValidationError, fields, validate
 
+from guitaronline.billing.cards import has_card_number
 from guitaronline.errors import Reason
 from guitaronline.scheduling.rules import wall_clock
 
@@ -53,6 +54,8 @@ class Text(_Coded, fields.String):
             raise self.wrong("wrong_type", "This must be a text.")
         if UNPRINTABLE.search(value):
             raise self.wrong("bad_character", "This contains a character that cannot be stored.")
+        if has_card_number(value):
+            raise self.wrong("card_number", "This looks like a card number; card numbers are not kept here.")
         return value
 
 

@@ -18,6 +18,9 @@ from guitaronline.billing.inbox import receive
 from guitaronline.billing.models import Approval, Package, Payment, PaymentProvider, Plan, Refund
 from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.billing.providers import FactKind, ProviderFact, sandbox, signatures
+from guitaronline.billing.reconciliation.models import Match, ReconciliationException
+from guitaronline.billing.reconciliation.period_models import FeeContract, ReconciliationPeriod
+from guitaronline.billing.reconciliation.service import add_fee_contract, prepare_period, run_matching
 from guitaronline.booking import series as weekly
 from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.decisions import Chosen, Way
@@ -49,6 +52,7 @@ from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
 from tests.office.bulk import ask, carried_out
+from tests.reconciliation.statements import charged, credit, line, matches, told
 from tests.world import World, as_actor
 
 
@@ -238,6 +242,35 @@ class School:
     @cached_property
     def approval(self) -> Approval:
         return self._moved(self._payment(70_000), "succeeded")
+
+    @cached_property
+    def match(self) -> Match:
+        """A line that is a payment."""
+        charged(self.world, "pi_1")
+        told([line("txn_1", 4_900, self.world.now.date(), intent_id="pi_1")])
+        run_matching(SYSTEM)
+        return matches(session())[0]
+
+    @cached_property
+    def unexplained(self) -> ReconciliationException:
+        """Money that nobody knows."""
+        told([credit("b1", 123, self.world.now.date())])
+        run_matching(SYSTEM)
+        query = select(ReconciliationException).where(ReconciliationException.value_minor == 123)
+        return session().scalars(query).one()
+
+    @cached_property
+    def period(self) -> ReconciliationPeriod:
+        """Yesterday, prepared."""
+        day = self.world.now.date() - timedelta(days=1)
+        return prepare_period(self.finance, first_on=day, last_on=day)
+
+    @cached_property
+    def contract(self) -> FeeContract:
+        day = self.world.now.date()
+        return add_fee_contract(
+            self.finance, account="paypal", currency="USD", from_on=day, percent_bps=290, fixed_minor=30
+        )
 
     def _payment(self, amount_minor: int) -> Payment:
         return billing.record_payment(

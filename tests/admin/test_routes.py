@@ -23,6 +23,9 @@ RECORDS = {  # a record of each table that has command pages
     "waitlist_entries": "wait",
     "time_off": "off",
     "payment_exceptions": "exception", "provider_events": "provider_event",
+    "settlement_matches": "match",
+    "reconciliation_exceptions": "unexplained",
+    "reconciliation_periods": "period",
 }  # fmt: skip
 
 
@@ -100,6 +103,7 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         "Roles": ("/admin/roles/", Permission.READ_SETTINGS),
         "ViewAs": ("/admin/view-as/", Permission.VIEW_AS),
         "BulkProgress": (f"/admin/bulk-runs/progress/?id={school['bulk_run'].id}", Permission.READ_BOOKINGS),
+        "MoneyPage": ("/admin/money/", Permission.READ_PAYMENTS),
         "Calendar": ("/admin/calendar/", Permission.READ_BOOKINGS),
         "calendar_events": ("/admin/calendar/events?start=2026-11-23&end=2026-11-30", Permission.READ_BOOKINGS),
         "Search": ("/admin/search/", Permission.READ_PEOPLE),
