@@ -190,7 +190,8 @@ class SettlementStatement(Base):
 
 
 class SettlementLine(Base):
-    """One movement of money as a provider or bank tells it. Append-only; only an unknown payout may become known, once.
+    """One movement of money as a provider or bank tells it. Stays as it came; only an id that was not known yet may become
+    known, when a later file tells more (the columns in LATER).
 
     `id` is made of account and `external_id`, so that the same line has the same id whatever file brought it first."""
 
@@ -232,7 +233,12 @@ class SettlementLine(Base):
     digest: Mapped[UUID]  # of what must not change
     file: Mapped[SettlementFile] = relationship(viewonly=True)
 
+    @property
+    def title(self) -> str:
+        return self.external_id
 
+
+LATER = ("source_id", "intent_id", "payment_reference", "refund_reference", "payout_id")
 STAGED = (  # columns of `settlement_staging`: a line without what the database makes of it
     "line_no", "side", "account", "kind", "at", "booked_on", "value_on", "amount_minor", "fee_minor", "net_minor", "currency",
     "external_id", "source_id", "intent_id", "payment_reference", "refund_reference", "payout_id", "counterparty", "remittance",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from guitaronline import money
 from guitaronline.billing.settlements.reading.problems import quoted
@@ -109,11 +109,12 @@ def iso_day(text: str) -> date:
 
 
 def iso_moment(text: str) -> datetime:
-    """Without a zone, as the file writes it. Raises ValueError."""
+    """A time without a zone is UTC. Raises ValueError."""
     try:
         moment = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         plausible(moment.date())
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{quoted(text)} is not a time like 2026-11-30 12:00:00") from None
     return moment
 

@@ -7,7 +7,6 @@ balance history that the dashboard exports are known. Times are UTC: of two colu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC
 
 from guitaronline.billing.cards import masked
 from guitaronline.billing.settlements.models import LineKind, Side
@@ -57,7 +56,6 @@ CATEGORIES: dict[str, tuple[LineKind, tuple[int, ...]]] = {  # reporting categor
     "topup_reversal": (LineKind.TRANSFER, ANY),
 }
 OTHER = (LineKind.ADJUSTMENT, ANY)  # whatever else moves the balance
-MIDNIGHT_DIGITS = 10
 
 
 def read_stripe(source: Source, problems: Problems, *, account: str) -> Iterator[Line]:
@@ -105,9 +103,10 @@ class _Rows:
         self.ours = "gross"
         _check_sign(gross, fee, signs, category)
         self.ours = "at"
-        at = iso_moment(cell["at"](row)).replace(tzinfo=UTC)
+        at = iso_moment(cell["at"](row))
         self.ours = "value_on"
-        value_on = cell["value_on"](row)
+        available = cell["value_on"](row)
+        value_on = iso_day(available) if available else None
         self.ours = "external_id"
         external_id = cell["external_id"](row).strip()
         if not external_id:
@@ -121,7 +120,7 @@ class _Rows:
             kind,
             at,
             at.date(),
-            iso_day(value_on) if value_on else None,
+            value_on,
             gross,
             fee,
             net,
