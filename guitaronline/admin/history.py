@@ -41,6 +41,7 @@ TABLES = {
     "refunds": "refund", "approvals": "approval", "guardians": "guardian", "plans": "plan", "plan_prices": "price", "tasks": "task",
     "notes": "note", "saved_views": "saved view", "lesson_series": "series", "exports": "export", "bulk_runs": "bulk action",
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
+    "settlement_files": "import", "settlement_profiles": "bank profile", "settlement_statements": "statement",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
     "credit_entries": ("d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),

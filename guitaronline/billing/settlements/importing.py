@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from guitaronline.billing.settlements import staging
@@ -114,10 +114,8 @@ def _receive(work: Work, received: Received, *, imports_itself: bool) -> Settlem
     )
     work.create(made)
     work.session.flush()
-    for sequence, part in enumerate(received.parts()):
-        work.session.add(SettlementPart(file_id=made.id, sequence=sequence, bytes=part))
-        work.session.flush()
-        work.session.expire_all()  # the bytes are written; a large file is not held
+    for sequence, part in enumerate(received.parts()):  # not as records: the session would hold all of them
+        work.session.execute(insert(SettlementPart), {"file_id": made.id, "sequence": sequence, "bytes": part})
     work.session.add(SettlementRun(file_id=made.id))
     return made
 

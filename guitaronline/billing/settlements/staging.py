@@ -56,7 +56,7 @@ UPDATE settlement_lines t SET {", ".join(f"{name} = coalesce(t.{name}, s.{name})
  WHERE t.id = l.id AND ({TELLS_MORE}) AND NOT {IS_CHANGED}
 """)  # noqa: S608
 COUNT = text(f"""
-SELECT count(DISTINCT (s.account, s.external_id)) FILTER (WHERE l.id IS NULL) AS new, count(DISTINCT l.id) FILTER (WHERE {IS_CHANGED}) AS changed
+SELECT count(DISTINCT {ID}) FILTER (WHERE l.id IS NULL) AS new, count(DISTINCT l.id) FILTER (WHERE {IS_CHANGED}) AS changed
   FROM settlement_staging s LEFT JOIN settlement_lines l ON l.external_id = s.external_id AND l.account = s.account
 """)  # noqa: S608
 CONTENTS = f"greatest({', '.join([f'count(DISTINCT {DIGEST})', *(f'count(DISTINCT s.{name})' for name in LATER)])})"
