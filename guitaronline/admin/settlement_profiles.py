@@ -73,7 +73,7 @@ class ProfilesDesk(Desk):
         return [contains(SettlementProfile.name, words)]
 
     def list_extras(self) -> dict[str, Any]:
-        return {"buttons": [button_of(commands.named(MakeProfile))]}
+        return {"buttons": [button_of(commands.named(MakeBankProfile))]}
 
     def record_page(self, profile: Any) -> dict[str, Any]:
         mapping = read_mapping(profile.mapping)
@@ -137,7 +137,7 @@ class EditProfileForm(ProfileForm):
     is_active = forms.BooleanField("In use")
 
 
-class MakeProfile(CommandPage):
+class MakeBankProfile(CommandPage):
     path = "bank-profiles/new"
     title = "New bank profile"
     parent = "desk_bank-profiles.index_view"
@@ -152,7 +152,7 @@ class MakeProfile(CommandPage):
         return Done(f"{result.name} can be used.", flask.url_for("desk_bank-profiles.details_view", id=result.id))
 
 
-class EditProfile(CommandPage):
+class EditBankProfile(CommandPage):
     record = SettlementProfile
     path = "bank-profiles/<uuid:id>/edit"
     title = "Edit"
@@ -188,4 +188,4 @@ class EditProfile(CommandPage):
         return Done(f"{result.name} is saved.", flask.url_for("desk_bank-profiles.details_view", id=result.id))
 
 
-commands.add(MakeProfile, EditProfile)
+commands.add(MakeBankProfile, EditBankProfile)

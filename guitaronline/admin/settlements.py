@@ -17,7 +17,7 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Dates, Days, State, Whose, reference_is
 from guitaronline.admin.record_page import SHOWN, Figure, Section, actions_of, facts, rows
-from guitaronline.admin.settlement_profiles import MakeProfile
+from guitaronline.admin.settlement_profiles import MakeBankProfile
 from guitaronline.admin.settlement_upload import KINDS, UploadFile, init_uploads
 from guitaronline.admin.timeline import timeline_of
 from guitaronline.billing.settlements import importing, originals, running
@@ -177,7 +177,7 @@ class ImportsDesk(Desk):
 
     def list_extras(self) -> dict[str, Any]:
         return {
-            "buttons": [button_of(commands.named(UploadFile)), button_of(commands.named(MakeProfile))],
+            "buttons": [button_of(commands.named(UploadFile)), button_of(commands.named(MakeBankProfile))],
             "is_waiting": any(row.status in OPEN for row in flask.g.listed.rows),
         }
 
