@@ -5,6 +5,7 @@ The library reads a statement as a whole, so a file may have some megabytes only
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -20,6 +21,9 @@ from guitaronline.billing.settlements.reading.banks import Ids, bank_line, refer
 from guitaronline.billing.settlements.reading.lines import Line, Statement
 from guitaronline.billing.settlements.reading.problems import Problems, quoted
 from guitaronline.billing.settlements.reading.texts import Source, Text
+
+for name in ("mt940", "mt940.tags", "mt940.models", "mt940.processors"):
+    logging.getLogger(name).disabled = True  # they would write the statement's words into our log
 
 MOST_CHARACTERS = 32_000_000
 BEGIN = re.compile(r"^:20:", re.MULTILINE)

@@ -78,7 +78,7 @@ def find_heading(
         raise problems.stop("The file has no line with headings.", line=1)
     line, heading = closest
     for name in heading.lacks(names, required):
-        alike = get_close_matches(name.lower(), [cell.lower() for cell in heading.cells], n=1, cutoff=0.6)
+        alike = get_close_matches(name.lower(), [cell.lower() for cell in heading.cells], n=1, cutoff=0.5)
         hint = f" There is {quoted(alike[0])}: was it renamed?" if alike else ""
         stop = problems.stop(f"The column “{name}” is missing.{hint}", line=line, column=name)
     raise stop

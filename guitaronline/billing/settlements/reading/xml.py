@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from xml.sax import ContentHandler, SAXParseException
 
@@ -57,17 +57,14 @@ class _TooMuch(Exception):
 class _Pieces(ContentHandler):  # type: ignore[misc]
     """Builds the children of `parent` that are `wanted`, and forgets the others."""
 
-    def __init__(self, parent: str, wanted: frozenset[str]) -> None:
+    def __init__(self, parent: str, wanted: frozenset[str], line: Callable[[], int]) -> None:
         super().__init__()
         self.parent, self.wanted = parent, wanted
-        self.locator: Any = None
+        self.line = line
         self.path: list[str] = []
         self.open: list[Node] = []
         self.ready: list[Node] = []
         self.length = self.size = 0
-
-    def setDocumentLocator(self, locator: Any) -> None:
-        self.locator = locator
 
     def startElementNS(self, name: tuple[str | None, str], qname: str | None, attrs: Any) -> None:
         uri, local = name
@@ -77,13 +74,13 @@ class _Pieces(ContentHandler):  # type: ignore[misc]
         if len(self.path) > DEEPEST:
             raise _TooMuch(f"Elements stand inside each other more than {DEEPEST} deep.")
         if len(self.path) <= HEAD:
-            self.ready.append(Node(local, {"namespace": uri or ""}, self.locator.getLineNumber()))
+            self.ready.append(Node(local, {"namespace": uri or ""}, self.line()))
         if self.open or (parent == self.parent and local in self.wanted):
             self._begin(local, attrs)
 
     def _begin(self, local: str, attrs: Any) -> None:
         given = {key[1]: value for key, value in attrs.items()} if len(attrs) else {}
-        node = Node(local, given, self.locator.getLineNumber())
+        node = Node(local, given, self.line())
         if self.open:
             self.open[-1].children.append(node)
         self.open.append(node)
@@ -105,14 +102,14 @@ class _Pieces(ContentHandler):  # type: ignore[misc]
             if not self.open:
                 self.ready.append(node)
         elif name[1] == self.parent:
-            self.ready.append(Node(f"/{self.parent}", {}, self.locator.getLineNumber()))
+            self.ready.append(Node(f"/{self.parent}", {}, self.line()))
 
 
 def pieces(source: Source, problems: Problems, parent: str, wanted: frozenset[str]) -> Iterator[Node]:
     """The two outermost elements (without children), then each wanted child of a `parent` when it is whole, and `/parent` when
     that ends. Raises Unreadable."""
-    handler = _Pieces(parent, wanted)
     parser = DefusedExpatParser(forbid_dtd=True)
+    handler = _Pieces(parent, wanted, parser.getLineNumber)
     parser.setFeature("http://xml.org/sax/features/namespaces", True)
     parser.setContentHandler(handler)
     with source.open() as raw:
