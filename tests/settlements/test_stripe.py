@@ -150,7 +150,7 @@ def test_a_formula_in_a_text_is_only_a_text() -> None:
         (stripe(stripe_row(currency="xxx")), 2, "currency", "not a currency that is taken"),
         (stripe(stripe_row(category="")), 2, "reporting_category", "category is missing"),
         (stripe(stripe_row(created="03.11.2026")), 2, "created_utc", "not a time like"),
-        (stripe(stripe_row(created="1999-11-03 00:00:00")), 2, "created_utc", "not a time like"),
+        (stripe(stripe_row(created="1999-11-03 00:00:00")), 2, "created_utc", "not a day like"),
         (stripe(stripe_row().replace("txn_1", " ")), 2, "balance_transaction_id", "The id is missing"),
         (stripe(stripe_row().replace("2026-11-05", "2026-13-05")), 2, "available_on_utc", "not a day like"),
     ],

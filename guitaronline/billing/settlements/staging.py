@@ -6,8 +6,6 @@ the staging table belongs to one at a time.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -24,8 +22,9 @@ from guitaronline.billing.settlements.reading.lines import Line
 from guitaronline.errors import Busy
 
 AT_ONCE = 2000  # lines that are written out together
+ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 ALONE = text("SELECT pg_try_advisory_xact_lock(hashtext('guitaronline settlement staging'))")
-COPY = f"COPY settlement_staging ({', '.join(STAGED)}) FROM STDIN (FORMAT csv)"
+COPY = f"COPY settlement_staging ({', '.join(STAGED)}) FROM STDIN (FORMAT text, NULL '')"
 CLEAR = text("TRUNCATE settlement_staging")
 # The same line has the same id, whatever file brought it. What must not change: when, what, how much.
 ID = "md5(s.account || chr(10) || s.external_id)::uuid"
@@ -103,13 +102,24 @@ class _Stream:
         self.error: Exception | None = None
 
     def read(self, size: int) -> str:
-        written = io.StringIO()
         try:
-            csv.writer(written).writerows(islice(self.lines, AT_ONCE))
+            return "".join([written(line) for line in islice(self.lines, AT_ONCE)])
         except Exception as error:
             self.error = error  # the driver would make a cancellation of it
             raise
-        return written.getvalue()
+
+
+def written(line: Line) -> str:
+    """As COPY reads it: tabs between the columns, nothing for what is not known. (The csv module took six times as long.)"""
+    line_no, side, account, kind, at, booked_on, value_on, amount, fee, net, *texts = line
+    cells = [
+        str(line_no), side, account, kind, at.isoformat(), booked_on.isoformat(), value_on.isoformat() if value_on else "",
+        str(amount), str(fee), str(net), *[each or "" for each in texts],
+    ]  # fmt: skip
+    row = "\t".join(cells)
+    if "\\" in row or "\n" in row or "\r" in row or row.count("\t") != len(STAGED) - 1:
+        row = "\t".join(each.translate(ESCAPED) for each in cells)
+    return row + "\n"
 
 
 def take_over(session: Session, file_id: UUID) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from guitaronline.billing.settlements.profiles import Columns
-from guitaronline.billing.settlements.reading.amounts import Amounts, Style, currency_code, day_in
+from guitaronline.billing.settlements.reading.amounts import Remembered, Style, currency_code, day_in, minor_units
 from guitaronline.billing.settlements.reading.banks import Ids, bank_line, reference
 from guitaronline.billing.settlements.reading.lines import Line, Statement
 from guitaronline.billing.settlements.reading.problems import Problems, quoted
@@ -117,12 +117,13 @@ class _Rows:
 
     def __init__(self, heading: Heading, columns: Columns, account: str) -> None:
         self.heading, self.columns, self.account, self.ours = heading, columns, account, ""
-        self.amounts = Amounts(Style(columns.decimal, columns.thousands))
+        style = Style(columns.decimal, columns.thousands)
+        self.amounts = Remembered(lambda cells: minor_units(*cells, style))
+        self.days = Remembered(lambda text: day_in(text, columns.day))
         self.debit_words = {word.upper() for word in columns.debit_words}
         self.texts = [heading.reader(f"text {place}") for place in range(len(columns.texts))]
         self.cells = {ours: heading.reader(ours) for ours in SINGLE}
         self.ids, self.balances = Ids(), _Balances()
-        self.days: dict[str, date] = {}
 
     def said(self, ours: str, row: Sequence[str]) -> str:
         self.ours = ours
@@ -130,9 +131,9 @@ class _Rows:
 
     def line(self, line_no: int, row: Sequence[str]) -> Line:
         """Raises ValueError in words."""
-        booked_on = self._day(self.said("booked_on", row))
+        booked_on = self.days(self.said("booked_on", row))
         value = self.said("value_on", row)
-        value_on = self._day(value) if value else None
+        value_on = self.days(value) if value else None
         currency = currency_code(self.columns.one_currency or self.said("currency", row))
         amount = self._amount(row, currency)
         if amount == 0:
@@ -153,18 +154,11 @@ class _Rows:
             remittance=text,
         )
 
-    def _day(self, text: str) -> date:
-        """Raises ValueError. A file has few days and many lines."""
-        found = self.days.get(text)
-        if found is None:
-            found = self.days[text] = day_in(text, self.columns.day)
-        return found
-
     def _amount(self, row: Sequence[str], currency: str) -> int:
         """With its sign. Raises ValueError."""
         if not self.columns.amount:
             return self._halves(row, currency)
-        amount = self.amounts.minor(self.said("amount", row), currency)
+        amount = self.amounts((self.said("amount", row), currency))
         if not self.columns.sign:
             return amount
         if amount < 0:
@@ -177,7 +171,7 @@ class _Rows:
         if bool(credit) == bool(debit):
             raise ValueError("an amount is needed either as a credit or as a debit")
         self.ours = "credit" if credit else "debit"
-        amount = self.amounts.minor(credit or debit, currency)
+        amount = self.amounts((credit or debit, currency))
         if credit and amount < 0:
             raise ValueError(f"{quoted(credit)} must not be negative: it is a credit")
         return amount if credit else -abs(amount)
@@ -186,6 +180,6 @@ class _Rows:
         """Raises ValueError."""
         if not self.columns.balance:
             return None
-        balance = self.amounts.minor(self.said("balance", row), currency)
+        balance = self.amounts((self.said("balance", row), currency))
         self.balances.add(Step(line_no, amount, balance, currency, on))
         return balance

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from guitaronline.billing.settlements.reading.amounts import currency_code, iso_day, iso_moment, minor_units
+from guitaronline.billing.settlements.reading.amounts import currency_code, iso_day, minor_units, utc_moment
 from guitaronline.billing.settlements.reading.banks import Ids, bank_line, reference, verify
 from guitaronline.billing.settlements.reading.lines import Line, Statement
 from guitaronline.billing.settlements.reading.problems import Problems, quoted
@@ -152,7 +152,7 @@ def _day(piece: Node, name: str, column: str) -> date:
 def _moment(piece: Node) -> datetime | None:
     said = piece.first("BookgDt/DtTm")
     try:
-        return iso_moment(said.text) if said else None
+        return utc_moment(said.text) if said else None
     except ValueError as error:
         raise Wrong(said or piece, "Ntry/BookgDt", str(error)) from None
 

@@ -15,7 +15,7 @@ from datetime import date
 from guitaronline import money
 from guitaronline.billing.cards import masked
 from guitaronline.billing.settlements.models import LineKind, Side
-from guitaronline.billing.settlements.reading.amounts import currency_code, iso_moment
+from guitaronline.billing.settlements.reading.amounts import currency_code, utc_moment
 from guitaronline.billing.settlements.reading.banks import verify
 from guitaronline.billing.settlements.reading.lines import Line, Statement, our_id, our_references
 from guitaronline.billing.settlements.reading.problems import Problems, quoted
@@ -150,7 +150,7 @@ class _Rows:
         fee = -self._signed("fee", "fee_sign", row)
         if gross == 0 and fee == 0:
             raise ValueError("the amount is 0: nothing moved")
-        at = iso_moment(re.sub(r" ([+-])", r"\1", self.said("at", row) or self.said("began", row)).replace("/", "-"))
+        at = utc_moment(re.sub(r" ([+-])", r"\1", self.said("at", row) or self.said("began", row)).replace("/", "-"))
         external_id = self.said("external_id", row)
         if not external_id:
             raise ValueError("the id is missing")

@@ -105,7 +105,7 @@ def body_rows(
                 else ": a separator may stand in a cell without quotation marks"
             )
             problems.add(f"The line has {len(row)} cells, the heading has {width}{hint}.", line=line)
-        elif row[0].strip() == cells[0] and [each.strip() for each in row] == cells:
+        elif row[-1].strip() == cells[-1] and [each.strip() for each in row] == cells:
             problems.add("The heading is repeated: two files may have been put together.", line=line)
         else:
             yield line, row
