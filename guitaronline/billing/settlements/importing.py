@@ -170,12 +170,13 @@ def check_file(
     Nothing of it is in the table of lines. Raises TakenOver, Busy."""
     file = _held(work, file_id, token)
     reading, tally = _staged(work, file, went_on)
-    if not reading.problems.total:
+    counts = staging.counts(work.session)
+    if counts.different < tally.lines:
         _refuse_contradictions(work.session, reading.problems)
     if reading.problems.total:
         return _refused(work, file, reading.problems)
     _write_facts(file, reading, tally)
-    file.lines_new, file.lines_changed = staging.count_new(work.session)
+    file.lines_new, file.lines_changed = counts.different - counts.known, counts.changed
     file.lines_known = tally.lines - file.lines_new
     staging.clear(work.session)
     _forget(work, file_id)

@@ -55,7 +55,7 @@ UPDATE settlement_lines t SET {", ".join(f"{name} = coalesce(t.{name}, s.{name})
  WHERE t.id = l.id AND ({TELLS_MORE}) AND NOT {IS_CHANGED}
 """)  # noqa: S608
 COUNT = text(f"""
-SELECT count(DISTINCT {ID}) FILTER (WHERE l.id IS NULL) AS new, count(DISTINCT l.id) FILTER (WHERE {IS_CHANGED}) AS changed
+SELECT count(DISTINCT {ID}) AS different, count(DISTINCT l.id) AS known, count(DISTINCT l.id) FILTER (WHERE {IS_CHANGED}) AS changed
   FROM settlement_staging s LEFT JOIN settlement_lines l ON l.external_id = s.external_id AND l.account = s.account
 """)  # noqa: S608
 CONTENTS = f"greatest({', '.join([f'count(DISTINCT {DIGEST})', *(f'count(DISTINCT s.{name})' for name in LATER)])})"
@@ -135,10 +135,18 @@ def note_known(session: Session, file_id: UUID, now: Any) -> int:
     return int(noted.rowcount)  # type: ignore[attr-defined]
 
 
-def count_new(session: Session) -> tuple[int, int]:
-    """How many lines nobody brought yet, and of how many that are there the file says something else."""
+@dataclass(frozen=True)
+class Counts:
+    """Of the staged lines: how many different ones there are, how many another file brought, how many of these differ."""
+
+    different: int
+    known: int
+    changed: int
+
+
+def counts(session: Session) -> Counts:
     row = session.execute(COUNT).one()
-    return row.new, row.changed
+    return Counts(row.different, row.known, row.changed)
 
 
 def twice(session: Session) -> list[Twice]:
