@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
 from bench import settlement_files
 from guitaronline.actor import SYSTEM
@@ -46,8 +47,9 @@ def of(path: Path) -> Received:
     return Received(FileKind.STRIPE_PAYOUTS, path.name, digest, path.stat().st_size, parts, account="shop")
 
 
-def parse(file_id: object) -> int:
-    return sum(1 for _ in Reading(FileKind.STRIPE_PAYOUTS, Original(file_id), account="shop").lines())  # type: ignore[arg-type]
+def parse(file_id: UUID) -> int:
+    lines = Reading(FileKind.STRIPE_PAYOUTS, Original(file_id), account="shop").lines()
+    return sum(line.fee_minor >= 0 for line in lines)
 
 
 def step() -> int:

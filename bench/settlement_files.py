@@ -18,7 +18,7 @@ A_YEAR = 365 * 24 * 3600
 
 def rows(lines: int, *, seed: int = 1) -> Iterator[str]:
     """Spread over a year; one in twenty is a refund."""
-    chance = Random(seed)  # noqa: S311  # no secret
+    chance = Random(seed)  # no secret
     for number in range(lines):
         at = BEGAN + timedelta(seconds=number * A_YEAR // lines)
         gross = chance.choice(PRICES)

@@ -9,15 +9,15 @@ from typing import Any
 from sqlalchemy import select
 
 from guitaronline.actor import Actor
-from guitaronline.billing.settlements import importing
 from guitaronline.billing.settlements.importing import Received, confirm_file, receive_file
 from guitaronline.billing.settlements.models import FileKind, SettlementFile, SettlementLine
+from guitaronline.billing.settlements.reading.readers import NAME_THEMSELVES
 from guitaronline.db import session
 from jobs.settlements import read as read_files
 
 
 def received(content: bytes, kind: FileKind = FileKind.STRIPE_PAYOUTS, **more: Any) -> Received:
-    facts = {"account": None if kind in importing.NAME_THEMSELVES else "shop", "file_name": "report.csv", **more}
+    facts = {"account": None if kind in NAME_THEMSELVES else "shop", "file_name": "report.csv", **more}
     digest = hashlib.sha256(content).hexdigest()
     size = 7  # several parts, also of small files
     parts = [content[at : at + size] for at in range(0, len(content), size)] if len(content) < 5000 else [content]

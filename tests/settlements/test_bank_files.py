@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_a_wrong_encoding_is_named_by_its_line() -> None:
         ({"day": "%c"}, "day"),
     ],
 )
-def test_a_profile_that_cannot_work_is_refused(changes: dict[str, str], field: str) -> None:
+def test_a_profile_that_cannot_work_is_refused(changes: dict[str, Any], field: str) -> None:
     problems = mapping_problems(replace(GERMAN, **changes))
 
     assert [each.pointer for each in problems] == [f"/{field}"]

@@ -39,7 +39,7 @@ class Original:
         self.file_id, self.went_on = file_id, went_on
 
     def open(self) -> BinaryIO:
-        return io.BufferedReader(_Parts(self.file_id, self.went_on), buffer_size=65_536)  # type: ignore[return-value]
+        return io.BufferedReader(_Parts(self.file_id, self.went_on), buffer_size=65_536)
 
 
 class _Parts(io.RawIOBase):

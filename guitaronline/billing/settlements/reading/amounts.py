@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Generic, TypeVar
 
 from guitaronline import money
 from guitaronline.billing.settlements.reading.problems import quoted
 
+K = TypeVar("K")
+V = TypeVar("V")
 PLAIN = re.compile(r"([+-]?)([0-9]{1,13})(?:\.([0-9]+))?", re.ASCII)
 KEPT_MOST = 100_000
 PLAIN_MOMENT = len("2026-11-30 12:00:00")
@@ -40,14 +42,14 @@ class Style:
 POINT = Style()
 
 
-class Remembered:
+class Remembered(Generic[K, V]):
     """`make` of a value, made once: files repeat themselves. Forgets everything when it has seen too many different ones."""
 
-    def __init__(self, make: Callable[[Any], Any]) -> None:
+    def __init__(self, make: Callable[[K], V]) -> None:
         self.make = make
-        self.known: dict[Any, Any] = {}
+        self.known: dict[K, V] = {}
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: K) -> V:
         """Raises whatever `make` raises."""
         found = self.known.get(value)
         if found is None:
@@ -73,7 +75,7 @@ def minor_units(text: str, currency: str, style: Style = POINT) -> int:
     digits = money.places(currency)
     if len(decimals) > digits:
         raise ValueError(f"{quoted(text)} has too many decimals: {currency} has {digits or 'none'}")
-    minor = int(whole) * 10**digits + int(decimals.ljust(digits, "0") or 0)
+    minor: int = int(whole) * 10**digits + int(decimals.ljust(digits, "0") or 0)
     if minor > money.LARGEST_MINOR:
         raise ValueError(f"{quoted(text)} is too large")
     return -minor if sign == "-" else minor

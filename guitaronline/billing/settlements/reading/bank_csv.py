@@ -118,8 +118,8 @@ class _Rows:
     def __init__(self, heading: Heading, columns: Columns, account: str) -> None:
         self.heading, self.columns, self.account, self.ours = heading, columns, account, ""
         style = Style(columns.decimal, columns.thousands)
-        self.amounts = Remembered(lambda cells: minor_units(*cells, style))
-        self.days = Remembered(lambda text: day_in(text, columns.day))
+        self.amounts = Remembered[tuple[str, str], int](lambda cells: minor_units(cells[0], cells[1], style))
+        self.days = Remembered[str, date](lambda text: day_in(text, columns.day))
         self.debit_words = {word.upper() for word in columns.debit_words}
         self.texts = [heading.reader(f"text {place}") for place in range(len(columns.texts))]
         self.cells = {ours: heading.reader(ours) for ours in SINGLE}

@@ -110,7 +110,7 @@ class _Rows:
         )
         self.moved = Remembered(self._moved)
         self.days = Remembered(iso_day)
-        self.texts = Remembered(lambda text: (masked(text) or None, *our_references(text)))
+        self.texts = Remembered(_said)
 
     @property
     def column(self) -> str:
@@ -172,6 +172,11 @@ class _Rows:
         self.ours = "gross"
         _check_sign(gross, fee, signs, category)
         return _Moved(currency, kind, gross, fee, gross - fee)
+
+
+def _said(text: str) -> tuple[str | None, str | None, str | None]:
+    """As it may be kept, and our payment and refund that it names."""
+    return masked(text) or None, *our_references(text)
 
 
 def _check_sign(gross: int, fee: int, signs: tuple[int, ...], category: str) -> None:

@@ -54,7 +54,7 @@ class _TooMuch(Exception):
     pass
 
 
-class _Pieces(ContentHandler):  # type: ignore[misc]
+class _Pieces(ContentHandler):
     """Builds the children of `parent` that are `wanted`, and forgets the others."""
 
     def __init__(self, parent: str, wanted: frozenset[str], line: Callable[[], int]) -> None:
