@@ -18,6 +18,9 @@ from guitaronline.db import session
 from guitaronline.identity.models import User
 
 UNSAID = {
+    "totals",
+    "sha256",
+    "problems",
     "id",
     "version",
     "updated_at",

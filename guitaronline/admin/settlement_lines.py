@@ -118,14 +118,29 @@ def _differences(line: SettlementLine) -> list[Section]:
     query = (
         select(SettlementProblem)
         .where(SettlementProblem.line_id == line.id)
-        .options(selectinload(SettlementProblem.file))
+        .options(selectinload(SettlementProblem.file), selectinload(SettlementProblem.line))
     )
     found = list(session().scalars(query.order_by(SettlementProblem.created_at).limit(SHOWN)))
     table = rows(
         found,
         lambda each: show.link(each.file),
-        lambda each: show.joined(
-            f"{show.word(name)}: {each.before[name]} → {each.after.get(name)}" for name in sorted(each.before)
-        ),
+        difference,
     )
     return [Section("Another file says something else", ("Import", "Difference"), table)] if found else []
+
+
+def difference(problem: SettlementProblem) -> Any:
+    """What came first → what the other file says, field by field."""
+    return show.joined(
+        show.html(
+            "{}: {} → {}",
+            show.word(name.removesuffix("_minor")),
+            _said(problem, name, problem.before[name]),
+            _said(problem, name, problem.after.get(name)),
+        )
+        for name in sorted(problem.before)
+    )
+
+
+def _said(problem: SettlementProblem, name: str, value: Any) -> Any:
+    return show.money(value, problem.line.currency) if name.endswith("_minor") else show.text(value)

@@ -105,7 +105,10 @@ class UploadFile(CommandPage):
             account=form.account.data,
             profile_id=forms.id_or_none(form.profile.data),
         )
-        return importing.receive_file(actor, received=received, reason=form.reason.data)
+        try:
+            return importing.receive_file(actor, received=received, reason=form.reason.data)
+        finally:
+            stream.close()  # a large one lies on the disk
 
     def done(self, result: Any) -> Done:
         return Done(

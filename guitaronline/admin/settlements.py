@@ -17,6 +17,7 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Dates, Days, State, Whose, reference_is
 from guitaronline.admin.record_page import SHOWN, Figure, Section, actions_of, facts, rows
+from guitaronline.admin.settlement_lines import difference
 from guitaronline.admin.settlement_profiles import MakeBankProfile
 from guitaronline.admin.settlement_upload import KINDS, UploadFile, init_uploads
 from guitaronline.admin.timeline import timeline_of
@@ -288,9 +289,7 @@ def _differences(file: SettlementFile) -> Section | None:
         found,
         lambda each: each.line_no,
         lambda each: show.link(each.line),
-        lambda each: show.joined(
-            f"{show.word(name)}: {each.before[name]} → {each.after.get(name)}" for name in sorted(each.before)
-        ),
+        difference,
     )
     return Section("Says something else than what came first", ("Line", "Movement", "Difference"), table)
 

@@ -13,6 +13,8 @@ from guitaronline.actor import Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
 from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
+from guitaronline.billing.settlements.models import SettlementFile, SettlementProfile
+from guitaronline.billing.settlements.profiles import create_profile
 from guitaronline.booking import series as weekly
 from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.decisions import Chosen, Way
@@ -44,6 +46,8 @@ from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
 from tests.office.bulk import ask, carried_out
+from tests.settlements.files import GERMAN, stripe, stripe_row
+from tests.settlements.imports import checked, imported
 from tests.world import World, as_actor
 
 
@@ -209,6 +213,24 @@ class School:
         """Ann, with a calendar feed."""
         new_feed(as_actor(self.world.ann))
         return self.world.ann
+
+    @cached_property
+    def bank_file(self) -> SettlementFile:
+        """Read to its end; waits for somebody to import it."""
+        content = stripe(stripe_row(1), stripe_row(2))
+        return checked(self.finance, content)
+
+    @cached_property
+    def imported_file(self) -> SettlementFile:
+        return imported(self.finance, stripe(stripe_row(3), stripe_row(4)))
+
+    @cached_property
+    def refused_file(self) -> SettlementFile:
+        return checked(self.finance, stripe(stripe_row(1, gross="x")))
+
+    @cached_property
+    def bank_profile(self) -> SettlementProfile:
+        return create_profile(self.finance, name="Hausbank", mapping=GERMAN)
 
     @cached_property
     def plan(self) -> Plan:
