@@ -18,6 +18,7 @@ from guitaronline.db import session
 from guitaronline.identity.models import User
 
 UNSAID = {
+    "mapping",
     "totals",
     "sha256",
     "problems",

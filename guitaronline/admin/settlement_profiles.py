@@ -159,7 +159,7 @@ class EditBankProfile(CommandPage):
     button = "Save"
     permission = Permission.EDIT_PAYMENTS
     form = EditProfileForm
-    lead = "Holds for files that are read from now on; what was imported stays."
+    lead = "Holds for files that are uploaded from now on; those that are here are read as it was when they came."
 
     def initial(self, record: Any) -> dict[str, Any]:
         mapping = read_mapping(record.mapping)

@@ -114,6 +114,7 @@ def _create_files() -> None:
         sa.Column("kind", _known("kind_known", *FILE_KINDS), nullable=False),
         sa.Column("account", sa.Text(), nullable=True),
         sa.Column("profile_id", sa.Uuid(), nullable=True),
+        sa.Column("mapping", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("file_name", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.Integer(), nullable=False),
@@ -147,6 +148,9 @@ def _create_files() -> None:
             "(status = 'refused') <= (problems_total > 0)", name=op.f("ck_settlement_files_refused_says_why")
         ),
         sa.CheckConstraint("last_on >= first_on", name=op.f("ck_settlement_files_days_in_order")),
+        sa.CheckConstraint(
+            "(kind = 'bank_csv') = (mapping IS NOT NULL)", name=op.f("ck_settlement_files_csv_has_mapping")
+        ),
         sa.ForeignKeyConstraint(
             ["profile_id"], ["settlement_profiles.id"], name=op.f("fk_settlement_files_profile_id")
         ),

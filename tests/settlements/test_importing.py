@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -35,7 +36,7 @@ from guitaronline.billing.settlements.models import (
     SettlementStatement,
 )
 from guitaronline.billing.settlements.originals import Original
-from guitaronline.billing.settlements.profiles import create_profile
+from guitaronline.billing.settlements.profiles import create_profile, edit_profile
 from guitaronline.billing.settlements.refusals import AccountNeeded, FileKnown, FileTooLarge, ProfileNeeded, TakenOver
 from guitaronline.db import new_id, technical_transaction
 from guitaronline.errors import Busy, NotAllowed
@@ -294,6 +295,19 @@ def test_a_banks_csv_is_read_by_its_profile(db: Session, finn: Actor) -> None:
 
     assert (file.opening_minor, file.closing_minor) == (10000, 114900)
     assert (lines()[0].counterparty, lines()[0].payment_reference) == ("Grün", "PAY-7Q4M2")
+
+
+def test_a_file_is_imported_as_it_was_checked_whatever_becomes_of_its_profile(db: Session, finn: Actor) -> None:
+    profile = create_profile(finn, name="Hausbank", mapping=files.GERMAN)
+    content = files.german("03.11.2026;03.11.2026;Grün;Rechnung;1.049,00;EUR;1.149,00")
+    file = checked(finn, content, FileKind.BANK_CSV, account=IBAN, profile_id=profile.id)
+    english = replace(files.GERMAN, decimal=".", thousands=",")
+    edit_profile(finn, profile.id, name="Hausbank", mapping=english, is_active=False)
+
+    confirm_file(finn, file.id)
+    read_files()
+
+    assert lines()[0].amount_minor == 104_900
 
 
 def test_card_numbers_are_masked_in_what_is_kept_of_a_line(db: Session, finn: Actor) -> None:

@@ -93,8 +93,7 @@ def _receive(work: Work, received: Received, *, imports_itself: bool) -> Settlem
     account = account_name(received.account)
     if account is None and received.kind not in NAME_THEMSELVES:
         raise AccountNeeded()
-    if received.kind is FileKind.BANK_CSV:
-        _check_profile(work, received.profile_id)
+    profile = _profile(work, received.profile_id) if received.kind is FileKind.BANK_CSV else None
     if received.size_bytes > MOST_BYTES:
         raise FileTooLarge(limit=MOST_BYTES, size=received.size_bytes)
     known = known_file(work.session, received.sha256)
@@ -104,7 +103,8 @@ def _receive(work: Work, received: Received, *, imports_itself: bool) -> Settlem
         id=work.record_id,
         kind=received.kind,
         account=account,
-        profile_id=received.profile_id if received.kind is FileKind.BANK_CSV else None,
+        profile_id=profile.id if profile else None,
+        mapping=profile.mapping if profile else None,
         file_name=received.file_name,
         sha256=received.sha256,
         size_bytes=received.size_bytes,
@@ -120,10 +120,12 @@ def _receive(work: Work, received: Received, *, imports_itself: bool) -> Settlem
     return made
 
 
-def _check_profile(work: Work, profile_id: UUID | None) -> None:
+def _profile(work: Work, profile_id: UUID | None) -> SettlementProfile:
+    """The profile, in use. Raises ProfileNeeded."""
     profile = work.session.get(SettlementProfile, profile_id) if profile_id else None
     if profile is None or not profile.is_active:
         raise ProfileNeeded()
+    return profile
 
 
 @command("settlement.confirm", on="settlement_files")
@@ -238,8 +240,7 @@ def _require_lease(work: Work, file_id: UUID, token: UUID) -> None:
 def _staged(work: Work, file: SettlementFile, went_on: Callable[[int], None] | None) -> tuple[Reading, Tally]:
     """The file's lines, read anew from its original, are staged. Afterwards the lease is looked at again."""
     staging.stand_alone(work.session)
-    profile = work.find(SettlementProfile, file.profile_id) if file.profile_id else None
-    columns = read_mapping(profile.mapping) if profile else None
+    columns = read_mapping(file.mapping) if file.mapping else None
     reading = Reading(file.kind, Original(file.id, went_on), account=file.account, columns=columns)
     tally = Tally()
     staging.copy_in(work.session, tally.counted(reading.lines()))

@@ -80,6 +80,7 @@ class SettlementFile(Timestamps, Versioned, Base):
         CheckConstraint("(status = 'imported') = (imported_at IS NOT NULL)", name="imported_has_time"),
         CheckConstraint("(status = 'refused') <= (problems_total > 0)", name="refused_says_why"),
         CheckConstraint("last_on >= first_on", name="days_in_order"),
+        CheckConstraint("(kind = 'bank_csv') = (mapping IS NOT NULL)", name="csv_has_mapping"),
         Index(
             "uq_settlement_files_sha256",
             "sha256",
@@ -117,6 +118,9 @@ class SettlementFile(Timestamps, Versioned, Base):
     kind: Mapped[FileKind] = mapped_column(choice(FileKind, "kind_known"))
     account: Mapped[str | None]  # None: as the file itself will say
     profile_id: Mapped[UUID | None] = mapped_column(ForeignKey("settlement_profiles.id"))
+    mapping: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True)
+    )  # of the profile, as it was when the file came
     file_name: Mapped[str]
     sha256: Mapped[str]
     size_bytes: Mapped[int]

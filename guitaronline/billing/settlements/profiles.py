@@ -101,7 +101,7 @@ def create_profile(work: Work, *, name: str, mapping: Columns, reason: str | Non
 def edit_profile(
     work: Work, profile_id: UUID, *, name: str, mapping: Columns, is_active: bool, reason: str | None = None
 ) -> SettlementProfile:
-    """Holds for files that are uploaded, or read, from now on. Raises ProfileInvalid, ProfileNameTaken."""
+    """Holds for files that are uploaded from now on. Raises ProfileInvalid, ProfileNameTaken."""
     access.require(work.actor, Permission.EDIT_PAYMENTS)
     profile = work.lock(SettlementProfile, profile_id)
     _check(mapping)
