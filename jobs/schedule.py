@@ -71,6 +71,12 @@ TIMETABLE = (
         within=10 * MINUTE,
     ),
     Job(
+        "settlements.read",
+        5 * SECOND,
+        "somebody waits to see what is in the file that they uploaded",
+        within=10 * MINUTE,
+    ),
+    Job(
         "kpis.roll_up",
         MINUTE,
         "yesterday's numbers follow a late outcome or refund within minutes; today's are counted live",

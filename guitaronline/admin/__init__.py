@@ -53,6 +53,9 @@ from guitaronline.admin.reconciliation import ExceptionsDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
 from guitaronline.admin.series import SeriesDesk
+from guitaronline.admin.settlement_lines import LinesDesk
+from guitaronline.admin.settlement_profiles import ProfilesDesk
+from guitaronline.admin.settlements import ImportsDesk, init_settlements
 from guitaronline.admin.slots import SlotsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
@@ -82,6 +85,9 @@ DESKS = (
     MatchesDesk,
     PeriodsDesk,
     FeeContractsDesk,
+    ImportsDesk,
+    LinesDesk,
+    ProfilesDesk,
     AuditDesk,
     ChecksDesk,
     ExportsDesk,
@@ -114,6 +120,7 @@ def init_admin(app: Flask) -> None:
     console.init_app(app)
     app.register_blueprint(commands.blueprint())
     init_exports(app)
+    init_settlements(app)
     app.register_blueprint(calendar.feed)
     app.register_blueprint(search.feed)
     gate.guard(app)  # last: every route stands, and each must name what it needs

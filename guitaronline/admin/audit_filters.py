@@ -30,6 +30,7 @@ GROUPS = {  # words → how the names of its actions begin
     "teachers": ("teacher.",),
     "packages": ("package.",),
     "payments, refunds, approvals": ("payment.", "refund.", "approval."),
+    "imports of providers and banks": ("settlement.",),
     "plans and prices": ("plan.",),
     "notes and tasks": ("note.", "task."),
     "personal data shown, viewing as": ("person.reveal", "person.view_as", "audit.reveal"),
@@ -40,6 +41,7 @@ GROUPS = {  # words → how the names of its actions begin
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
     "RFD": "refunds", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
+    "STF": "settlement_files",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 

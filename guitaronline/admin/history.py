@@ -18,6 +18,10 @@ from guitaronline.db import session
 from guitaronline.identity.models import User
 
 UNSAID = {
+    "mapping",
+    "totals",
+    "sha256",
+    "problems",
     "id",
     "version",
     "updated_at",
@@ -42,6 +46,7 @@ TABLES = {
     "notes": "note", "saved_views": "saved view", "lesson_series": "series", "exports": "export", "bulk_runs": "bulk action",
     "checkouts": "checkout", "payment_facts": "word of the provider", "payment_exceptions": "payment exception",
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
+    "settlement_files": "import", "settlement_profiles": "bank profile", "settlement_statements": "statement",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
     "credit_entries": ("d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),

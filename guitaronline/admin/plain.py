@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import DateTime, Integer, Text, case, cast, extract, func, select, type_coerce
 
 from guitaronline.billing.models import Package, Payment, Plan, Refund
+from guitaronline.billing.settlements.models import SettlementFile
 from guitaronline.booking.models import Booking
 from guitaronline.booking.waitlist_models import WaitlistEntry
 from guitaronline.db import UtcDateTime
@@ -105,6 +106,7 @@ LABELS: dict[str, Any] = {
     "payments": Payment.reference,
     "refunds": Refund.reference,
     "waitlist_entries": WaitlistEntry.reference,
+    "settlement_files": SettlementFile.reference,
 }
 
 

@@ -22,9 +22,12 @@ STAGED_TEXTS = (
 )  # fmt: skip
 LINES_STAY = """
 CREATE FUNCTION settlement_lines_stay() RETURNS trigger LANGUAGE plpgsql AS $$
--- A line stays as it came. Only a payout that was not known yet may become known.
+-- A line stays as it came. Only an id that was not known yet may become known.
+DECLARE
+  v_later constant text[] := '{source_id,intent_id,payment_reference,refund_reference,payout_id}';
+  v_old constant jsonb := to_jsonb(OLD);
 BEGIN
-  IF OLD.payout_id IS NULL AND to_jsonb(NEW) - 'payout_id' = to_jsonb(OLD) - 'payout_id' THEN
+  IF to_jsonb(NEW) - v_later = v_old - v_later AND to_jsonb(NEW) @> jsonb_strip_nulls(v_old) THEN
     RETURN NEW;
   END IF;
   RAISE EXCEPTION 'a line of settlement stays as it came' USING ERRCODE = 'insufficient_privilege';
@@ -53,7 +56,9 @@ def upgrade() -> None:
         op.execute(f"SELECT append_only_attach('{table}')")
         op.execute(f"SELECT app_grant('{table}', 'SELECT, INSERT')")
     op.execute(LINES_STAY)
-    op.execute("SELECT app_grant('settlement_lines', 'SELECT, INSERT, UPDATE (payout_id)')")
+    op.execute(
+        "SELECT app_grant('settlement_lines', 'SELECT, INSERT, UPDATE (source_id, intent_id, payment_reference, refund_reference, payout_id)')"
+    )
     for table in ("settlement_profiles", "settlement_files"):
         op.execute(f"SELECT app_grant('{table}', 'SELECT, INSERT, UPDATE')")
     op.execute("SELECT app_grant('settlement_runs', 'SELECT, INSERT, UPDATE, DELETE')")
@@ -109,6 +114,7 @@ def _create_files() -> None:
         sa.Column("kind", _known("kind_known", *FILE_KINDS), nullable=False),
         sa.Column("account", sa.Text(), nullable=True),
         sa.Column("profile_id", sa.Uuid(), nullable=True),
+        sa.Column("mapping", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("file_name", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.Integer(), nullable=False),
@@ -142,6 +148,9 @@ def _create_files() -> None:
             "(status = 'refused') <= (problems_total > 0)", name=op.f("ck_settlement_files_refused_says_why")
         ),
         sa.CheckConstraint("last_on >= first_on", name=op.f("ck_settlement_files_days_in_order")),
+        sa.CheckConstraint(
+            "(kind = 'bank_csv') = (mapping IS NOT NULL)", name=op.f("ck_settlement_files_csv_has_mapping")
+        ),
         sa.ForeignKeyConstraint(
             ["profile_id"], ["settlement_profiles.id"], name=op.f("fk_settlement_files_profile_id")
         ),

@@ -21,6 +21,8 @@ from guitaronline.billing.providers import FactKind, ProviderFact, sandbox, sign
 from guitaronline.billing.reconciliation.models import Match, ReconciliationException
 from guitaronline.billing.reconciliation.period_models import FeeContract, ReconciliationPeriod
 from guitaronline.billing.reconciliation.service import add_fee_contract, prepare_period, run_matching
+from guitaronline.billing.settlements.models import SettlementFile, SettlementProfile
+from guitaronline.billing.settlements.profiles import create_profile
 from guitaronline.booking import series as weekly
 from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.decisions import Chosen, Way
@@ -53,6 +55,8 @@ from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
 from tests.office.bulk import ask, carried_out
 from tests.reconciliation.statements import charged, credit, line, matches, told
+from tests.settlements.files import GERMAN, stripe, stripe_row
+from tests.settlements.imports import checked, imported
 from tests.world import World, as_actor
 
 
@@ -218,6 +222,24 @@ class School:
         """Ann, with a calendar feed."""
         new_feed(as_actor(self.world.ann))
         return self.world.ann
+
+    @cached_property
+    def bank_file(self) -> SettlementFile:
+        """Read to its end; waits for somebody to import it."""
+        content = stripe(stripe_row(1), stripe_row(2))
+        return checked(self.finance, content)
+
+    @cached_property
+    def imported_file(self) -> SettlementFile:
+        return imported(self.finance, stripe(stripe_row(3), stripe_row(4)))
+
+    @cached_property
+    def refused_file(self) -> SettlementFile:
+        return checked(self.finance, stripe(stripe_row(1, gross="x")))
+
+    @cached_property
+    def bank_profile(self) -> SettlementProfile:
+        return create_profile(self.finance, name="Hausbank", mapping=GERMAN)
 
     @cached_property
     def plan(self) -> Plan:

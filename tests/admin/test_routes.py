@@ -26,6 +26,7 @@ RECORDS = {  # a record of each table that has command pages
     "settlement_matches": "match",
     "reconciliation_exceptions": "unexplained",
     "reconciliation_periods": "period",
+    "settlement_files": "bank_file", "settlement_profiles": "bank_profile",
 }  # fmt: skip
 
 

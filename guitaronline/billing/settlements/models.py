@@ -80,6 +80,7 @@ class SettlementFile(Timestamps, Versioned, Base):
         CheckConstraint("(status = 'imported') = (imported_at IS NOT NULL)", name="imported_has_time"),
         CheckConstraint("(status = 'refused') <= (problems_total > 0)", name="refused_says_why"),
         CheckConstraint("last_on >= first_on", name="days_in_order"),
+        CheckConstraint("(kind = 'bank_csv') = (mapping IS NOT NULL)", name="csv_has_mapping"),
         Index(
             "uq_settlement_files_sha256",
             "sha256",
@@ -117,6 +118,9 @@ class SettlementFile(Timestamps, Versioned, Base):
     kind: Mapped[FileKind] = mapped_column(choice(FileKind, "kind_known"))
     account: Mapped[str | None]  # None: as the file itself will say
     profile_id: Mapped[UUID | None] = mapped_column(ForeignKey("settlement_profiles.id"))
+    mapping: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True)
+    )  # of the profile, as it was when the file came
     file_name: Mapped[str]
     sha256: Mapped[str]
     size_bytes: Mapped[int]
@@ -190,7 +194,8 @@ class SettlementStatement(Base):
 
 
 class SettlementLine(Base):
-    """One movement of money as a provider or bank tells it. Append-only; only an unknown payout may become known, once.
+    """One movement of money as a provider or bank tells it. Stays as it came; only an id that was not known yet may become
+    known, when a later file tells more (the columns in LATER).
 
     `id` is made of account and `external_id`, so that the same line has the same id whatever file brought it first."""
 
@@ -232,7 +237,12 @@ class SettlementLine(Base):
     digest: Mapped[UUID]  # of what must not change
     file: Mapped[SettlementFile] = relationship(viewonly=True)
 
+    @property
+    def title(self) -> str:
+        return self.external_id
 
+
+LATER = ("source_id", "intent_id", "payment_reference", "refund_reference", "payout_id")
 STAGED = (  # columns of `settlement_staging`: a line without what the database makes of it
     "line_no", "side", "account", "kind", "at", "booked_on", "value_on", "amount_minor", "fee_minor", "net_minor", "currency",
     "external_id", "source_id", "intent_id", "payment_reference", "refund_reference", "payout_id", "counterparty", "remittance",

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from typing import Generic, TypeVar
 
 from guitaronline import money
 from guitaronline.billing.settlements.reading.problems import quoted
 
+K = TypeVar("K")
+V = TypeVar("V")
 PLAIN = re.compile(r"([+-]?)([0-9]{1,13})(?:\.([0-9]+))?", re.ASCII)
-KEPT_MOST = 200_000  # amounts that are remembered; prices repeat
+KEPT_MOST = 100_000
+PLAIN_MOMENT = len("2026-11-30 12:00:00")
 FORMULA_SIGNS = ("=", "@", "\t", "\r")
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 NOT_NUMBERS = frozenset({"nan", "inf", "infinity"})
@@ -37,22 +42,21 @@ class Style:
 POINT = Style()
 
 
-class Amounts:
-    """Texts → minor units. Remembers what it has seen: in a file of a million lines amounts repeat."""
+class Remembered(Generic[K, V]):
+    """`make` of a value, made once: files repeat themselves. Forgets everything when it has seen too many different ones."""
 
-    def __init__(self, style: Style = POINT) -> None:
-        self.style = style
-        self.known: dict[tuple[str, str], int] = {}
+    def __init__(self, make: Callable[[K], V]) -> None:
+        self.make = make
+        self.known: dict[K, V] = {}
 
-    def minor(self, text: str, currency: str) -> int:
-        """Raises ValueError in words."""
-        found = self.known.get((text, currency))
-        if found is not None:
-            return found
-        made = minor_units(text, currency, self.style)
-        if len(self.known) < KEPT_MOST:
-            self.known[text, currency] = made
-        return made
+    def __call__(self, value: K) -> V:
+        """Raises whatever `make` raises."""
+        found = self.known.get(value)
+        if found is None:
+            if len(self.known) >= KEPT_MOST:
+                self.known.clear()
+            found = self.known[value] = self.make(value)
+        return found
 
 
 def minor_units(text: str, currency: str, style: Style = POINT) -> int:
@@ -71,7 +75,7 @@ def minor_units(text: str, currency: str, style: Style = POINT) -> int:
     digits = money.places(currency)
     if len(decimals) > digits:
         raise ValueError(f"{quoted(text)} has too many decimals: {currency} has {digits or 'none'}")
-    minor = int(whole) * 10**digits + int(decimals.ljust(digits, "0") or 0)
+    minor: int = int(whole) * 10**digits + int(decimals.ljust(digits, "0") or 0)
     if minor > money.LARGEST_MINOR:
         raise ValueError(f"{quoted(text)} is too large")
     return -minor if sign == "-" else minor
@@ -108,12 +112,15 @@ def iso_day(text: str) -> date:
         raise ValueError(f"{quoted(text)} is not a day like 2026-11-30") from None
 
 
-def iso_moment(text: str) -> datetime:
-    """Without a zone, as the file writes it. Raises ValueError."""
+def utc_moment(text: str) -> datetime:
+    """A time without a zone is UTC. Raises ValueError. (The usual form has its zone added in front: it is read a million times.)"""
     try:
+        if len(text) == PLAIN_MOMENT:
+            return datetime.fromisoformat(text + "+00:00")
         moment = datetime.fromisoformat(text)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         plausible(moment.date())
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{quoted(text)} is not a time like 2026-11-30 12:00:00") from None
     return moment
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -65,15 +66,18 @@ class Tally:
     accounts: set[str] = field(default_factory=set)
     sums: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0, 0]))
 
-    def add(self, line: Line) -> None:
-        self.lines += 1
-        self.days.add(line.booked_on)
-        self.accounts.add(line.account)
-        sums = self.sums[line.currency, line.kind]
-        sums[0] += 1
-        sums[1] += line.amount_minor
-        sums[2] += line.fee_minor
-        sums[3] += line.net_minor
+    def counted(self, lines: Iterator[Line]) -> Iterator[Line]:
+        """The same lines."""
+        for line in lines:
+            self.lines += 1
+            self.days.add(line.booked_on)
+            self.accounts.add(line.account)
+            sums = self.sums[line.currency, line.kind]
+            sums[0] += 1
+            sums[1] += line.amount_minor
+            sums[2] += line.fee_minor
+            sums[3] += line.net_minor
+            yield line
 
     def totals(self) -> list[dict[str, Any]]:
         """By currency and kind, sorted; never over currencies."""

@@ -78,7 +78,7 @@ def find_heading(
         raise problems.stop("The file has no line with headings.", line=1)
     line, heading = closest
     for name in heading.lacks(names, required):
-        alike = get_close_matches(name.lower(), [cell.lower() for cell in heading.cells], n=1, cutoff=0.6)
+        alike = get_close_matches(name.lower(), [cell.lower() for cell in heading.cells], n=1, cutoff=0.5)
         hint = f" There is {quoted(alike[0])}: was it renamed?" if alike else ""
         stop = problems.stop(f"The column “{name}” is missing.{hint}", line=line, column=name)
     raise stop
@@ -105,7 +105,7 @@ def body_rows(
                 else ": a separator may stand in a cell without quotation marks"
             )
             problems.add(f"The line has {len(row)} cells, the heading has {width}{hint}.", line=line)
-        elif row[0].strip() == cells[0] and [each.strip() for each in row] == cells:
+        elif row[-1].strip() == cells[-1] and [each.strip() for each in row] == cells:
             problems.add("The heading is repeated: two files may have been put together.", line=line)
         else:
             yield line, row

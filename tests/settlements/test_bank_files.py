@@ -1,0 +1,273 @@
+"""Statements by a profile, PayPal's report, MT940: each with its own ways of being wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from guitaronline.billing.settlements.models import FileKind, LineKind
+from guitaronline.billing.settlements.profiles import Columns, mapping_problems
+from tests.settlements.files import (
+    GERMAN,
+    GERMAN_HEADING,
+    PAYMENT_ID,
+    german,
+    mt940,
+    paypal,
+    paypal_row,
+    read,
+    read_german,
+    read_mt940,
+    read_paypal,
+)
+
+FIRST = "03.11.2026;04.11.2026;Grün;Rechnung PAY-7Q4M2;1.049,00;EUR;1.149,00"
+SECOND = "04.11.2026;04.11.2026;Müller;Miete;-49,00;EUR;1.100,00"
+
+
+# By a profile
+
+
+def test_a_german_csv_is_read_by_its_profile() -> None:
+    found = read_german(german(FIRST, SECOND))
+
+    first, second = found.lines
+    assert found.told == []
+    assert (first.kind, first.amount_minor, first.counterparty) == (LineKind.BANK_CREDIT, 104_900, "Grün")
+    assert (first.payment_reference, first.booked_on, first.value_on) == (
+        "PAY-7Q4M2", date(2026, 11, 3), date(2026, 11, 4),
+    )  # fmt: skip
+    assert (second.kind, second.amount_minor) == (LineKind.BANK_DEBIT, -4900)
+
+
+@pytest.mark.parametrize("rows", [(FIRST, SECOND), (SECOND, FIRST)])
+def test_the_balance_after_each_line_gives_the_statement_whichever_line_is_first(rows: tuple[str, str]) -> None:
+    stated = read_german(german(*rows)).statements[0]
+
+    assert (stated.opening_minor, stated.closing_minor, stated.lines) == (10_000, 110_000, 2)
+
+
+def test_words_before_the_heading_are_passed_over() -> None:
+    found = read_german(german(FIRST, before="Kontoauszug\r\nIBAN;DE89\r\n\r\n"))
+
+    assert [line.line_no for line in found.lines] == [5]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_at_the_beginning_knows_the_encoding_better_than_the_profile(encoding: str) -> None:
+    assert read_german(german(FIRST, encoding=encoding)).lines == read_german(german(FIRST)).lines
+
+
+def test_credits_and_debits_in_two_columns() -> None:
+    columns = Columns(booked_on="Date", credit="In", debit="Out", one_currency="GBP", texts=["Details"])
+    content = b"Date,Details,In,Out\n2026-11-03,fees,,9.50\n2026-11-04,lesson,49.00,\n2026-11-05,back,,-1.00\n"
+
+    found = read(FileKind.BANK_CSV, content, columns=columns)
+
+    assert [line.amount_minor for line in found.lines] == [-950, 4900, -100]
+
+
+def test_a_sign_in_words() -> None:
+    columns = Columns(booked_on="Date", amount="Amount", sign="S/H", debit_words=["S"], one_currency="EUR")
+    content = b"Date,Amount,S/H\n2026-11-03,9.50,S\n2026-11-04,49.00,H\n"
+
+    assert [line.amount_minor for line in read(FileKind.BANK_CSV, content, columns=columns).lines] == [-950, 4900]
+
+
+@pytest.mark.parametrize(
+    ("thousands", "decimal", "written"),
+    [
+        ("", ".", "1234.50"),
+        (",", ".", '"1,234.50"'),
+        (".", ",", '"1.234,50"'),
+        (" ", ",", '"1 234,50"'),
+        ("'", ".", "1'234.50"),
+    ],
+)
+def test_each_way_to_write_amounts(thousands: str, decimal: str, written: str) -> None:
+    columns = Columns(booked_on="D", amount="A", one_currency="EUR", thousands=thousands, decimal=decimal)
+
+    found = read(FileKind.BANK_CSV, f"D,A\n2026-11-03,{written}\n".encode(), columns=columns)
+
+    assert [line.amount_minor for line in found.lines] == [123_450]
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "column", "words"),
+    [
+        ((FIRST.replace("1.049,00", "1049.00"),), 2, "Betrag", "mark between thousands stands in a wrong place"),
+        ((FIRST.replace("1.049,00", "10.49,00"),), 2, "Betrag", "mark between thousands stands in a wrong place"),
+        ((FIRST.replace("1.049,00", "1.049,005"),), 2, "Betrag", "too many decimals"),
+        ((FIRST.replace("1.049,00", "0,00"),), 2, "Betrag", "is 0"),
+        ((FIRST.replace("1.049,00", "=1"),), 2, "Betrag", "formula"),
+        ((FIRST.replace("EUR", "EURO"),), 2, "Währung", "not a currency"),
+        ((FIRST.replace("03.11.2026", "2026-11-03"),), 2, "Buchungstag", "not a day written like 30.11.2026"),
+        ((FIRST, SECOND.replace("1.100,00", "1.101,00")), 3, "", "balances do not add up here"),
+        ((FIRST, SECOND[:-10]), 3, "", "6 cells, the heading has 7"),
+        ((FIRST, GERMAN_HEADING, SECOND), 3, "", "heading is repeated"),
+    ],
+)
+def test_every_defect_of_a_banks_csv_is_named(rows: tuple[str, ...], line: int, column: str, words: str) -> None:
+    found = read_german(german(*rows))
+
+    first = found.problems[0]
+    assert (first.line, first.column) == (line, column)
+    assert words in first.sentence
+
+
+def test_a_column_that_was_renamed_is_named() -> None:
+    found = read_german(german(FIRST).replace(b"Betrag", b"Betrag (EUR)"))
+
+    assert found.told == [(1, "Betrag", "The column “Betrag” is missing. There is “betrag (eur)”: was it renamed?")]
+
+
+def test_a_wrong_encoding_is_named_by_its_line() -> None:
+    found = read_german(german(FIRST), columns=replace(GERMAN, encoding="utf-8"))
+
+    assert (found.problems[0].line, "not UTF-8" in found.problems[0].sentence) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"booked_on": ""}, "booked_on"),
+        ({"amount": ""}, "amount"),
+        ({"credit": "In", "debit": "Out"}, "amount"),
+        ({"sign": "S/H"}, "debit_words"),
+        ({"currency": ""}, "currency"),
+        ({"one_currency": "EUR"}, "currency"),
+        ({"currency": "", "one_currency": "XXX"}, "one_currency"),
+        ({"thousands": ","}, "thousands"),
+        ({"encoding": "rot13"}, "encoding"),
+        ({"delimiter": "abc"}, "delimiter"),
+        ({"day": "%c"}, "day"),
+    ],
+)
+def test_a_profile_that_cannot_work_is_refused(changes: dict[str, Any], field: str) -> None:
+    problems = mapping_problems(replace(GERMAN, **changes))
+
+    assert [each.pointer for each in problems] == [f"/{field}"]
+
+
+# PayPal
+
+
+def test_a_payment_is_read_with_its_fee_and_our_id() -> None:
+    found = read_paypal(paypal(paypal_row()))
+
+    line = found.lines[0]
+    assert found.told == []
+    assert (line.kind, line.amount_minor, line.fee_minor, line.net_minor) == (LineKind.CHARGE, 4900, 201, 4699)
+    assert (line.external_id, line.payment_reference) == ("P1", PAYMENT_ID)
+    assert line.at.isoformat() == "2026-11-03T12:16:00+00:00"
+
+
+def test_a_refund_names_the_payment_that_it_gives_back() -> None:
+    refund = paypal_row(2, code="T1107", sign="DR", gross="1000", fee="0", related="P1", custom="")
+
+    found = read_paypal(paypal(paypal_row(), refund, sums='"SF","USD",4900,1000,0,201,"CR",10000,"CR",13699'))
+
+    assert found.told == []
+    assert (found.lines[1].kind, found.lines[1].amount_minor, found.lines[1].intent_id) == (
+        LineKind.REFUND,
+        -1000,
+        "P1",
+    )
+
+
+def test_the_sums_and_balances_of_the_section_are_its_statement() -> None:
+    stated = read_paypal(paypal(paypal_row())).statements[0]
+
+    assert (stated.currency, stated.opening_minor, stated.closing_minor, stated.lines) == ("USD", 10_000, 14_699, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "column", "words"),
+    [
+        (b"", None, "", "empty"),
+        (b'"RH",x\n', 1, "", "no section"),
+        (b'"XX",x\n', 1, "", "no type of row"),
+        (paypal(paypal_row(), count=2), 7, "", "says “2” rows, there are 1"),
+        (paypal(paypal_row(), sums='"SF","USD",4900,0,0,202,"CR",10000,"CR",14699'), 6, "", "lines may be missing"),
+        (paypal(paypal_row(), sums='"SF","USD",4900,0,0,201,"CR",10000,"CR",14700'), 6, "closing balance", "do not add up"),
+        (paypal(paypal_row(), sums='"SF","USD",x'), 6, "", "cannot be read"),
+        (paypal(paypal_row()).partition(b'"SF"')[0], 5, "", "cut off"),
+        (paypal(paypal_row(gross="49.00")), 5, "Gross Transaction Amount", "in minor units"),
+        (paypal(paypal_row(gross="-4900")), 5, "Gross Transaction Amount", "in minor units"),
+        (paypal(paypal_row(sign="XX")), 5, "Transaction Debit or Credit", "neither CR nor DR"),
+        (paypal(paypal_row(currency="XXX")), 5, "Gross Transaction Currency", "not a currency"),
+        (paypal(paypal_row(gross="0", fee="0")), 5, "Fee Amount", "is 0"),
+        (paypal(paypal_row()).replace(b"Fee Amount", b"Fees"), 4, "Fee Amount", "missing"),
+        (paypal(paypal_row() + ",1"), 5, "", "16 cells, the heading has 15"),
+    ],
+)  # fmt: skip
+def test_every_defect_of_paypals_report_is_named(content: bytes, line: int | None, column: str, words: str) -> None:
+    found = read_paypal(content)
+
+    first = found.problems[0]
+    assert (first.line, first.column) == (line, column)
+    assert words in first.sentence
+
+
+# MT940
+
+CREDIT = (":61:2611031103C49,00NTRFNONREF//B1", ":86:166?00GUTSCHRIFT?20PAY-7Q4M2 danke?32ANN FIELD")
+
+
+def test_a_movement_is_read_with_its_text_and_who_paid() -> None:
+    found = read_mt940(mt940(*CREDIT))
+
+    line = found.lines[0]
+    assert found.told == []
+    assert (line.account, line.amount_minor, line.currency) == ("37040044/0532013000", 4900, "EUR")
+    assert (line.external_id, line.payment_reference, line.counterparty) == ("B1", "PAY-7Q4M2", "ANN FIELD")
+    assert (found.statements[0].opening_minor, found.statements[0].closing_minor) == (10_000, 14_900)
+
+
+def test_a_credit_that_is_taken_back_is_negative() -> None:
+    found = read_mt940(mt940(":61:2611031103RC49,00NTRFNONREF//B1", ":86:x", closing="C261103EUR51,00"))
+
+    assert [line.amount_minor for line in found.lines] == [-4900]
+
+
+def test_several_statements_in_one_file() -> None:
+    content = mt940(*CREDIT) + mt940(
+        ":61:2611041104D49,00NTRFNONREF//B2", opening="C261103EUR149,00", closing="C261104EUR100,00"
+    )
+
+    assert [(each.opening_minor, each.closing_minor) for each in read_mt940(content).statements] == [
+        (10_000, 14_900), (14_900, 10_000),
+    ]  # fmt: skip
+
+
+def test_what_the_file_names_is_never_opened() -> None:
+    found = read_mt940(b"/etc/hostname")
+
+    assert found.told == [(1, "", "There is no statement (:20:) in the file: it is no MT940.")]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        (b"", None, "empty"),
+        (mt940(*CREDIT, closing="C261103EUR148,00"), 1, "do not add up"),
+        (mt940(":61:nonsense"), 1, "not as MT940 wants it"),
+        (mt940(":61:2611031103C49,005NTRFNONREF//B1"), 5, "too many decimals"),
+        (mt940(":61:2611031103C0,00NTRFNONREF//B1", closing="C261102EUR100,00"), 5, "is 0"),
+        (mt940(*CREDIT, opening="C261102XXX100,00"), 1, "not a currency"),
+        (mt940(*CREDIT).partition(b":62F:")[0], 1, "no closing balance"),
+        (mt940(*CREDIT).replace(b":25:37040044/0532013000\r\n", b""), 1, "of which account"),
+    ],
+)
+def test_every_defect_of_a_mt940_is_named(content: bytes, line: int | None, words: str) -> None:
+    found = read_mt940(content)
+
+    assert found.problems[0].line == line
+    assert words in found.problems[0].sentence
+
+
+def test_a_statement_of_another_account_is_refused() -> None:
+    assert "not of “4711”" in read_mt940(mt940(*CREDIT), account="4711").problems[0].sentence
