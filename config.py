@@ -96,6 +96,12 @@ class Settings:
         ge=0,
     )
 
+    ONE_PERSON_APPROVALS: bool = setting(
+        False,
+        "a school of one person: what they ask for above the limit is done by the system 24 hours later, the owner is told",
+    )
+    OWNER_EMAIL: str = setting("", "told of what one person asks for and nobody else allows; ONE_PERSON_APPROVALS needs it")
+
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
     SESSION_IDLE_MINUTES: int = setting(30, "console and portal", unit="minutes", ge=1, le=MINUTES_PER_DAY)
@@ -159,6 +165,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(**values)
     if settings.SCHOOL_TIMEZONE not in available_timezones():
         wrong.append(f"SCHOOL_TIMEZONE={settings.SCHOOL_TIMEZONE!r}: must be an IANA zone such as Europe/Berlin")
+    if settings.ONE_PERSON_APPROVALS and "@" not in settings.OWNER_EMAIL:
+        wrong.append("OWNER_EMAIL: must be an address where ONE_PERSON_APPROVALS is on")
     wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
     if wrong:
         raise BadConfig("cannot start with these settings:\n  " + "\n  ".join(wrong))

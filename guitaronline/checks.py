@@ -29,7 +29,7 @@ LEASE_SECONDS = 120  # of an outbox event; jobs/outbox.py
 TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs audit_verifications asked_runs"
     " console_sessions view_as_sessions token_families api_tokens sign_in_links failed_logins export_runs export_parts bulk_rows bulk_queue"
-    " kpi_days kpi_touched kpi_progress horizons".split()
+    " kpi_days kpi_touched kpi_progress horizons refund_calls".split()
 )  # no business rows: neither audited nor part of I11
 BUSINESS = sorted(set(Base.metadata.tables) - TECHNICAL)
 

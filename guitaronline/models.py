@@ -1,7 +1,9 @@
 """Every table, imported once, so that the metadata is whole."""
 
 from guitaronline.audit import models as audit
+from guitaronline.billing import dispute_models as disputes
 from guitaronline.billing import models as billing
+from guitaronline.billing import refund_models as refunds
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
@@ -23,12 +25,14 @@ __all__ = [
     "billing",
     "booking",
     "bulk",
+    "disputes",
     "exports",
     "feeds",
     "hours",
     "identity",
     "kpis",
     "lessons",
+    "refunds",
     "saved_views",
     "scheduling",
     "series",

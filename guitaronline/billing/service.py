@@ -1,7 +1,10 @@
 """Billing's commands and refusals under one roof, for the doors."""
 
-from guitaronline.billing.approvals import decide_approval
+from guitaronline.billing.approvals import decide_approval, withdraw_approval
+from guitaronline.billing.credits import CreditPreview, credit_payment, credit_preview
+from guitaronline.billing.disputes import answer_dispute, assign_dispute, decide_dispute, open_dispute
 from guitaronline.billing.granting import grant_package, grant_step, sell_plan
+from guitaronline.billing.one_person import carry_out_alone
 from guitaronline.billing.packages import (
     adjust_lessons,
     expire_packages,
@@ -13,21 +16,37 @@ from guitaronline.billing.packages import (
 )
 from guitaronline.billing.payments import record_payment, set_payment_status
 from guitaronline.billing.plans import create_plan, edit_plan, set_price
-from guitaronline.billing.refunds import RefundPreview, cancel_refund, refund_payment, refund_preview, settle_refund
+from guitaronline.billing.refunds import (
+    RefundPreview,
+    cancel_refund,
+    look_at_refund,
+    refund_payment,
+    refund_preview,
+    settle_refund,
+)
 from guitaronline.billing.refusals import *  # noqa: F403  # every refusal is part of the roof
 
 __all__ = [
+    "CreditPreview",
     "RefundPreview",
     "adjust_lessons",
+    "answer_dispute",
+    "assign_dispute",
     "cancel_refund",
+    "carry_out_alone",
     "create_plan",
+    "credit_payment",
+    "credit_preview",
     "decide_approval",
+    "decide_dispute",
     "edit_plan",
     "expire_packages",
     "extend_package",
     "freeze_package",
     "grant_package",
     "grant_step",
+    "look_at_refund",
+    "open_dispute",
     "record_payment",
     "refund_payment",
     "refund_preview",
@@ -38,4 +57,5 @@ __all__ = [
     "set_price",
     "settle_refund",
     "unfreeze_package",
+    "withdraw_approval",
 ]
