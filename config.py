@@ -101,6 +101,18 @@ class Settings:
         "a school of one person: what they ask for above the limit is done by the system 24 hours later, the owner is told",
     )
     OWNER_EMAIL: str = setting("", "told of what one person asks for and nobody else allows; ONE_PERSON_APPROVALS needs it")
+    # Payment providers
+    PAYMENT_PROVIDER: OneOf["sandbox", "stripe", "manual"] = setting(
+        "sandbox", "takes the money of purchases; the sandbox takes play money, and production refuses it"
+    )
+    STRIPE_SECRET_KEY: str = setting("", "of the account that takes the money; only with `PAYMENT_PROVIDER=stripe`")
+    STRIPE_API_BASE: str = setting("https://api.stripe.com", "another address is for tests")
+    STRIPE_WEBHOOK_SECRETS: str = setting(
+        "", "what their events are signed with; two while one replaces the other", unit="comma-separated"
+    )
+    SANDBOX_SECRET: str = setting(
+        lambda: secrets.token_urlsafe(32), "signs the events of the sandbox; a random one lasts until the process ends"
+    )
 
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
@@ -167,6 +179,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         wrong.append(f"SCHOOL_TIMEZONE={settings.SCHOOL_TIMEZONE!r}: must be an IANA zone such as Europe/Berlin")
     if settings.ONE_PERSON_APPROVALS and "@" not in settings.OWNER_EMAIL:
         wrong.append("OWNER_EMAIL: must be an address where ONE_PERSON_APPROVALS is on")
+    wrong += _unfit_for_stripe(settings)
     wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
     if wrong:
         raise BadConfig("cannot start with these settings:\n  " + "\n  ".join(wrong))
@@ -201,6 +214,11 @@ def _parse(raw: str, kind: Any, facts: Mapping[str, Any]) -> Any:
     return raw
 
 
+def _unfit_for_stripe(settings: Settings) -> list[str]:
+    needed = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS") if settings.PAYMENT_PROVIDER == "stripe" else ()
+    return [f"{name}: must be set with PAYMENT_PROVIDER=stripe" for name in needed if not getattr(settings, name)]
+
+
 def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
     return [
         message
@@ -215,6 +233,11 @@ def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
             (not settings.COOKIE_SECURE, "COOKIE_SECURE: must be 1"),
             (settings.STAFF_TOTP != "required", "STAFF_TOTP: must be required"),
             (settings.LIMITS != "on", "LIMITS: must be on"),
+            (settings.PAYMENT_PROVIDER == "sandbox", "PAYMENT_PROVIDER: must be stripe or manual, not play money"),
+            (
+                settings.PAYMENT_PROVIDER == "stripe" and not settings.STRIPE_API_BASE.startswith("https://"),
+                "STRIPE_API_BASE: must be an https address",
+            ),
         )
         if unfit
     ]

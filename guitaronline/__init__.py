@@ -17,6 +17,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     app = create_core(settings)
     from guitaronline.admin import init_admin
     from guitaronline.api import init_api
+    from guitaronline.checkout import init_checkout
     from guitaronline.cli import init_cli
     from guitaronline.compression import init_compression
     from guitaronline.db import database
@@ -32,6 +33,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     init_api(app)
     init_admin(app)
     init_portal(app)
+    init_checkout(app)
     init_cli(app)
     if "FLASK_RUN_FROM_CLI" in os.environ:  # only `flask db` needs Alembic; it would cost every web process 10 MB
         from flask_migrate import Migrate

@@ -4,6 +4,8 @@ from guitaronline.audit import models as audit
 from guitaronline.billing import dispute_models as disputes
 from guitaronline.billing import models as billing
 from guitaronline.billing import refund_models as refunds
+from guitaronline.billing import provider_models as providers
+from guitaronline.billing import sandbox_models as sandbox
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
@@ -33,6 +35,8 @@ __all__ = [
     "kpis",
     "lessons",
     "refunds",
+    "providers",
+    "sandbox",
     "saved_views",
     "scheduling",
     "series",

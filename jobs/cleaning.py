@@ -23,6 +23,8 @@ DONE_WITH = {
     "check_runs": "at < now() - interval '90 days'",
     "asked_runs": "finished_at < now() - interval '90 days'",
     "view_as_sessions": "ended_at < now() - interval '90 days'",
+    "provider_events": "received_at < now() - interval '90 days' AND status IN ('applied', 'ignored')",  # the facts stay
+    "sandbox_events": "sent_at < now() - interval '3 days'",
     "bulk_rows": "run_id IN (SELECT id FROM bulk_runs WHERE finished_at < now() - make_interval(days => :bulk_days))",  # ix_bulk_rows_status
 }
 

@@ -52,6 +52,12 @@ TIMETABLE = (
         "a teacher's next day is offered when one has passed; a new zone, a closure or an enabled teacher within minutes",
         within=5 * MINUTE,
     ),
+    Job(
+        "payments.take_events",
+        3 * SECOND,
+        "a student who has paid waits for the lessons; the webhook itself only stores what it is told",
+    ),
+    Job("payments.ask_providers", MINUTE, "what no event told is asked for, and an unpaid checkout lapses"),
     Job("viewing.end_over", MINUTE, "a view is over by itself; this writes its end into the audit"),
     Job(
         "exports.make",

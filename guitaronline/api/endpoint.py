@@ -86,6 +86,7 @@ class Endpoint:
     tagged: bool = False  # its answer carries an ETag
     keyed: bool = False  # it takes an Idempotency-Key
     limit: str | None = None  # counted against a limit of its own, besides
+    raw: bool = False  # the view reads the body itself, byte for byte; a machine sends it, and is not counted
 
     def __call__(self, **path: Any) -> Response:
         actor = self.admitted()
@@ -105,7 +106,8 @@ class Endpoint:
     def admitted(self) -> Actor:
         """The caller, counted against the limits. Raises NotSignedIn, NotAllowed, TooManyRequests."""
         if not self.who.signed_in:
-            limits.count(self.limit)
+            if not self.raw:
+                limits.count(self.limit)
             return ANONYMOUS
         try:
             actor: Actor = auth.signed_in().actor
@@ -175,7 +177,7 @@ class Resource(Blueprint):
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare `view(actor, …path, body=…, query=…, page=…)` as an endpoint."""
         fields = {**(query or {}), **(pagination.PAGE_FIELDS if order else {})}
-        asked = body or (Input if method != "GET" else None)
+        asked = body or (Input if method != "GET" and not facts.get("raw") else None)
 
         def declare(view: Callable[..., Any]) -> Callable[..., Any]:
             made = Endpoint(

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from guitaronline import errors
 from guitaronline.api.json import NotJson, dumps
+from guitaronline.billing.providers.base import BadSignature
 from guitaronline.errors import DomainError, Reason
 from guitaronline.unit_of_work import StaleVersion
 
@@ -47,6 +48,7 @@ class Unavailable(errors.ProviderFailed):
 # The nearest class in a refusal's family decides.
 STATUS: dict[type[DomainError], int] = {
     NotJson: 400,
+    BadSignature: 400,
     errors.NotSignedIn: 401,
     errors.NotAllowed: 403,
     errors.NotFound: 404,

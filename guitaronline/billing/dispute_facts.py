@@ -6,10 +6,10 @@ from sqlalchemy import select
 
 from guitaronline.billing import disputes
 from guitaronline.billing.dispute_models import Dispute, DisputeStatus
-from guitaronline.billing.facts import Outcome, appliers
+from guitaronline.billing.facts import PAID_STATES, Outcome, appliers
 from guitaronline.billing.models import Package, Payment
 from guitaronline.billing.providers.base import FactKind, ProviderFact
-from guitaronline.billing.refusals import InvalidDispute, PaymentNotSucceeded
+from guitaronline.billing.refusals import InvalidDispute
 from guitaronline.errors import Reason
 from guitaronline.unit_of_work import Work
 
@@ -18,10 +18,10 @@ ENDS = {FactKind.DISPUTE_WON: DisputeStatus.WON, FactKind.DISPUTE_LOST: DisputeS
 
 
 def apply_dispute(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> Outcome:
-    """A step: an applier of facts. Raises PaymentNotSucceeded while the payment's own success has not been told, IllegalMove
-    when one that is decided is told to have ended otherwise."""
-    if payment.status not in disputes.CAME:
-        raise PaymentNotSucceeded(status=payment.status.value)
+    """A step: an applier of facts; too early while the payment's own success has not been told. Raises IllegalMove when one
+    that is decided is told to have ended otherwise."""
+    if payment.status not in PAID_STATES:
+        return Outcome.TOO_EARLY
     known = _find(work, payment, fact)
     dispute = known or _open(work, payment, package, fact)
     target = ENDS.get(fact.kind)

@@ -1,21 +1,194 @@
-"""What providers say becomes the state of payments. The end depends on which facts were told, never on their order."""
+"""What providers say becomes the state of payments. The end depends on which facts were told, never on their order.
+
+Every fact is kept once. A payment has succeeded when one of them says that the whole amount was paid; failed attempts and
+pages that ran out matter only as long as none does. Kinds that other chapters of money answer for are looked up in
+`appliers`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
-from guitaronline.billing.models import Package, Payment
+from sqlalchemy import delete, exists, select
+
+from guitaronline.billing import exceptions, queries, settling
+from guitaronline.billing.models import Package, PackageOrigin, PackageStatus, Payment, PaymentStatus
+from guitaronline.billing.provider_models import ExceptionKind, PaymentAsk, PaymentFact
 from guitaronline.billing.providers.base import FactKind, ProviderFact
-from guitaronline.unit_of_work import Work
+from guitaronline.identity import access
+from guitaronline.identity.access import Permission
+from guitaronline.identity.models import User
+from guitaronline.unit_of_work import Work, command
 
 
 class Outcome(StrEnum):
     APPLIED = "applied"
-    NOTHING_NEW = "nothing_new"  # known before, or it changes nothing
-    NOT_FOR_US = "not_for_us"  # kept in the inbox, nobody here acts on it
+    NOTHING_NEW = "nothing_new"  # known before
+    TOO_EARLY = "too_early"  # what it is about is not here yet: it is told again later, until it fits
+    NOT_FOR_US = "not_for_us"  # nobody here acts on it
 
 
 # The caller has locked the payment, then its package. Told twice, or in another order, it must end in the same state.
 Applier = Callable[[Work, Payment, Package, ProviderFact], Outcome]
 appliers: dict[FactKind, Applier] = {}  # each chapter of money adds its own
+
+PAID_STATES = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED})
+ORDER = {FactKind.PAID: 0, FactKind.REFUNDED: 2}  # within one telling; the rest lies between
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What became of each fact; false when nothing did."""
+
+    outcomes: Sequence[Outcome]
+
+    def __bool__(self) -> bool:
+        return Outcome.APPLIED in self.outcomes
+
+
+@command("payment.hear", on="payments", quiet=True)
+def hear(work: Work, payment_id: UUID, *, facts: Sequence[ProviderFact]) -> Heard:
+    """The payment is what these facts and all before make of it. Locks the student of a trial, the payment, its package."""
+    access.require(work.actor, Permission.ADMINISTER)
+    _lock_trial_student(work, payment_id)
+    payment, package = settling.lock_payment(work, payment_id)
+    return Heard(apply_facts(work, payment, package, facts))
+
+
+def apply_facts(
+    work: Work, payment: Payment, package: Package, facts: Sequence[ProviderFact]
+) -> tuple[Outcome, ...]:
+    """A step: what became of each. The caller has locked the payment, then its package."""
+    told = sorted(facts, key=lambda fact: (ORDER.get(fact.kind, 1), fact.at, fact.event_id))
+    return tuple(_apply(work, payment, package, fact) for fact in told)
+
+
+def _apply(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> Outcome:
+    applier = appliers.get(fact.kind)
+    if applier is None:
+        return Outcome.NOT_FOR_US
+    if _is_known(work, payment, fact):
+        return Outcome.NOTHING_NEW
+    outcome = applier(work, payment, package, fact)
+    if outcome is Outcome.APPLIED:
+        _keep(work, payment, fact)
+    return outcome
+
+
+def _paid(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> Outcome:
+    if wrong := _wrong(payment, fact):
+        exceptions.note(work, wrong, payment, fact, key=f"{payment.id}:{fact.reference or fact.event_id}")
+        return Outcome.APPLIED
+    _name_reference(work, payment, fact)
+    if payment.status not in PAID_STATES:
+        _succeed(work, payment, package, fact)
+    return Outcome.APPLIED
+
+
+def _failed(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> Outcome:
+    """An attempt that failed, or a page that ran out, decides only while nothing else has."""
+    if payment.status is PaymentStatus.PENDING:
+        cause = f"event:{fact.event_id}"
+        settling.move_as_told(
+            work, payment, package, PaymentStatus.FAILED, cause=cause, reason=fact.detail or fact.kind.value
+        )
+    return Outcome.APPLIED
+
+
+appliers |= {FactKind.PAID: _paid, FactKind.FAILED: _failed, FactKind.CHECKOUT_EXPIRED: _failed}
+
+
+def _succeed(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> None:
+    """The money is there: that is written whatever became of the package meanwhile. What cannot be granted is noted."""
+    problem = _reopen(work, payment, package)
+    if problem is None and _is_paid_otherwise(work, payment, package):
+        problem = ExceptionKind.ALREADY_PAID
+    if problem is not None:
+        exceptions.note(work, problem, payment, fact, key=str(payment.id))
+    cause = f"event:{fact.event_id}"
+    settling.move_as_told(work, payment, package, PaymentStatus.SUCCEEDED, cause=cause, evidence=fact.reference)
+    work.session.execute(delete(PaymentAsk).where(PaymentAsk.payment_id == payment.id))
+
+
+def _reopen(work: Work, payment: Payment, package: Package) -> ExceptionKind | None:
+    """A package whose checkout had lapsed waits for its money again. What a person took back stays taken back."""
+    if package.status is not PackageStatus.REVOKED:
+        return None
+    checkout = queries.checkout_of(work.session, payment.id)
+    if checkout is None or checkout.lapsed_at is None:
+        return ExceptionKind.PACKAGE_TAKEN_BACK
+    if package.is_trial and _has_another_trial(work, package):
+        return ExceptionKind.SECOND_TRIAL
+    work.move(package, PackageStatus.PENDING)
+    return None
+
+
+def _is_paid_otherwise(work: Work, payment: Payment, package: Package) -> bool:
+    if package.origin is not PackageOrigin.PURCHASE or package.status is PackageStatus.PENDING:
+        return False
+    return queries.paid_by_others(work.session, payment) >= package.price_minor
+
+
+def _name_reference(work: Work, payment: Payment, fact: ProviderFact) -> None:
+    """The payment bears the provider's reference of the earliest money for it; more than one is money taken twice."""
+    kept = queries.facts_of(work.session, payment.id)
+    paid = [(each.at, each.reference or "") for each in kept if each.kind is FactKind.PAID and not _wrong(payment, each)]
+    paid.append((fact.at, fact.reference or ""))
+    references = {reference for _, reference in paid if reference}
+    first = min((each for each in paid if each[1]), default=None)
+    if first is not None:
+        payment.external_reference = first[1]
+    if len(references) > 1:
+        exceptions.note(work, ExceptionKind.PAID_TWICE, payment, fact, key=str(payment.id))
+    work.session.flush()
+
+
+def _wrong(payment: Payment, fact: ProviderFact | PaymentFact) -> ExceptionKind | None:
+    if fact.currency != payment.currency:
+        return ExceptionKind.WRONG_CURRENCY
+    return ExceptionKind.WRONG_AMOUNT if fact.amount_minor != payment.amount_minor else None
+
+
+def _is_known(work: Work, payment: Payment, fact: ProviderFact) -> bool:
+    known = exists().where(
+        PaymentFact.payment_id == payment.id, PaymentFact.event_id == fact.event_id, PaymentFact.kind == fact.kind
+    )
+    return bool(work.session.scalar(select(known)))
+
+
+def _keep(work: Work, payment: Payment, fact: ProviderFact) -> None:
+    work.add(
+        PaymentFact(
+            payment_id=payment.id,
+            event_id=fact.event_id,
+            kind=fact.kind,
+            at=fact.at,
+            reference=fact.reference,
+            amount_minor=fact.amount_minor,
+            currency=fact.currency,
+            refund_id=fact.refund_id,
+            refund_reference=fact.refund_reference,
+            detail=fact.detail,
+        )
+    )
+    work.session.flush()
+
+
+def _lock_trial_student(work: Work, payment_id: UUID) -> None:
+    """Late money for a trial must not cross with the purchase of another one."""
+    payment = work.find(Payment, payment_id)
+    if work.find(Package, payment.package_id).is_trial:
+        work.lock(User, payment.student_id)
+
+
+def _has_another_trial(work: Work, package: Package) -> bool:
+    another = exists().where(
+        Package.student_id == package.student_id,
+        Package.is_trial,
+        Package.status != PackageStatus.REVOKED,
+        Package.id != package.id,
+    )
+    return bool(work.session.scalar(select(another)))

@@ -81,6 +81,40 @@ def grant_step(
     student. Raises InvalidPackage with every reason, NotAStudent, StudentInactive, TrialUsed (`override`: a second
     trial, with a reason), ReasonRequired."""
     access.require(work.actor, Permission.GRANT_PACKAGES)
+    return order_step(
+        work,
+        student_id=student_id,
+        lessons_total=lessons_total,
+        lesson_minutes=lesson_minutes,
+        expires_at=expires_at,
+        price_minor=price_minor,
+        currency=currency,
+        plan_id=plan_id,
+        origin=origin,
+        is_trial=is_trial,
+        override=override,
+        reason=reason,
+        package_id=package_id,
+    )
+
+
+def order_step(
+    work: Work,
+    *,
+    student_id: UUID,
+    lessons_total: int,
+    lesson_minutes: int | None,
+    expires_at: datetime | None,
+    price_minor: int,
+    currency: str,
+    plan_id: UUID | None,
+    origin: PackageOrigin | str,
+    is_trial: bool,
+    override: bool = False,
+    reason: str | None = None,
+    package_id: UUID | None = None,
+) -> Package:
+    """As `grant_step`, for a caller who has asked whether the actor may: who buys grants nothing yet."""
     order = {
         "lessons_total": lessons_total,
         "lesson_minutes": lesson_minutes,

@@ -116,6 +116,7 @@ class Package(Timestamps, Versioned, Base):
             Move(PackageStatus.DEPLETED, PackageStatus.EXPIRED, "package.expired"),
             Move(PackageStatus.EXPIRED, PackageStatus.ACTIVE, "package.reinstated"),
             Move(PackageStatus.PENDING, PackageStatus.REVOKED, "package.revoked"),
+            Move(PackageStatus.REVOKED, PackageStatus.PENDING, "package.reopened"),  # money after its checkout lapsed
             Move(PackageStatus.ACTIVE, PackageStatus.REVOKED, "package.revoked"),
             Move(PackageStatus.DEPLETED, PackageStatus.REVOKED, "package.revoked"),
             Move(PackageStatus.REVOKED, PackageStatus.DEPLETED, "package.given_back"),  # its refund came back

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from guitaronline import policy
-from guitaronline.billing import approvals, queries, rules, settling
+from guitaronline.billing import approvals, purchasing, queries, rules, settling
 from guitaronline.billing.models import (
     Approval,
     ApprovalKind,
@@ -16,7 +16,7 @@ from guitaronline.billing.models import (
     PaymentStatus,
     RefundStatus,
 )
-from guitaronline.billing.refusals import EvidenceMissing, InvalidPayment, NotByHand, PackageRevoked, RefundPending
+from guitaronline.billing.refusals import EvidenceMissing, InvalidPayment, PackageRevoked, PaymentOfProvider, RefundPending
 from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
@@ -49,22 +49,16 @@ def record_payment(
         raise InvalidPayment(reasons=problems)
     if package.status is PackageStatus.REVOKED:
         raise PackageRevoked(package=package.reference)
-    payment = Payment(
-        id=work.record_id,
-        package_id=package.id,
-        student_id=package.student_id,
-        amount_minor=amount_minor,
-        currency=currency,
-        status=PaymentStatus.PENDING,
-        provider=PaymentProvider.MANUAL,
+    return purchasing.await_payment(
+        work,
+        package,
+        amount_minor,
+        currency,
+        PaymentProvider.MANUAL,
+        payment_id=work.record_id,
         external_reference=reference,
+        reason=rules.said(reason),
     )
-    work.create(payment)
-    work.session.flush()
-    settling.write_transition(
-        work, payment, None, PaymentStatus.PENDING, cause=_by_hand(work), reason=rules.said(reason)
-    )
-    return payment
 
 
 @command("payment.set_status", on="payments")
@@ -78,9 +72,10 @@ def set_payment_status(
 ) -> Payment | Approval:
     """The payment has that state, or an approval of it waits for a second person. The state it has already is a no-op.
 
-    A payment through a provider is never moved by hand. `succeeded` needs a reason or evidence (an external reference is evidence), once failed evidence of its own;
+    A payment through a provider is never moved by hand. `succeeded` needs a reason or evidence (an external reference is
+    evidence), once failed evidence of its own;
     `refunded` gives back, at once, all that is left. Locks the payment, then its package. Raises InvalidPayment,
-    NotByHand, IllegalMove, EvidenceMissing, RefundPending, PackageRevoked, ApprovalAlreadyPending."""
+    PaymentOfProvider, IllegalMove, EvidenceMissing, RefundPending, PackageRevoked, ApprovalAlreadyPending."""
     access.require(work.actor, Permission.EDIT_PAYMENTS)
     if status not in list(PaymentStatus):
         raise InvalidPayment(reasons=[Reason("status_invalid", "There is no such status.", pointer="/status")])
@@ -89,7 +84,7 @@ def set_payment_status(
     if payment.status is target:
         return payment
     if payment.provider is not PaymentProvider.MANUAL:
-        raise NotByHand(provider=payment.provider.value)
+        raise PaymentOfProvider(provider=payment.provider.value)
     if (payment.status, target) == (PaymentStatus.REFUNDED, PaymentStatus.SUCCEEDED):
         raise IllegalMove(record="payments", source=payment.status, target=target)  # only by a refund that comes back
     Payment.states.event(payment.status, target)  # raises IllegalMove

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, text
+from sqlalchemy import ColumnElement, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from guitaronline.billing.dispute_models import Dispute
@@ -25,6 +25,7 @@ from guitaronline.billing.models import (
     Refund,
     RefundStatus,
 )
+from guitaronline.billing.provider_models import PaymentCheckout, PaymentFact
 from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.billing.rules import LIVING
 
@@ -132,6 +133,18 @@ def transitions_of(session: Session, payment_id: UUID) -> list[PaymentTransition
     return list(session.scalars(query.order_by(PaymentTransition.sequence)))
 
 
+def checkout_of(session: Session, payment_id: UUID) -> PaymentCheckout | None:
+    """Fresh; None: the payment is made by hand. Index: uq_checkouts_payment_id."""
+    query = select(PaymentCheckout).where(PaymentCheckout.payment_id == payment_id)
+    return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
+
+
+def facts_of(session: Session, payment_id: UUID, *, limit: int = 50) -> list[PaymentFact]:
+    """What the provider said about the payment, oldest first. Index: ix_payment_facts_payment."""
+    query = select(PaymentFact).where(PaymentFact.payment_id == payment_id)
+    return list(session.scalars(query.order_by(PaymentFact.at, PaymentFact.id).limit(limit)))
+
+
 def refunds_of(
     session: Session, payment_id: UUID, *, after: UUID | None = None, offset: int = 0, limit: int = 20
 ) -> list[Refund]:
@@ -170,6 +183,14 @@ def paid_by_others(session: Session, payment: Payment) -> int:
         Payment.status.in_((PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED)),
     )
     return int(session.scalars(query).one())
+
+
+def is_awaited_otherwise(session: Session, payment: Payment) -> bool:
+    """Whether another payment of the same package is still awaited. Index: ix_payments_package_id."""
+    other = exists().where(
+        Payment.package_id == payment.package_id, Payment.id != payment.id, Payment.status == PaymentStatus.PENDING
+    )
+    return bool(session.scalar(select(other)))
 
 
 def is_disputed(session: Session, package_id: UUID) -> bool:

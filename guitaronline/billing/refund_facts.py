@@ -8,12 +8,14 @@ from uuid import UUID
 from sqlalchemy import select
 
 from guitaronline.billing import queries, settling
-from guitaronline.billing.facts import Outcome, appliers
-from guitaronline.billing.models import Package, Payment, PaymentStatus, Refund, RefundStatus
+from guitaronline.billing.facts import PAID_STATES, Outcome, appliers, apply_facts
+from guitaronline.billing.models import Package, Payment, Refund, RefundStatus
 from guitaronline.billing.providers.base import FactKind, ProviderFact
 from guitaronline.billing.refund_models import RefundCall
-from guitaronline.billing.refusals import InvalidPayment, PaymentNotSucceeded, RefundExceedsPayment
+from guitaronline.billing.refusals import InvalidPayment, RefundExceedsPayment
 from guitaronline.errors import Reason
+from guitaronline.identity import access
+from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 FROM_PROVIDER = "seen at the provider"
@@ -24,14 +26,16 @@ CAME_BACK = "the provider could not pay it out"
 @command("refund.provider_says", on="refunds")
 def take_word(work: Work, refund_id: UUID, *, fact: ProviderFact) -> Refund:
     """The provider's answer to our asking is recorded. Told again: no-op. Locks the payment, its package, the refund."""
+    access.require(work.actor, Permission.ADMINISTER)
     payment, package = settling.lock_payment(work, work.find(Refund, refund_id).payment_id)
-    apply_refund(work, payment, package, fact)
+    apply_facts(work, payment, package, [fact])
     return work.find(Refund, refund_id)
 
 
 @command("refund.refused", on="refunds")
 def fail_refund(work: Work, refund_id: UUID, *, reason: str) -> Refund:
     """The provider said no: the refund failed, its lessons and its room are back, and finance has to look. Locks as above."""
+    access.require(work.actor, Permission.ADMINISTER)
     payment, package = settling.lock_payment(work, work.find(Refund, refund_id).payment_id)
     refund = work.lock(Refund, refund_id)
     if refund.status is RefundStatus.PENDING:
@@ -41,9 +45,9 @@ def fail_refund(work: Work, refund_id: UUID, *, reason: str) -> Refund:
 
 
 def apply_refund(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> Outcome:
-    """A step: an applier of facts. Raises PaymentNotSucceeded while the payment's own success has not been told."""
-    if payment.status not in (PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED):
-        raise PaymentNotSucceeded(status=payment.status.value)
+    """A step: an applier of facts; too early while the payment's own success has not been told."""
+    if payment.status not in PAID_STATES:
+        return Outcome.TOO_EARLY
     _require_money(payment, fact)
     refund = _find(work, payment, fact)
     succeeded = fact.kind is FactKind.REFUNDED

@@ -79,6 +79,37 @@ class PlanNotOnSale(Conflict):
     detail = "The plan is not on sale."
 
 
+class PlanCostsNothing(Conflict):
+    detail = "This plan costs nothing, so there is nothing to pay: ask the school for it."
+
+
+# Purchases
+
+
+class ProviderNotOffered(Invalid):
+    detail = "Payments are not taken in this way here."
+
+
+class NothingToPay(Conflict):
+    detail = "There is nothing to pay for this any more."
+
+
+class PaidByHand(Conflict):
+    detail = "This payment is paid to the school directly; there is no page for it."
+
+
+class PaymentOfProvider(Conflict):
+    detail = "What becomes of this payment is said by its provider, not by hand. Ask the provider again instead."
+
+
+class AlreadyResolved(Conflict):
+    detail = "Somebody has resolved this already."
+
+
+class EventClosed(Conflict):
+    detail = "This event has had its effect; there is nothing to try again."
+
+
 # Payments, refunds, approvals
 
 

@@ -79,10 +79,24 @@ def move_payment(
     reason: str | None = None,
     evidence: str | None = None,
 ) -> None:
-    """The payment has that state and its history says why. The first success is its time of payment, and activates a
-    package that was waiting for it: its lessons are granted once. Raises IllegalMove, PackageRevoked."""
+    """As `move_as_told`, but no money is taken for a package that was taken back. Raises IllegalMove, PackageRevoked."""
     if target is PaymentStatus.SUCCEEDED and package.status is PackageStatus.REVOKED:
         raise PackageRevoked(package=package.reference)
+    move_as_told(work, payment, package, target, cause=cause, reason=reason, evidence=evidence)
+
+
+def move_as_told(
+    work: Work,
+    payment: Payment,
+    package: Package,
+    target: PaymentStatus,
+    *,
+    cause: str,
+    reason: str | None = None,
+    evidence: str | None = None,
+) -> None:
+    """The payment has that state and its history says why, whatever became of the package. The first success is its time
+    of payment, and activates a package that was waiting for it: its lessons are granted once. Raises IllegalMove."""
     source = payment.status
     work.move(payment, target)
     write_transition(work, payment, source, target, cause=cause, reason=reason, evidence=evidence)

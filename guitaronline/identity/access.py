@@ -35,6 +35,7 @@ class Permission(StrEnum):
     WRITE_NOTES = "write notes and tasks"
     RUN_BULK = "act on many records at once, stop and undo that"
     READ_PACKAGES = "read packages and their ledger"
+    BUY = "buy packages for oneself"
     GRANT_PACKAGES = "grant, reinstate and revoke packages"
     EXTEND_PACKAGES = "extend and freeze packages"
     READ_PAYMENTS = "read payments, refunds and approvals"
@@ -74,6 +75,7 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.WRITE_NOTES:      (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.RUN_BULK:         (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PACKAGES:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),
+        Permission.BUY:              (_OWN,   _NO,    _NO,    _NO,    _NO,    _NO),
         Permission.GRANT_PACKAGES:   (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
         Permission.EXTEND_PACKAGES:  (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PAYMENTS:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),

@@ -20,6 +20,8 @@ from guitaronline.billing.models import (
     Refund,
     RefundStatus,
 )
+from guitaronline.billing.provider_models import PaymentCheckout
+from guitaronline.billing.purchasing import Purchase
 from guitaronline.billing.queries import Offer
 from guitaronline.errors import Reason
 from guitaronline.money import CURRENCIES, LARGEST_MINOR, decimal_string, parse_minor
@@ -148,6 +150,29 @@ class RefundOut(Output):
     settled_at = maybe(fields.DateTime)
 
 
+class PurchaseNew(Input):
+    plan_id = Id(required=True)
+    provider = OneOf(
+        PaymentProvider,
+        allow_none=True,
+        metadata={"description": "who takes the money; left out: the school's usual one", "example": "sandbox"},
+    )
+
+
+class CheckoutOut(Output):
+    checkout_url = maybe(fields.String, metadata={"description": "where to pay; null: there is no page (yet)"})
+    checkout_expires_at = maybe(fields.DateTime)
+    checkout_problem = maybe(
+        fields.String,
+        metadata={"description": "why there is no page: `unknown` (ask again), or the provider's code"},
+    )
+
+
+class PurchaseOut(CheckoutOut):
+    package = fields.Nested(PackageOut, required=True)
+    payment = fields.Nested(PaymentOut, required=True)
+
+
 class Awaiting(Output):
     approval_id = fields.UUID(required=True)
     status = fields.String(required=True, metadata={"enum": ["awaiting_approval"]})
@@ -224,6 +249,22 @@ def payment_json(payment: Payment) -> dict[str, Any]:
         "paid_at": moment(payment.paid_at),
         "created_at": moment(payment.created_at),
         "updated_at": moment(payment.updated_at),
+    }
+
+
+def checkout_json(checkout: PaymentCheckout | None) -> dict[str, Any]:
+    return {
+        "checkout_url": checkout.url if checkout else None,
+        "checkout_expires_at": moment(checkout.expires_at) if checkout else None,
+        "checkout_problem": checkout.problem if checkout else None,
+    }
+
+
+def purchase_json(bought: Purchase) -> dict[str, Any]:
+    return {
+        "package": package_json(bought.package),
+        "payment": payment_json(bought.payment),
+        **checkout_json(bought.checkout),
     }
 
 

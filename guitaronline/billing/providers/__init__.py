@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guitaronline import policy
 from guitaronline.billing.models import PaymentProvider
 from guitaronline.billing.providers.base import (
     BadSignature,
@@ -27,5 +28,17 @@ __all__ = [
 
 
 def provider_of(name: PaymentProvider) -> Provider:
-    """The provider of that name, set up as the settings say. Raises NotFound when it is not in use; nobody to ask is behind `manual`."""
+    """The provider of that name, set up as the settings say; also one that takes no new payments, while its keys are there.
+
+    Raises NotFound when there are none. Nobody is behind `manual`."""
+    settings = policy.current()
+    if name is PaymentProvider.SANDBOX and not settings.is_production:
+        from guitaronline.billing.providers.sandbox import Sandbox
+
+        return Sandbox(settings.PUBLIC_BASE_URL, settings.SANDBOX_SECRET)
+    if name is PaymentProvider.STRIPE and settings.STRIPE_SECRET_KEY:
+        from guitaronline.billing.providers.stripe import Stripe
+
+        secrets = [each.strip() for each in settings.STRIPE_WEBHOOK_SECRETS.split(",") if each.strip()]
+        return Stripe(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, secrets)
     raise NotFound(provider=name.value)
