@@ -15,6 +15,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     hours,
     illness,
     navigation,
+    refunding,
     search,
     selling,
     series_pages,
@@ -33,6 +34,8 @@ from guitaronline.admin.bulk_runs import BulkProgress, BulkRunsDesk
 from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.closures import ClosuresDesk
 from guitaronline.admin.command_page import commands
+from guitaronline.admin.disputes import DisputesDesk
+from guitaronline.admin.evidence import EvidencePack
 from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.integrity import Integrity
 from guitaronline.admin.kpis import KpisPage
@@ -67,6 +70,7 @@ DESKS = (
     PlansDesk,
     PaymentsDesk,
     RefundsDesk,
+    DisputesDesk,
     ApprovalsDesk,
     AuditDesk,
     ChecksDesk,
@@ -92,6 +96,7 @@ def init_admin(app: Flask) -> None:
         KpisPage,
         calendar.Calendar,
         search.Search,
+        EvidencePack,
     ):
         console.add_view(page())
     for desk in DESKS:

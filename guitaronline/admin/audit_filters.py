@@ -29,7 +29,7 @@ GROUPS = {  # words → how the names of its actions begin
     "people and sign-in": ("person.", "notification."),
     "teachers": ("teacher.",),
     "packages": ("package.",),
-    "payments, refunds, approvals": ("payment.", "refund.", "approval."),
+    "payments, refunds, disputes, approvals": ("payment.", "refund.", "dispute.", "approval."),
     "plans and prices": ("plan.",),
     "notes and tasks": ("note.", "task."),
     "personal data shown, viewing as": ("person.reveal", "person.view_as", "audit.reveal"),
@@ -39,7 +39,7 @@ GROUPS = {  # words → how the names of its actions begin
 }
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
-    "RFD": "refunds", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
+    "RFD": "refunds", "DSP": "disputes", "CRD": "refund_credits", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 

@@ -27,6 +27,7 @@ TONES = {
     "withdrawn": "secondary", "canceled": "red", "failed": "red", "revoked": "red", "rejected": "red", "disabled": "red",
     "deactivated": "red", "refunded": "purple", "holds": "green", "dead": "red", "sent": "green", "ready": "green",
     "will happen": "green", "planned": "azure", "new": "green", "changed": "yellow", "unusable": "red", "requested": "yellow", "running": "azure", "waiting": "yellow", "refused": "red", "stopped": "orange",
+    "won": "green", "lost": "red", "to look at": "orange",
 }  # fmt: skip
 desk_endpoints: dict[str, str] = {}  # table → endpoint of its record page; each desk adds itself
 
