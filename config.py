@@ -100,7 +100,9 @@ class Settings:
         False,
         "a school of one person: what they ask for above the limit is done by the system 24 hours later, the owner is told",
     )
-    OWNER_EMAIL: str = setting("", "told of what one person asks for and nobody else allows; ONE_PERSON_APPROVALS needs it")
+    OWNER_EMAIL: str = setting(
+        "", "told of what one person asks for and nobody else allows; ONE_PERSON_APPROVALS needs it"
+    )
     # Payment providers
     PAYMENT_PROVIDER: OneOf["sandbox", "stripe", "manual"] = setting(
         "sandbox", "takes the money of purchases; the sandbox takes play money, and production refuses it"

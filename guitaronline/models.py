@@ -3,8 +3,8 @@
 from guitaronline.audit import models as audit
 from guitaronline.billing import dispute_models as disputes
 from guitaronline.billing import models as billing
-from guitaronline.billing import refund_models as refunds
 from guitaronline.billing import provider_models as providers
+from guitaronline.billing import refund_models as refunds
 from guitaronline.billing import sandbox_models as sandbox
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
@@ -34,8 +34,8 @@ __all__ = [
     "identity",
     "kpis",
     "lessons",
-    "refunds",
     "providers",
+    "refunds",
     "sandbox",
     "saved_views",
     "scheduling",

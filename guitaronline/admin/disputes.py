@@ -35,6 +35,12 @@ def _to_answer() -> ColumnElement[bool]:
     return and_(Dispute.status == DisputeStatus.OPEN, Dispute.evidence_sent_at.is_(None))
 
 
+def due(dispute: Dispute) -> Any:
+    if dispute.status is DisputeStatus.OPEN and dispute.evidence_sent_at is not None:
+        return show.chip("sent", "the evidence was handed in")
+    return show.when(dispute.evidence_due_at)
+
+
 class DisputesDesk(Desk):
     model_of = Dispute
     path = "disputes"
@@ -50,7 +56,7 @@ class DisputesDesk(Desk):
         Column("student", "Student", lambda each: show.link(each.payment.student)),
         Column("amount_minor", "Amount", lambda each: show.money(each.amount_minor, each.currency), is_number=True),
         Column("status", "State", show.state),
-        Column("evidence_due_at", "Evidence due", lambda each: _due(each), sort=Dispute.evidence_due_at),
+        Column("evidence_due_at", "Evidence due", due, sort=Dispute.evidence_due_at),
         Column("owner", "Looked after by", lambda each: show.link(each.owner)),
         Column("id", "Opened", lambda each: show.stamp(each.created_at), sort=Dispute.id),
         Column("reason", "Reason", lambda each: each.reason, is_default=False),
@@ -78,12 +84,6 @@ class DisputesDesk(Desk):
         pack = Button("Evidence pack", flask.url_for("desk_evidence.index", dispute=dispute.id), None, "")
         page = Page(_facts(dispute, package), state=show.state(dispute), sections=[_package(package)], also=[pack])
         return whole(dispute, page)
-
-
-def _due(dispute: Dispute) -> Any:
-    if dispute.status is DisputeStatus.OPEN and dispute.evidence_sent_at is not None:
-        return show.chip("sent", "the evidence was handed in")
-    return show.when(dispute.evidence_due_at)
 
 
 def _facts(dispute: Dispute, package: Package) -> list[show.Fact]:
@@ -114,7 +114,9 @@ class DisputeForm(forms.CommandForm):
     amount = forms.amount("Amount", required=False, help="What the bank takes back. Empty: all of the payment.")
     fee = forms.amount("Fee", required=False, help="What the bank asks for it. Empty: nothing.")
     evidence_due_on = forms.DateField(
-        "Evidence due by the end of", validators=[Optional()], description="As the bank's letter says. Empty: not known."
+        "Evidence due by the end of",
+        validators=[Optional()],
+        description="As the bank's letter says. Empty: not known.",
     )
     reason = forms.reason(help="As the bank says it, such as: the payer does not know this payment.")
 
@@ -169,7 +171,9 @@ def _undisputed(payment: Payment) -> int:
 
 def _freezing(package: Package) -> Any:
     if package.frozen_at is not None:
-        return show.html("{} is frozen already ({}), and stays so afterwards.", show.link(package), package.frozen_reason)
+        return show.html(
+            "{} is frozen already ({}), and stays so afterwards.", show.link(package), package.frozen_reason
+        )
     if rules.living_problems(package, gate.now()):
         return show.html("{} has no lesson to freeze.", show.link(package))
     return show.html("{} is frozen: {} unused lessons wait.", show.link(package), package.lessons_left)
@@ -256,7 +260,9 @@ class AssignDispute(_OfOpen):
     form = AssignForm
 
     def prepare(self, form: Any, record: Any) -> None:
-        query = select(User).where(User.role.in_(ANSWERERS), User.is_active).order_by(User.full_name, User.id).limit(100)
+        query = (
+            select(User).where(User.role.in_(ANSWERERS), User.is_active).order_by(User.full_name, User.id).limit(100)
+        )
         people = [(str(each.id), each.full_name or each.reference) for each in session().scalars(query)]
         form.owner_id.choices = forms.choices([("", "nobody yet"), *people])
 

@@ -125,7 +125,7 @@ def _attendance(booking: Booking) -> Any:
     lesson = booking.lesson
     if lesson is None:
         return show.NOTHING
-    recorded = show.html(', recorded {}', show.when(lesson.outcome_at)) if lesson.outcome_at else ""
+    recorded = show.html(", recorded {}", show.when(lesson.outcome_at)) if lesson.outcome_at else ""
     side = f": {lesson.no_show_side} did not come" if lesson.no_show_side else ""
     words = {
         LessonStatus.COMPLETED: "given",
@@ -151,16 +151,24 @@ def _called_off(found: Evidence) -> Section:
 
 def _messages(found: Evidence) -> Section:
     table = rows(
-        found.events, lambda each: show.when(each.created_at), lambda each: each.topic, lambda each: show.word(each.status)
+        found.events,
+        lambda each: show.when(each.created_at),
+        lambda each: each.topic,
+        lambda each: show.word(each.status),
     )
-    return Section("What there was to tell", ("When", "What", "State"), table, "Nothing within the time that events are kept.")
+    return Section(
+        "What there was to tell", ("When", "What", "State"), table, "Nothing within the time that events are kept."
+    )
 
 
 def _proof(proof: Proof) -> list[show.Fact]:
     return facts(
         ("Actions on these records", f"{proof.actions}, of them {proof.sealed} sealed"),
         ("Links of the chain", _links(proof)),
-        ("Hash of the last of them", show.html('<code class="hash">{}</code>', proof.last_link) if proof.last_link else None),
+        (
+            "Hash of the last of them",
+            show.html('<code class="hash">{}</code>', proof.last_link) if proof.last_link else None,
+        ),
         ("The whole chain", _verdict(proof)),
     )
 
@@ -173,7 +181,7 @@ def _verdict(proof: Proof) -> Any:
     seen: Any = proof.verification
     if seen is None:
         return "has not been proved yet"
-    words = show.chip("holds", "nothing was edited, removed, put in or reordered") if proof.holds else show.chip("failed")
+    words = (
+        show.chip("holds", "nothing was edited, removed, put in or reordered") if proof.holds else show.chip("failed")
+    )
     return show.html("{} as proved {}, {} actions", words, show.when(seen.at), f"{seen.sealed:,}")
-
-

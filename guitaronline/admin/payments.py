@@ -218,7 +218,9 @@ class PaymentCommand(CommandPage):
 
     def refused_because(self, record: Any) -> str | None:
         if record.provider is not PaymentProvider.MANUAL:
-            return f"{show.word(record.provider).capitalize()} says what became of it, or reconciliation; nobody by hand."
+            return (
+                f"{show.word(record.provider).capitalize()} says what became of it, or reconciliation; nobody by hand."
+            )
         if record.status is PaymentStatus.REFUNDED:
             return "It is refunded: all of it went back."
         return super().refused_because(record)

@@ -138,7 +138,7 @@ class CreditPayment(_GiveBack):
             ("Stands for", show.money(refund.amount_minor, record.currency)),
             *_figures(record, refund),
             ("Lessons taken back", refund.lessons_revoked),
-            ("Lessons given", show.html("{} <span class=\"muted\">(at most {})</span>", given, lessons.most)),
+            ("Lessons given", show.html('{} <span class="muted">(at most {})</span>', given, lessons.most)),
             ("New package expires", ends),
             *approval_line(refund.amount_minor, record.currency, refund.figures.committed_minor),
         ]

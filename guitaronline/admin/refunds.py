@@ -40,12 +40,17 @@ class RefundsDesk(Desk):
         Column("reason", "Reason", lambda each: each.reason),
         Column("id", "Asked for", lambda each: show.stamp(each.created_at), sort=Refund.id),
         Column("source", "Whose idea", lambda each: show.word(each.source), is_default=False),
-        Column("provider_reference", "Provider's reference", lambda each: show.text(each.provider_reference), is_default=False),
+        Column(
+            "provider_reference",
+            "Provider's reference",
+            lambda each: show.text(each.provider_reference),
+            is_default=False,
+        ),
     )
     filters = (
         State(Refund.status, RefundStatus),
         Amount("amount", "Amount", Refund.amount_minor, Refund.currency),
-        Choice("waiting", "Waiting", ["to_look_at"], lambda _: Refund.needs_look),
+        Choice("waiting", "Waiting", ["to_look_at"], lambda _: Refund.needs_look.is_(True)),
         Choice("source", "Whose idea", list(RefundSource), lambda value: Refund.source == value),
         Days("asked", "Asked for", Refund.created_at, is_past=True),
         Counted("refunds", Refund.id),
@@ -69,7 +74,10 @@ class RefundsDesk(Desk):
             ("By", show.word(refund.payment.provider)),
             ("Provider's reference", refund.provider_reference),
             ("Provider", _asking(refund)),
-            ("Asked for by", "nobody here: seen at the provider" if refund.source is RefundSource.PROVIDER else show.link(asker)),
+            (
+                "Asked for by",
+                "nobody here: seen at the provider" if refund.source is RefundSource.PROVIDER else show.link(asker),
+            ),
             ("Allowed by", approval_link(approval) if approval else None),
             ("Settled", show.when(refund.settled_at)),
         )

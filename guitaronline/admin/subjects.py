@@ -140,7 +140,10 @@ BELONGING: dict[str, Callable[[Any], Belonging]] = {
     "packages": _of_package,
     "payments": _of_payment,
     "refunds": _of_refund,
-    "disputes": lambda dispute: ((Payment, Payment.id == dispute.payment_id), (Package, Package.id == dispute.payment.package_id)),
+    "disputes": lambda dispute: (
+        (Payment, Payment.id == dispute.payment_id),
+        (Package, Package.id == dispute.payment.package_id),
+    ),
     "users": _of_person,
     "lesson_series": lambda series: ((Booking, Booking.series_id == series.id),),
     "plans": lambda plan: ((PlanPrice, PlanPrice.plan_id == plan.id),),

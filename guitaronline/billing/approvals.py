@@ -37,7 +37,6 @@ from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
-
 ALONE_AFTER = timedelta(hours=24)  # time for the owner to read the mail and say no
 
 Do = Callable[[Work, Payment, Package, Approval], None]

@@ -58,10 +58,17 @@ def credit_payment(
     payment, package = settling.lock_with_student(work, payment_id)
     refund_queue.require_known(work, payment)
     figures, amount = refunds.judge(work, payment, package, amount_minor)
-    number = judge_lessons(work, payment, package, figures, amount, lessons)
+    number = judge_lessons(work, payment, package, figures, amount_minor=amount, lessons=lessons)
     wish = {"to": TO_CREDIT, "lessons": number}
     return refunds.ask_approval(work, payment, figures, amount, reason=said, wish=wish) or make_credit(
-        work, payment, package, figures, amount, number, reason=said, requested_by=work.actor.id
+        work,
+        payment,
+        package,
+        figures,
+        amount_minor=amount,
+        lessons=number,
+        reason=said,
+        requested_by=work.actor.id,
     )
 
 
@@ -70,9 +77,9 @@ def judge_lessons(
     payment: Payment,
     package: Package,
     figures: RefundFigures,
+    *,
     amount_minor: int,
     lessons: int | None,
-    *,
     available: int | None = None,
 ) -> int:
     """A step: how many lessons are given for the amount. Raises NothingToCredit, CreditTooLarge."""
@@ -91,9 +98,9 @@ def make_credit(
     payment: Payment,
     package: Package,
     figures: RefundFigures,
+    *,
     amount_minor: int,
     lessons: int,
-    *,
     reason: str,
     requested_by: UUID | None,
     approval: Approval | None = None,
@@ -141,8 +148,8 @@ def _carry_out(work: Work, payment: Payment, package: Package, approval: Approva
         payment,
         package,
         figures,
-        amount,
-        approval.wish["lessons"],
+        amount_minor=amount,
+        lessons=approval.wish["lessons"],
         reason=approval.reason,
         requested_by=approval.requested_by,
         approval=approval,

@@ -257,7 +257,9 @@ class Payment(Timestamps, Versioned, Base):
             Move(PaymentStatus.FAILED, PaymentStatus.PENDING, "payment.reopened"),
             Move(PaymentStatus.FAILED, PaymentStatus.SUCCEEDED, "payment.succeeded"),
             Move(PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED, "payment.refunded"),
-            Move(PaymentStatus.REFUNDED, PaymentStatus.SUCCEEDED, "payment.refund_returned"),  # it was paid out, and came back
+            Move(
+                PaymentStatus.REFUNDED, PaymentStatus.SUCCEEDED, "payment.refund_returned"
+            ),  # it was paid out, and came back
         ],
     )
 
@@ -334,7 +336,11 @@ class Approval(Timestamps, Versioned, Base):
         ),
         Index("uq_approvals_pending", "payment_id", "kind", unique=True, postgresql_where=text("status = 'pending'")),
         Index("ix_approvals_payment_id", "payment_id"),
-        Index("ix_approvals_alone", "due_alone_at", postgresql_where=text("status = 'pending' AND due_alone_at IS NOT NULL")),
+        Index(
+            "ix_approvals_alone",
+            "due_alone_at",
+            postgresql_where=text("status = 'pending' AND due_alone_at IS NOT NULL"),
+        ),
     )
     states: ClassVar[StateTable] = StateTable(
         "approvals",
@@ -361,7 +367,9 @@ class Approval(Timestamps, Versioned, Base):
     requested_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None]
-    decided_how: Mapped[DecidedHow | None] = mapped_column(choice(DecidedHow, "decided_how_known"))  # None: by `decided_by`
+    decided_how: Mapped[DecidedHow | None] = mapped_column(
+        choice(DecidedHow, "decided_how_known")
+    )  # None: by `decided_by`
     due_alone_at: Mapped[datetime | None]  # one-person mode when it was asked for: from then on the system may do it
     payment: Mapped[Payment] = relationship(viewonly=True)
 

@@ -16,7 +16,13 @@ from guitaronline.billing.models import (
     PaymentStatus,
     RefundStatus,
 )
-from guitaronline.billing.refusals import EvidenceMissing, InvalidPayment, PackageRevoked, PaymentOfProvider, RefundPending
+from guitaronline.billing.refusals import (
+    EvidenceMissing,
+    InvalidPayment,
+    PackageRevoked,
+    PaymentOfProvider,
+    RefundPending,
+)
 from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission

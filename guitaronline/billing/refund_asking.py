@@ -65,7 +65,9 @@ def ask_next() -> bool:
 def _asked(refund_id: UUID) -> Asked | None:
     """None when its end is known by now."""
     query = (
-        select(Refund.id, Payment.id, Payment.provider, Payment.external_reference, Refund.amount_minor, Refund.currency)
+        select(
+            Refund.id, Payment.id, Payment.provider, Payment.external_reference, Refund.amount_minor, Refund.currency
+        )
         .join(Payment, Payment.id == Refund.payment_id)
         .where(Refund.id == refund_id, Refund.status == RefundStatus.PENDING)
     )

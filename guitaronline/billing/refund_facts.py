@@ -74,7 +74,9 @@ def _find(work: Work, payment: Payment, fact: ProviderFact) -> Refund | None:
     query = select(Refund).where(Refund.payment_id == payment.id).order_by(Refund.id).with_for_update(key_share=True)
     refunds = list(work.session.scalars(query, execution_options={"populate_existing": True}))
     by_reference = [each for each in refunds if each.provider_reference == _reference(fact)]
-    ours = [each for each in refunds if each.id == fact.refund_id and each.provider_reference in (None, _reference(fact))]
+    ours = [
+        each for each in refunds if each.id == fact.refund_id and each.provider_reference in (None, _reference(fact))
+    ]
     asked = [each for each in refunds if fact.refund_id is None and _may_be(work, each, fact)]
     found = [each for each in [*by_reference, *ours, *asked] if not _is_over_unpaid(each, fact)]
     return found[0] if found else None

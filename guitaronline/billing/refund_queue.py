@@ -65,7 +65,7 @@ def claim(token: UUID) -> Call | None:
     """The refund that is due longest, ours until the lease ends. The attempt counts from here. ix_refund_calls_due"""
     with technical_transaction() as session:
         row = session.execute(CLAIM, {"token": token, "lease": LEASE, "holds": KEY_HOLDS}).one_or_none()
-    return Call(*row, token) if row is not None else None
+    return Call(row.id, row.attempts, row.may_send, token) if row is not None else None
 
 
 def put_off(call: Call, *, error: str | None, accepted: bool = False) -> None:

@@ -150,9 +150,9 @@ def cancel_refund(work: Work, refund_id: UUID, *, reason: str | None) -> Refund:
     payment, package, refund = _lock(work, refund_id)
     if refund.status is RefundStatus.CANCELED:
         return refund
-    if payment.provider is not PaymentProvider.MANUAL and refund.status is RefundStatus.PENDING:
-        if not refund_queue.take_off(work, refund.id):
-            raise RefundUnderWay(refund=refund.reference)
+    has_provider = payment.provider is not PaymentProvider.MANUAL and refund.status is RefundStatus.PENDING
+    if has_provider and not refund_queue.take_off(work, refund.id):
+        raise RefundUnderWay(refund=refund.reference)
     settling.close_refund(work, payment, package, refund, RefundStatus.CANCELED, reason=said)
     return refund
 

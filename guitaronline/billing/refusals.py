@@ -185,7 +185,9 @@ class ApprovalDecided(Conflict):
 
 
 class ApprovalNotDue(Conflict):
-    detail = "Only what was asked for in one-person mode is done without a second person, and not before a day has passed."
+    detail = (
+        "Only what was asked for in one-person mode is done without a second person, and not before a day has passed."
+    )
 
 
 class NotRequester(NotAllowed):

@@ -17,7 +17,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from guitaronline.billing import approvals, credits, refund_queue, refunds, settling
+from guitaronline.billing import approvals, refund_queue, refunds, settling
+from guitaronline.billing import credits as lessons_instead
 from guitaronline.billing import rules as billing_rules
 from guitaronline.billing.credits import CreditPreview
 from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Refund
@@ -72,9 +73,7 @@ def refund_with_bookings(
     if approval is not None:
         return approval
     _call_off(work, package, ending, said)
-    return settling.make_refund(
-        work, payment, package, figures, amount, reason=said, requested_by=work.actor.id
-    )
+    return settling.make_refund(work, payment, package, figures, amount, reason=said, requested_by=work.actor.id)
 
 
 @command("refund.credit_with_bookings", on="payments")
@@ -95,14 +94,23 @@ def credit_with_bookings(
     figures, amount = refunds.judge(work, payment, package, amount_minor)
     ending = _lock_ending(work, package, chosen_ids(bookings))
     free = available_after(package, ending, work.now)
-    number = credits.judge_lessons(work, payment, package, figures, amount, lessons, available=free)
-    wish = {"to": credits.TO_CREDIT, "lessons": number, **_wish(ending)}
+    number = lessons_instead.judge_lessons(
+        work, payment, package, figures, amount_minor=amount, lessons=lessons, available=free
+    )
+    wish = {"to": lessons_instead.TO_CREDIT, "lessons": number, **_wish(ending)}
     approval = refunds.ask_approval(work, payment, figures, amount, reason=said, wish=wish)
     if approval is not None:
         return approval
     _call_off(work, package, ending, said)
-    return credits.make_credit(
-        work, payment, package, figures, amount, number, reason=said, requested_by=work.actor.id
+    return lessons_instead.make_credit(
+        work,
+        payment,
+        package,
+        figures,
+        amount_minor=amount,
+        lessons=number,
+        reason=said,
+        requested_by=work.actor.id,
     )
 
 
@@ -129,7 +137,7 @@ def credit_preview_with_bookings(
 ) -> CreditPreview:
     """As `credit_preview`, with these bookings canceled."""
     free = _free_after(session, payment_id, bookings, now)
-    return credits.credit_preview(session, payment_id, now=now, amount_minor=amount_minor, available=free)
+    return lessons_instead.credit_preview(session, payment_id, now=now, amount_minor=amount_minor, available=free)
 
 
 def available_after(package: Package, ending: Sequence[Booking], now: datetime) -> int:

@@ -17,7 +17,6 @@ from guitaronline.billing import queries
 from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import Package, Payment, PaymentTransition, Plan, PlanPrice
 from guitaronline.booking.models import Booking, BookingStatus
-from guitaronline.lessons.models import Lesson
 
 BOOKINGS_MOST, EVENTS_MOST = 300, 300
 
@@ -105,8 +104,14 @@ def _bookings(session: Session, package_id: UUID) -> list[Booking]:
 def _records(
     dispute: Dispute, payment: Payment, package: Package, bookings: Sequence[Booking]
 ) -> list[tuple[str, UUID]]:
-    lessons: list[Lesson] = [each.lesson for each in bookings if each.lesson is not None]
-    return [(each.__tablename__, each.id) for each in (dispute, payment, package, *bookings, *lessons)]
+    found: list[Any] = [
+        dispute,
+        payment,
+        package,
+        *bookings,
+        *(each.lesson for each in bookings if each.lesson is not None),
+    ]
+    return [(each.__tablename__, each.id) for each in found]
 
 
 def _events(session: Session, records: Sequence[tuple[str, UUID]]) -> list[OutboxEvent]:

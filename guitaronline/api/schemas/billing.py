@@ -94,7 +94,10 @@ class CreditNew(RefundNew):
     lessons = Whole(
         least=1,
         most=1000,
-        metadata={"description": "left out: as many as the rule offers; at most what the amount is worth", "example": 5},
+        metadata={
+            "description": "left out: as many as the rule offers; at most what the amount is worth",
+            "example": 5,
+        },
     )
 
 
