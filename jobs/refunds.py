@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from guitaronline.actor import SYSTEM
-from guitaronline.billing import one_person, refund_asking, service
+from guitaronline.billing import one_person, refund_asking
 from guitaronline.db import session
 from guitaronline.errors import DomainError
 from jobs.runtime import error_code, job
@@ -36,7 +36,7 @@ def carry_out_alone() -> int:
 def _carry_out(approval_id: UUID) -> int:
     """One that is refused waits on, and people see it on Today; the next must have its turn."""
     try:
-        service.carry_out_alone(SYSTEM, approval_id)
+        one_person.carry_out_alone(SYSTEM, approval_id)
     except DomainError as refusal:
         log.warning("not carried out", approval_id=str(approval_id), error=error_code(refusal))
         return 0

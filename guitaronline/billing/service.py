@@ -8,7 +8,6 @@ from guitaronline.billing.disputes import answer_dispute, assign_dispute, decide
 from guitaronline.billing.exceptions import resolve_exception
 from guitaronline.billing.granting import grant_package, grant_step, sell_plan
 from guitaronline.billing.inbox import receive, retry_event
-from guitaronline.billing.one_person import carry_out_alone
 from guitaronline.billing.packages import (
     adjust_lessons,
     expire_packages,
@@ -40,7 +39,6 @@ __all__ = [
     "assign_dispute",
     "buy_plan",
     "cancel_refund",
-    "carry_out_alone",
     "create_plan",
     "credit_payment",
     "credit_preview",
