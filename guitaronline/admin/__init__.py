@@ -42,9 +42,11 @@ from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.notes import TasksDesk
 from guitaronline.admin.packages import PackagesDesk
+from guitaronline.admin.payment_exceptions import PaymentExceptionsDesk
 from guitaronline.admin.payments import PaymentsDesk
 from guitaronline.admin.people import PeopleDesk
 from guitaronline.admin.plans import PlansDesk
+from guitaronline.admin.provider_events import ProviderEventsDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
 from guitaronline.admin.series import SeriesDesk
@@ -72,6 +74,8 @@ DESKS = (
     RefundsDesk,
     DisputesDesk,
     ApprovalsDesk,
+    PaymentExceptionsDesk,
+    ProviderEventsDesk,
     AuditDesk,
     ChecksDesk,
     ExportsDesk,

@@ -18,6 +18,7 @@ from guitaronline.audit.queries import state_of_tick
 from guitaronline.billing import rules
 from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Plan, PlanPrice, Refund
+from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.booking import facts
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.booking.waitlist_models import WaitlistEntry
@@ -216,6 +217,23 @@ DISPUTES: ByName = {
     "id": moment(Dispute.created_at),
     "reason": words(Dispute.reason),
     "decided_at": moment(Dispute.decided_at),
+}
+PROVIDER_EVENTS: ByName = {
+    "id": moment(ProviderEvent.received_at),
+    "event_id": words(ProviderEvent.event_id),
+    "provider": word(ProviderEvent.provider),
+    "said": words(ProviderEvent.said),
+    "status": word(ProviderEvent.status),
+    "attempts": number(ProviderEvent.attempts),
+    "last_error": words(ProviderEvent.last_error),
+}
+PAYMENT_EXCEPTIONS: ByName = {
+    "id": moment(PaymentException.created_at),
+    "kind": word(PaymentException.kind),
+    "payment": words(of(Payment.reference, PaymentException.payment_id)),
+    "amount_minor": amount(PaymentException.amount_minor, PaymentException.currency, label="Amount"),
+    "external_reference": words(PaymentException.external_reference),
+    "resolved_at": moment(PaymentException.resolved_at),
 }
 WAITLIST: ByName = {
     "reference": words(WaitlistEntry.reference),

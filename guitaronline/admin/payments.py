@@ -18,6 +18,7 @@ from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Amount, Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.given_back import credits_section, disputes_section
 from guitaronline.admin.history import names
+from guitaronline.admin.provider_events import checkout_facts, told_section
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.waiting import Waiting
 from guitaronline.billing import queries, service
@@ -82,8 +83,8 @@ class PaymentsDesk(Desk):
         return [*record_or_people(Payment.reference, words, Payment.student_id), Payment.external_reference == words]
 
     def record_page(self, payment: Any) -> dict[str, Any]:
-        sections = [_transitions(payment), _refunds(payment), credits_section(payment), disputes_section(payment)]
-        sections.append(_approvals(payment))
+        sections = [_transitions(payment), told_section(payment), _refunds(payment)]
+        sections += [credits_section(payment), disputes_section(payment), _approvals(payment)]
         return whole(payment, Page(_facts(payment), state=show.state(payment), sections=sections))
 
 
@@ -100,6 +101,7 @@ def _facts(payment: Payment) -> list[show.Fact]:
         ("Outside reference", payment.external_reference),
         ("Paid", show.when(payment.paid_at)),
         ("Recorded", show.when(payment.created_at)),
+        *checkout_facts(payment),
     )
 
 
@@ -235,7 +237,16 @@ class PaymentCommand(CommandPage):
         )
 
 
-class ReceivePayment(PaymentCommand):
+class HandCommand(PaymentCommand):
+    """What is said by hand holds for payments by hand; a provider speaks for the others."""
+
+    def refused_because(self, record: Any) -> str | None:
+        if record.provider is not PaymentProvider.MANUAL:
+            return "Its provider says what becomes of it, not a person."
+        return super().refused_because(record)
+
+
+class ReceivePayment(HandCommand):
     path = "payments/<uuid:id>/received"
     title = "Received"
     button = "The money is there"
@@ -263,7 +274,7 @@ class ReceivePayment(PaymentCommand):
         )
 
 
-class FailPayment(PaymentCommand):
+class FailPayment(HandCommand):
     path = "payments/<uuid:id>/failed"
     title = "Failed"
     button = "The money did not come"
@@ -279,7 +290,7 @@ class ReopenForm(forms.CommandForm):
     reason = forms.reason(required=False)
 
 
-class ReopenPayment(PaymentCommand):
+class ReopenPayment(HandCommand):
     path = "payments/<uuid:id>/awaited"
     title = "Await again"
     form = ReopenForm

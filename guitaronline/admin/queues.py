@@ -20,6 +20,7 @@ from guitaronline.audit.models import JobTick, OutboxEvent
 from guitaronline.audit.queries import last_check
 from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import Approval, Package, Payment, Refund
+from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import UtcDateTime, session
@@ -179,6 +180,30 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         Role.FINANCE,
         "payments",
         {"waiting": "awaited_too_long"},
+        since=Payment.created_at,
+    ),
+    Queue(
+        "Payment exceptions",
+        "Money came that does not fit what was agreed.",
+        Role.FINANCE,
+        "payment-exceptions",
+        {"state": "open"},
+        since=PaymentException.created_at,
+    ),
+    Queue(
+        "Provider events that could not be applied",
+        "Every attempt failed, or their payment never came.",
+        Role.FINANCE,
+        "provider-events",
+        {"state": "dead"},
+        since=ProviderEvent.received_at,
+    ),
+    Queue(
+        "Payments whose provider does not answer",
+        "Nobody knows what came of them; the provider is asked again by itself.",
+        Role.FINANCE,
+        "payments",
+        {"waiting": "provider_silent"},
         since=Payment.created_at,
     ),
     Queue(

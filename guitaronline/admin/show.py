@@ -28,6 +28,7 @@ TONES = {
     "deactivated": "red", "refunded": "purple", "holds": "green", "dead": "red", "sent": "green", "ready": "green",
     "will happen": "green", "planned": "azure", "new": "green", "changed": "yellow", "unusable": "red", "requested": "yellow", "running": "azure", "waiting": "yellow", "refused": "red", "stopped": "orange",
     "won": "green", "lost": "red", "to look at": "orange",
+    "received": "azure", "applied": "green", "parked": "yellow", "ignored": "secondary",
 }  # fmt: skip
 desk_endpoints: dict[str, str] = {}  # table → endpoint of its record page; each desk adds itself
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from guitaronline import clock
 from guitaronline.actor import SYSTEM
@@ -18,6 +19,7 @@ from guitaronline.billing.models import PackageStatus, Payment, PaymentProvider,
 from guitaronline.billing.provider_models import PaymentAsk
 from guitaronline.billing.providers import provider_of
 from guitaronline.billing.providers.base import ProviderFact, ProviderRefused, ProviderUnknown
+from guitaronline.billing.refusals import PaidByHand
 from guitaronline.db import new_id, session, technical_transaction
 from guitaronline.errors import NotFound
 from guitaronline.identity import access
@@ -137,3 +139,23 @@ def lapse_checkout(work: Work, payment_id: UUID) -> Payment:
         work.move(package, PackageStatus.REVOKED)
     return payment
 
+
+
+@command("payment.ask_provider", on="payments")
+def ask_soon(work: Work, payment_id: UUID, *, reason: str | None = None) -> Payment:
+    """The provider is asked about the payment by the next round of the job. Locks it. Raises PaidByHand."""
+    access.require(work.actor, Permission.EDIT_PAYMENTS)
+    payment = work.lock(Payment, payment_id)
+    if payment.provider is PaymentProvider.MANUAL:
+        raise PaidByHand()
+    found = work.session.get(PaymentAsk, payment_id, populate_existing=True)
+    if found is None:  # of one that is settled: asked once
+        work.session.add(PaymentAsk(payment_id=payment_id, ask_at=work.now, lapse_at=work.now))
+    else:
+        found.ask_at = work.now
+    return payment
+
+
+def asking_of(session: Session, payment_id: UUID) -> PaymentAsk | None:
+    """When the provider is asked next; None: not again."""
+    return session.get(PaymentAsk, payment_id, populate_existing=True)

@@ -2,12 +2,13 @@
 
 from guitaronline.billing import dispute_facts, refund_facts  # noqa: F401  # what providers tell of these finds its way
 from guitaronline.billing.approvals import decide_approval, withdraw_approval
+from guitaronline.billing.asking import ask_soon
 from guitaronline.billing.checkouts import open_page, want_page
 from guitaronline.billing.credits import CreditPreview, credit_payment, credit_preview
 from guitaronline.billing.disputes import answer_dispute, assign_dispute, decide_dispute, open_dispute
 from guitaronline.billing.exceptions import resolve_exception
 from guitaronline.billing.granting import grant_package, grant_step, sell_plan
-from guitaronline.billing.inbox import receive, retry_event
+from guitaronline.billing.inbox import UNDECIDED, receive, retry_event
 from guitaronline.billing.packages import (
     adjust_lessons,
     expire_packages,
@@ -31,11 +32,13 @@ from guitaronline.billing.refunds import (
 from guitaronline.billing.refusals import *  # noqa: F403  # every refusal is part of the roof
 
 __all__ = [
+    "UNDECIDED",
     "CreditPreview",
     "Purchase",
     "RefundPreview",
     "adjust_lessons",
     "answer_dispute",
+    "ask_soon",
     "assign_dispute",
     "buy_plan",
     "cancel_refund",

@@ -28,6 +28,7 @@ from sqlalchemy.orm import aliased
 
 from guitaronline.actor import Role
 from guitaronline.billing.models import Package, PackageOrigin, PackageStatus, Payment, PaymentStatus
+from guitaronline.billing.provider_models import PaymentAsk
 from guitaronline.billing.rules import LIVING
 from guitaronline.booking import facts
 from guitaronline.booking.absence_models import KeptBooking
@@ -150,6 +151,11 @@ def failed_for_good(now: datetime) -> ColumnElement[bool]:
     return and_(Payment.status == PaymentStatus.FAILED, ~instead, ~revoked)
 
 
+def provider_silent(now: datetime) -> ColumnElement[bool]:
+    """ix_payment_asks_unknown"""
+    return Payment.id.in_(select(PaymentAsk.payment_id).where(PaymentAsk.unknown_since.is_not(None)))
+
+
 def used_unpaid(now: datetime) -> ColumnElement[bool]:
     """On account, lessons of it are booked or given, and less was paid than it costs. ix_packages_on_account, ix_payments_package_id"""
     paid = (
@@ -250,6 +256,7 @@ PAYMENTS: Mapping[str, Condition] = {
     "awaited": awaited,
     "awaited_too_long": awaited_too_long,
     "failed": failed_for_good,
+    "provider_silent": provider_silent,
 }
 PACKAGES: Mapping[str, Condition] = {
     "used_but_unpaid": used_unpaid,
