@@ -218,15 +218,6 @@ class PaymentCommand(CommandPage):
     record = Payment
     permission = Permission.EDIT_PAYMENTS
 
-    def refused_because(self, record: Any) -> str | None:
-        if record.provider is not PaymentProvider.MANUAL:
-            return (
-                f"{show.word(record.provider).capitalize()} says what became of it, or reconciliation; nobody by hand."
-            )
-        if record.status is PaymentStatus.REFUNDED:
-            return "It is refunded: all of it went back."
-        return super().refused_because(record)
-
     def done(self, result: Any) -> Done:
         if isinstance(result, Approval):
             return Done(
@@ -243,6 +234,8 @@ class HandCommand(PaymentCommand):
     def refused_because(self, record: Any) -> str | None:
         if record.provider is not PaymentProvider.MANUAL:
             return "Its provider says what becomes of it, not a person."
+        if record.status is PaymentStatus.REFUNDED:
+            return "It is refunded: all of it went back."
         return super().refused_because(record)
 
 
