@@ -21,7 +21,7 @@ from guitaronline.billing import approvals, refund_queue, refunds, settling
 from guitaronline.billing import credits as lessons_instead
 from guitaronline.billing import rules as billing_rules
 from guitaronline.billing.credits import CreditPreview
-from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Refund
+from guitaronline.billing.models import Approval, Package, Payment, Refund
 from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.billing.refunds import RefundPreview
 from guitaronline.billing.refusals import BookingsChanged, require_reason
@@ -93,7 +93,7 @@ def credit_with_bookings(
     refund_queue.require_known(work, payment)
     figures, amount = refunds.judge(work, payment, package, amount_minor)
     ending = _lock_ending(work, package, chosen_ids(bookings))
-    free = available_after(package, ending, work.now)
+    free = available_after(package, ending)
     number = lessons_instead.judge_lessons(
         work, payment, package, figures, amount_minor=amount, lessons=lessons, available=free
     )
@@ -140,22 +140,10 @@ def credit_preview_with_bookings(
     return lessons_instead.credit_preview(session, payment_id, now=now, amount_minor=amount_minor, available=free)
 
 
-def available_after(package: Package, ending: Sequence[Booking], now: datetime) -> int:
-    """How many lessons can be taken once these bookings are canceled, confirmed ones first: the rule of the returns that
-    `_call_off` makes. An expired package lives again by a confirmed one, and its expired lessons stay expired."""
-    if package.status is PackageStatus.REVOKED:
-        return 0
-    confirmed = sum(each.status is BookingStatus.CONFIRMED for each in ending)
-    holds = len(ending) - confirmed
-    expired = billing_rules.effective_package_status(package, now) is PackageStatus.EXPIRED
-    if expired:
-        return confirmed + holds if confirmed else _kept_until_expired(package)
-    return package.available + confirmed + holds
-
-
-def _kept_until_expired(package: Package) -> int:
-    """An overdue package that no job has expired yet still has its lessons; the refund takes them, as it always did."""
-    return package.available if package.status in billing_rules.LIVING else 0
+def available_after(package: Package, ending: Sequence[Booking]) -> int:
+    """How many lessons can be taken once these bookings are canceled: each gives its lesson back. A package that has ended
+    has none to take, and no booking still to come either."""
+    return package.available + len(ending) if package.status in billing_rules.LIVING else 0
 
 
 def _free_after(session: Session, payment_id: UUID, bookings: Sequence[Decided], now: datetime) -> int | None:
@@ -166,7 +154,7 @@ def _free_after(session: Session, payment_id: UUID, bookings: Sequence[Decided],
     query = select(Booking).where(Booking.id.in_(ids)).order_by(Booking.id)
     found = list(session.scalars(query, execution_options={"populate_existing": True}))
     _refuse_others(package, ids, found, now)
-    return available_after(package, found, now)
+    return available_after(package, found)
 
 
 def chosen_ids(bookings: Sequence[Decided]) -> list[UUID]:
@@ -205,8 +193,7 @@ def _refuse_others(package: Package, ids: Sequence[UUID], found: Sequence[Bookin
 
 
 def _call_off(work: Work, package: Package, ending: Sequence[Booking], reason: str) -> None:
-    """Confirmed ones first: they may bring an expired package back to life, and holds return into what lives."""
-    for booking in sorted(ending, key=lambda each: (each.status is BookingStatus.HOLD, each.id)):
+    for booking in ending:
         if rules.is_lapsed(booking, work.now):
             steps.expire(work, booking, package)
         else:

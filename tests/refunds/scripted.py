@@ -56,7 +56,15 @@ class Scripted:
         made = self.books.setdefault(
             key,
             ProviderFact(
-                f"evt_{key}", kind, AT, payment_id, reference, amount_minor, currency, refund_id, f"re_{key[:8]}{key[-6:]}"
+                f"evt_{key}",
+                kind,
+                AT,
+                payment_id,
+                reference,
+                amount_minor,
+                currency,
+                refund_id,
+                f"re_{key[:8]}{key[-6:]}",
             ),
         )
         if line == "later":
@@ -83,7 +91,9 @@ class Scripted:
         raise AssertionError("it writes no mail")
 
 
-def told(payment: Payment, kind: FactKind, number: int, amount_minor: int | None = None, **more: object) -> ProviderFact:
+def told(
+    payment: Payment, kind: FactKind, number: int, amount_minor: int | None = None, **more: object
+) -> ProviderFact:
     """What the provider says of the payment, as its event `number`."""
     amount = payment.amount_minor if amount_minor is None else amount_minor
     return ProviderFact(
@@ -91,7 +101,7 @@ def told(payment: Payment, kind: FactKind, number: int, amount_minor: int | None
         kind,
         AT,
         payment.id,
-        payment.external_reference or "ch_1",
+        payment.external_reference or f"ch_{payment.id.hex[-8:]}",
         amount,
         payment.currency,
         **more,  # type: ignore[arg-type]

@@ -21,9 +21,7 @@ from tests.world import World, as_actor
 
 def asked(world: World, amount_minor: int | None = None) -> Refund:
     payment = bought(world)
-    return is_refund(
-        refund_payment(as_actor(world.finn), payment.id, amount_minor=amount_minor, reason="moved away")
-    )
+    return is_refund(refund_payment(as_actor(world.finn), payment.id, amount_minor=amount_minor, reason="moved away"))
 
 
 def again(owner: Connection) -> int:
@@ -151,9 +149,7 @@ def test_a_key_that_the_provider_may_have_forgotten_is_not_sent_again(
     assert call_of(db, refund).closed_at is not None
 
 
-def test_while_it_is_unknown_nothing_more_is_refunded_and_it_is_asked_at_once(
-    world: World, provider: Scripted
-) -> None:
+def test_while_it_is_unknown_nothing_more_is_refunded_and_it_is_asked_at_once(world: World, provider: Scripted) -> None:
     refund, provider.script = asked(world, 10_000), ["lost"]
     ask_providers()
 
