@@ -61,7 +61,7 @@ def test_a_refund_that_comes_after_a_dispute_finds_no_room(
 
 
 def ours_and_theirs(app: Flask, world: World) -> tuple[Payment, list[Any]]:
-    made = bought(world)
+    made = bought(world, lessons=1)  # no lesson goes with a part of it, so that nothing but the sums is in the way
     finn, theirs = as_actor(world.finn), told(made, FactKind.REFUNDED, 2, 30_000, refund_reference="re_own")
     return made, at_once(
         app,
