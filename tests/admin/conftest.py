@@ -9,10 +9,13 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from guitaronline import clock
-from guitaronline.actor import Actor, Role
+from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
+from guitaronline.billing.dispute_models import Dispute
+from guitaronline.billing.facts import hear
 from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
+from guitaronline.billing.providers import FactKind
 from guitaronline.booking import series as weekly
 from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.decisions import Chosen, Way
@@ -44,6 +47,7 @@ from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
 from tests.office.bulk import ask, carried_out
+from tests.refunds.scripted import bought, told
 from tests.world import World, as_actor
 
 
@@ -233,6 +237,27 @@ class School:
     @cached_property
     def approval(self) -> Approval:
         return self._moved(self._payment(70_000), "succeeded")
+
+    @cached_property
+    def own_approval(self) -> Approval:
+        """Asked for by Ada herself."""
+        asked = billing.set_payment_status(
+            self.admin, self._payment(80_000).id, status="succeeded", reason="seen on the statement"
+        )
+        assert isinstance(asked, Approval)
+        return asked
+
+    @cached_property
+    def seen_refund(self) -> Refund:
+        """Of a payment through a provider, which paid it back by itself."""
+        bought_by_ann = bought(self.world)
+        facts = [told(bought_by_ann, FactKind.REFUNDED, 2, 4_900, refund_reference="re_own")]
+        hear(SYSTEM, bought_by_ann.id, facts=facts)
+        return session().scalars(select(Refund).where(Refund.payment_id == bought_by_ann.id)).one()
+
+    @cached_property
+    def dispute(self) -> Dispute:
+        return billing.open_dispute(self.finance, self.paid.id, amount_minor=4_000, reason="not known to the payer")
 
     def _payment(self, amount_minor: int) -> Payment:
         return billing.record_payment(
