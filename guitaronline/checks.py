@@ -267,15 +267,15 @@ SELECT p.id, p.reference, p.status, t.sequence, t.from_status, t.to_status
         "I7 grants",
         "A bought package has exactly one grant once its payment succeeded and none before, or none when it was taken back first; any other has one from the start.",
         """
-SELECT p.id, p.reference, p.origin, g.grants, m.first_paid_at
+SELECT p.id, p.reference, p.origin, g.grants, m.paid_at
   FROM packages p
   LEFT JOIN (SELECT package_id, count(*) AS grants, min(created_at) AS granted_at FROM credit_entries
               WHERE kind IN ('grant', 'opening') GROUP BY package_id) g ON g.package_id = p.id
-  LEFT JOIN (SELECT package_id, min(paid_at) AS first_paid_at FROM payments GROUP BY package_id) m ON m.package_id = p.id
+  LEFT JOIN (SELECT package_id, array_agg(paid_at) AS paid_at FROM payments WHERE paid_at IS NOT NULL GROUP BY package_id) m ON m.package_id = p.id
  WHERE CASE WHEN p.origin <> 'purchase' THEN coalesce(g.grants, 0) <> 1
-            WHEN m.first_paid_at IS NULL THEN g.grants > 0
+            WHEN m.paid_at IS NULL THEN g.grants > 0
             WHEN p.status = 'revoked' AND p.activated_at IS NULL THEN g.grants > 0  -- money that came too late: an exception
-            ELSE coalesce(g.grants, 0) <> 1 OR g.granted_at <> m.first_paid_at END""",
+            ELSE coalesce(g.grants, 0) <> 1 OR g.granted_at <> ALL(m.paid_at) END""",
     ),
     Check(
         "I8 told once",

@@ -69,7 +69,9 @@ class ProviderEventsDesk(Desk):
     page_title = staticmethod(event_title)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
-        return [(ProviderEvent.provider == provider) & (ProviderEvent.event_id == words) for provider in PaymentProvider]
+        return [
+            (ProviderEvent.provider == provider) & (ProviderEvent.event_id == words) for provider in PaymentProvider
+        ]
 
     def record_page(self, event: Any) -> dict[str, Any]:
         found = facts(

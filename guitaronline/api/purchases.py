@@ -58,7 +58,7 @@ def purchase(actor: Actor, body: dict[str, Any]) -> service.Purchase:
     "POST",
     "/payments/<uuid:payment_id>/checkout",
     Answer(201, CheckoutOut, checkout_json),
-    who=may(Permission.READ_PAYMENTS),
+    who=may(Permission.OPEN_CHECKOUT),
     refuses=(service.NothingToPay, service.PaidByHand),
 )
 def checkout(actor: Actor, payment_id: UUID) -> PaymentCheckout:
@@ -78,7 +78,7 @@ def webhook(actor: Actor, provider: str) -> Response:
     """For payment providers: a signed event"""
     if provider not in list(PaymentProvider):
         raise NotFound()
-    service.receive(PaymentProvider(provider), request.get_data(cache=False), request.headers)
+    service.receive(PaymentProvider(provider), request.get_data(cache=False), dict(request.headers))
     return Response(status=200, content_type=JSON)
 
 

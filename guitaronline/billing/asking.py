@@ -140,7 +140,6 @@ def lapse_checkout(work: Work, payment_id: UUID) -> Payment:
     return payment
 
 
-
 @command("payment.ask_provider", on="payments")
 def ask_soon(work: Work, payment_id: UUID, *, reason: str | None = None) -> Payment:
     """The provider is asked about the payment by the next round of the job. Locks it. Raises PaidByHand."""

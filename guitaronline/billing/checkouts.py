@@ -35,7 +35,7 @@ def want_page(actor: Actor, payment_id: UUID) -> PaymentCheckout:
     payment = session().get(Payment, payment_id, populate_existing=True)
     if payment is None:
         raise NotFound()
-    access.require(actor, Permission.READ_PAYMENTS, own=payment.student_id == actor.id)
+    access.require(actor, Permission.OPEN_CHECKOUT, own=payment.student_id == actor.id)
     before = checkout_of(session(), payment_id)
     if before is not None and (before.url or before.problem):
         asking.ask(payment_id)
@@ -49,7 +49,7 @@ def want_checkout(work: Work, payment_id: UUID) -> PaymentCheckout:
 
     Raises NothingToPay, PaidByHand."""
     payment, package = lock_payment(work, payment_id)
-    access.require(work.actor, Permission.READ_PAYMENTS, own=payment.student_id == work.actor.id)
+    access.require(work.actor, Permission.OPEN_CHECKOUT, own=payment.student_id == work.actor.id)
     if payment.provider is PaymentProvider.MANUAL:
         raise PaidByHand()
     if payment.status not in OPEN_TO_PAY or package.status is not PackageStatus.PENDING:

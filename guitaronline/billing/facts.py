@@ -34,6 +34,7 @@ class Outcome(StrEnum):
 # The caller has locked the payment, then its package. Told twice, or in another order, it must end in the same state.
 Applier = Callable[[Work, Payment, Package, ProviderFact], Outcome]
 appliers: dict[FactKind, Applier] = {}  # each chapter of money adds its own
+Key = tuple[str, FactKind]  # of a fact: one event may say several things
 
 PAID_STATES = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED})
 ORDER = {FactKind.PAID: 0, FactKind.REFUNDED: 2}  # within one telling; the rest lies between
@@ -58,22 +59,22 @@ def hear(work: Work, payment_id: UUID, *, facts: Sequence[ProviderFact]) -> Hear
     return Heard(apply_facts(work, payment, package, facts))
 
 
-def apply_facts(
-    work: Work, payment: Payment, package: Package, facts: Sequence[ProviderFact]
-) -> tuple[Outcome, ...]:
+def apply_facts(work: Work, payment: Payment, package: Package, facts: Sequence[ProviderFact]) -> tuple[Outcome, ...]:
     """A step: what became of each. The caller has locked the payment, then its package."""
     told = sorted(facts, key=lambda fact: (ORDER.get(fact.kind, 1), fact.at, fact.event_id))
-    return tuple(_apply(work, payment, package, fact) for fact in told)
+    known = _known(work, payment, told)
+    return tuple(_apply(work, payment, package, fact, known) for fact in told)
 
 
-def _apply(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> Outcome:
+def _apply(work: Work, payment: Payment, package: Package, fact: ProviderFact, known: set[Key]) -> Outcome:
     applier = appliers.get(fact.kind)
     if applier is None:
         return Outcome.NOT_FOR_US
-    if _is_known(work, payment, fact):
+    if (fact.event_id, fact.kind) in known:
         return Outcome.NOTHING_NEW
     outcome = applier(work, payment, package, fact)
     if outcome is Outcome.APPLIED:
+        known.add((fact.event_id, fact.kind))
         _keep(work, payment, fact)
     return outcome
 
@@ -134,8 +135,8 @@ def _is_paid_otherwise(work: Work, payment: Payment, package: Package) -> bool:
 
 def _name_reference(work: Work, payment: Payment, fact: ProviderFact) -> None:
     """The payment bears the provider's reference of the earliest money for it; more than one is money taken twice."""
-    kept = queries.facts_of(work.session, payment.id)
-    paid = [(each.at, each.reference or "") for each in kept if each.kind is FactKind.PAID and not _wrong(payment, each)]
+    kept = queries.paid_facts_of(work.session, payment.id)
+    paid = [(each.at, each.reference or "") for each in kept if not _wrong(payment, each)]
     paid.append((fact.at, fact.reference or ""))
     references = {reference for _, reference in paid if reference}
     first = min((each for each in paid if each[1]), default=None)
@@ -152,11 +153,12 @@ def _wrong(payment: Payment, fact: ProviderFact | PaymentFact) -> ExceptionKind 
     return ExceptionKind.WRONG_AMOUNT if fact.amount_minor != payment.amount_minor else None
 
 
-def _is_known(work: Work, payment: Payment, fact: ProviderFact) -> bool:
-    known = exists().where(
-        PaymentFact.payment_id == payment.id, PaymentFact.event_id == fact.event_id, PaymentFact.kind == fact.kind
+def _known(work: Work, payment: Payment, facts: Sequence[ProviderFact]) -> set[Key]:
+    """Which of them were told before."""
+    query = select(PaymentFact.event_id, PaymentFact.kind).where(
+        PaymentFact.payment_id == payment.id, PaymentFact.event_id.in_({fact.event_id for fact in facts})
     )
-    return bool(work.session.scalar(select(known)))
+    return {(event_id, kind) for event_id, kind in work.session.execute(query)}
 
 
 def _keep(work: Work, payment: Payment, fact: ProviderFact) -> None:

@@ -50,6 +50,11 @@ UPDATE provider_events SET status = :status, said = :said, payment_id = :payment
        lease_until = NULL, closed_at = CASE WHEN :status IN ('received', 'parked') THEN NULL ELSE :now END
  WHERE id = :id AND lease_token = :token AND status IN ('received', 'parked')
 """)
+AGAIN = text("""
+UPDATE provider_events SET status = 'received', attempts = 0, available_at = :now, closed_at = NULL,
+       lease_token = NULL, lease_until = NULL
+ WHERE id = :id
+""")
 WAKE = text("UPDATE provider_events SET available_at = :now WHERE payment_id = :payment AND status = 'parked'")
 
 
@@ -136,9 +141,8 @@ def retry_event(work: Work, event_row_id: UUID, *, reason: str | None = None) ->
     event = work.lock(ProviderEvent, event_row_id)
     if event.status is EventStatus.APPLIED:
         raise EventClosed()
-    values = {"status": EventStatus.RECEIVED, "attempts": 0, "available_at": work.now, "closed_at": None}
-    for name, value in {**values, "lease_until": None, "lease_token": None}.items():
-        setattr(event, name, value)
+    work.session.execute(AGAIN, {"id": event.id, "now": work.now})
+    work.session.refresh(event)
     return event
 
 

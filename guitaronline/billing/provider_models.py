@@ -123,7 +123,9 @@ class ProviderEvent(Base):
     __tablename__ = "provider_events"
     __table_args__ = (
         UniqueConstraint("provider", "event_id", name="uq_provider_events_once"),
-        Index("ix_provider_events_due", "available_at", "id", postgresql_where=text("status IN ('received', 'parked')")),
+        Index(
+            "ix_provider_events_due", "available_at", "id", postgresql_where=text("status IN ('received', 'parked')")
+        ),
         Index("ix_provider_events_status", "status", "id"),
         Index("ix_provider_events_payment_id", "payment_id"),
         Index("ix_provider_events_received_at", "received_at"),

@@ -26,6 +26,7 @@ from guitaronline.billing.models import (
     RefundStatus,
 )
 from guitaronline.billing.provider_models import PaymentCheckout, PaymentFact
+from guitaronline.billing.providers.base import FactKind
 from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.billing.rules import LIVING
 
@@ -142,6 +143,12 @@ def checkout_of(session: Session, payment_id: UUID) -> PaymentCheckout | None:
 def facts_of(session: Session, payment_id: UUID, *, limit: int = 50) -> list[PaymentFact]:
     """What the provider said about the payment, oldest first. Index: ix_payment_facts_payment."""
     query = select(PaymentFact).where(PaymentFact.payment_id == payment_id)
+    return list(session.scalars(query.order_by(PaymentFact.at, PaymentFact.id).limit(limit)))
+
+
+def paid_facts_of(session: Session, payment_id: UUID, *, limit: int = 50) -> list[PaymentFact]:
+    """What the provider said about money taken for the payment, oldest first. Index: ix_payment_facts_payment."""
+    query = select(PaymentFact).where(PaymentFact.payment_id == payment_id, PaymentFact.kind == FactKind.PAID)
     return list(session.scalars(query.order_by(PaymentFact.at, PaymentFact.id).limit(limit)))
 
 

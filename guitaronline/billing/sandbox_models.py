@@ -14,10 +14,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from guitaronline.db import Base, Currency, Id, Minor, choice
 
 
-class SandboxStatus(StrEnum):
+class SandboxState(StrEnum):
     OPEN = "open"
     PAID = "paid"
-    EXPIRED = "expired"
 
 
 class SandboxCheckout(Base):
@@ -34,7 +33,7 @@ class SandboxCheckout(Base):
     currency: Mapped[Currency]
     title: Mapped[str]
     return_url: Mapped[str]
-    status: Mapped[SandboxStatus] = mapped_column(choice(SandboxStatus, "status_known"))
+    state: Mapped[SandboxState] = mapped_column(choice(SandboxState, "state_known"))
     declined: Mapped[int] = mapped_column(default=0, server_default=text("0"))  # attempts
     reference: Mapped[str | None] = mapped_column(unique=True)  # of the payment, once it is paid
     created_at: Mapped[datetime]

@@ -54,6 +54,7 @@ def deliver(raw: bytes) -> bool:
     )
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            return 200 <= answer.status < 300
+            status: int = answer.status
     except (urllib.error.URLError, TimeoutError, OSError):
         return False
+    return 200 <= status < 300

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 import config
 from guitaronline.billing.providers import sandbox
-from guitaronline.billing.sandbox_models import SandboxCheckout, SandboxStatus
+from guitaronline.billing.sandbox_models import SandboxCheckout, SandboxState
 from guitaronline.clock import read
 from guitaronline.db import session
 from guitaronline.errors import NotFound
@@ -43,7 +43,7 @@ def decide(token: str) -> ResponseReturnValue:
     choice = flask.request.form.get("choice", "")
     if choice in ("pay", "late"):
         paid = sandbox.pay(token, late=choice == "late")
-        if paid is not None and paid.status is SandboxStatus.PAID:
+        if paid is not None and paid.state is SandboxState.PAID:
             return flask.redirect(paid.return_url, 303)
     elif choice == "decline":
         sandbox.decline(token)
@@ -60,6 +60,6 @@ def _found(token: str) -> SandboxCheckout:
 
 
 def _shown(asked: SandboxCheckout, problem: str = "") -> str:
-    is_open = asked.status is SandboxStatus.OPEN and asked.expires_at > read(session())
+    is_open = asked.state is SandboxState.OPEN and asked.expires_at > read(session())
     amount = Money(asked.amount_minor, asked.currency)
     return flask.render_template("checkout/sandbox.html", asked=asked, amount=amount, is_open=is_open, problem=problem)

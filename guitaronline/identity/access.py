@@ -36,6 +36,7 @@ class Permission(StrEnum):
     RUN_BULK = "act on many records at once, stop and undo that"
     READ_PACKAGES = "read packages and their ledger"
     BUY = "buy packages for oneself"
+    OPEN_CHECKOUT = "get the page where a payment is paid"
     GRANT_PACKAGES = "grant, reinstate and revoke packages"
     EXTEND_PACKAGES = "extend and freeze packages"
     READ_PAYMENTS = "read payments, refunds and approvals"
@@ -76,6 +77,7 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.RUN_BULK:         (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PACKAGES:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),
         Permission.BUY:              (_OWN,   _NO,    _NO,    _NO,    _NO,    _NO),
+        Permission.OPEN_CHECKOUT:    (_OWN,   _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.GRANT_PACKAGES:   (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
         Permission.EXTEND_PACKAGES:  (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PAYMENTS:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),

@@ -200,7 +200,7 @@ def _create_sandbox() -> None:
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("return_url", sa.Text(), nullable=False),
-        sa.Column("status", _choice(("open", "paid", "expired"), "status_known"), nullable=False),
+        sa.Column("state", _choice(("open", "paid"), "state_known"), nullable=False),
         sa.Column("declined", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("reference", sa.Text(), nullable=True),
         _moment("created_at"),

@@ -6,11 +6,14 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from guitaronline import clock
-from guitaronline.actor import Role
+from guitaronline import clock, policy
+from guitaronline.actor import SYSTEM, Role
 from guitaronline.audit.models import CheckRun, JobTick, OutboxEvent, OutboxStatus
 from guitaronline.billing import service as billing
-from guitaronline.billing.models import Package, Payment
+from guitaronline.billing.facts import hear
+from guitaronline.billing.models import Package, Payment, PaymentProvider
+from guitaronline.billing.provider_models import EventStatus, PaymentAsk, ProviderEvent
+from guitaronline.billing.providers import FactKind, ProviderFact
 from guitaronline.booking.models import Booking
 from guitaronline.db import new_id, session, technical_transaction
 from guitaronline.identity.models import User
@@ -19,6 +22,7 @@ from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
+from tests.refunds.scripted import bought, told
 from tests.world import World, as_actor
 
 DAY = timedelta(days=1)
@@ -29,6 +33,8 @@ def busy_day(world: World) -> None:
     bookings_wait(world)
     lessons_wait(world)
     money_waits(world)
+    providers_wait(world)
+    disputes_wait(world)
     packages_wait(world)
     system_waits(world)
     create_task(
@@ -63,6 +69,33 @@ def money_waits(world: World) -> None:
     old = world.package(price_minor=300)
     with clock.moved_by(-2 * DAY):
         recorded(world, old, 300)
+
+
+def providers_wait(world: World) -> None:
+    """Too little came for one payment, and of another nobody knows; an event is about one that never came."""
+    plan = billing.create_plan(as_actor(world.ada), name="Online", lessons_total=5, amount_minor=5000)
+    short, silent = (billing.buy_plan(as_actor(world.person(n, Role.STUDENT)), plan_id=plan.id) for n in ("Ola", "Ole"))
+    told = {"amount_minor": 1, "currency": "USD", "reference": "pay_1"}
+    hear(SYSTEM, short.payment.id, facts=[ProviderFact("evt_1", FactKind.PAID, world.now, **told)])
+    with technical_transaction() as current:
+        asked = update(PaymentAsk).where(PaymentAsk.payment_id == silent.payment.id)
+        current.execute(asked.values(unknown_since=PaymentAsk.ask_at))
+        columns = {"provider": PaymentProvider.SANDBOX, "event_id": "evt_2", "body": b"", "status": EventStatus.DEAD}
+        moments = dict.fromkeys(("received_at", "available_at", "closed_at"), clock.read(current))
+        current.add(ProviderEvent(id=new_id(), **columns, **moments))
+
+
+def disputes_wait(world: World) -> None:
+    """A bank asks for money back, a provider paid some back by itself, and one person asked for what nobody else allows."""
+    finn = as_actor(world.finn)
+    disputed = recorded(world, world.package(world.person("Dana", Role.STUDENT), price_minor=9000), 9000)
+    billing.set_payment_status(finn, disputed.id, status="succeeded", reason="seen")
+    billing.open_dispute(finn, disputed.id, amount_minor=9000, reason="not known to the payer")
+    seen = bought(world)
+    hear(SYSTEM, seen.id, facts=[told(seen, FactKind.REFUNDED, 2, 4_900, refund_reference="re_own")])
+    with policy.changed(ONE_PERSON_APPROVALS=True, OWNER_EMAIL="owner@school.example"):
+        large = recorded(world, world.package(world.person("Dora", Role.STUDENT), price_minor=80_000), 80_000)
+        billing.set_payment_status(finn, large.id, status="succeeded", reason="seen")
 
 
 def recorded(world: World, package: Package, amount_minor: int) -> Payment:

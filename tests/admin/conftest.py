@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import time, timedelta
 from functools import cached_property
 from typing import Any
@@ -8,14 +9,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from guitaronline import clock
+from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
 from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.facts import hear
-from guitaronline.billing.models import Approval, Package, Payment, Plan, Refund
-from guitaronline.billing.providers import FactKind
+from guitaronline.billing.inbox import receive
+from guitaronline.billing.models import Approval, Package, Payment, PaymentProvider, Plan, Refund
+from guitaronline.billing.provider_models import PaymentException, ProviderEvent
+from guitaronline.billing.providers import FactKind, ProviderFact, sandbox, signatures
 from guitaronline.booking import series as weekly
 from guitaronline.booking.absences import create_closure, create_time_off
 from guitaronline.booking.decisions import Chosen, Way
@@ -28,7 +31,7 @@ from guitaronline.booking.slots import block_slot
 from guitaronline.booking.substitution import substitute_booking
 from guitaronline.booking.waitlist import join_waitlist
 from guitaronline.booking.waitlist_models import WaitlistEntry
-from guitaronline.db import session
+from guitaronline.db import new_id, session
 from guitaronline.identity import service as identity
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import ConsoleSession, Guardian, Task, User
@@ -266,6 +269,30 @@ class School:
 
     def _moved(self, payment: Payment, status: str) -> Any:
         return billing.set_payment_status(self.finance, payment.id, status=status, reason="seen")
+
+    @cached_property
+    def online(self) -> Payment:
+        """Ann's, with a provider, awaited."""
+        offer = billing.create_plan(self.admin, name="Online", lessons_total=5, amount_minor=5000)
+        return billing.buy_plan(as_actor(self.world.ann), plan_id=offer.id).payment
+
+    @cached_property
+    def exception(self) -> PaymentException:
+        """Too little came."""
+        hear(SYSTEM, self.online.id, facts=[self._money(amount_minor=1)])
+        return session().scalars(select(PaymentException)).one()
+
+    @cached_property
+    def provider_event(self) -> ProviderEvent:
+        """Its payment never came."""
+        raw = json.dumps(sandbox.body_of(self._money(payment_id=new_id()))).encode()
+        header = signatures.signed(raw, policy.current().SANDBOX_SECRET, at=self.world.now)
+        receive(PaymentProvider.SANDBOX, raw, {sandbox.SIGNATURE: header})
+        return session().scalars(select(ProviderEvent)).one()
+
+    def _money(self, **more: Any) -> ProviderFact:
+        about = {"payment_id": self.online.id, "reference": "pay_1", "amount_minor": 5000, "currency": "USD"}
+        return ProviderFact("evt_1", FactKind.PAID, self.world.now, **{**about, **more})
 
     @property
     def money_action(self) -> AuditAction:

@@ -23,6 +23,7 @@ RECORDS = {  # a record of each table that has command pages
     "lesson_series": "series",
     "waitlist_entries": "wait",
     "time_off": "off",
+    "payment_exceptions": "exception", "provider_events": "provider_event",
 }  # fmt: skip
 
 

@@ -68,6 +68,19 @@ class Scene:
             set_payment_status(as_actor(self.world.finn), made.id, status="succeeded", reason="cash")
         return str(made.id)
 
+    def plan(self) -> str:
+        from guitaronline.billing.service import create_plan
+
+        name = f"Plan {next(self.numbers)}"
+        return str(create_plan(as_actor(self.world.ada), name=name, lessons_total=5, amount_minor=4900).id)
+
+    def bought(self) -> str:
+        from uuid import UUID
+
+        from guitaronline.billing.service import buy_plan
+
+        return str(buy_plan(as_actor(self.world.ann), plan_id=UUID(self.plan())).payment.id)
+
     def times(self) -> dict[str, str]:
         start = self.world.now + timedelta(hours=next(self.hours) + 500)
         return {"start_at": str(moment(start)), "end_at": str(moment(start + timedelta(hours=1)))}
@@ -150,6 +163,9 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "POST /billing/packages": (lambda s: Call("/billing/packages", {"student_id": str(s.world.ann.id), "lessons_total": 5, "expires_at": None}), "403 403 403 403 403 201 403 201 401"),
     "GET /billing/packages/students/{student_id}": (lambda s: Call(f"/billing/packages/students/{s.world.ann.id}"), "200 404 403 403 200 200 200 200 401"),
     "GET /billing/packages/{package_id}/entries": (lambda s: Call(f"/billing/packages/{s.package.id}/entries"), "200 404 403 403 200 200 200 200 401"),
+    "POST /billing/packages/purchase": (lambda s: Call("/billing/packages/purchase", {"plan_id": s.plan()}), "201 201 403 403 403 403 403 403 401"),
+    "POST /billing/payments/{payment_id}/checkout": (lambda s: Call(f"/billing/payments/{s.bought()}/checkout"), "201 404 403 403 201 201 403 201 401"),
+    "POST /billing/webhooks/{provider}": (lambda s: Call("/billing/webhooks/sandbox"), "400 400 400 400 400 400 400 400 400"),
     "POST /billing/packages/expire": (lambda s: Call("/billing/packages/expire"), "403 403 403 403 403 403 403 200 401"),
     "POST /billing/payments": (lambda s: Call("/billing/payments", {"package_id": str(s.package.id), "amount": "1.00", "currency": "USD"}), "403 403 403 403 403 201 403 201 401"),
     "PATCH /billing/payments/{payment_id}/status": (lambda s: Call(f"/billing/payments/{s.payment()}/status", {"status": "succeeded", "reason": "cash"}), "403 403 403 403 403 200 403 200 401"),

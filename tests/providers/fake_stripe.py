@@ -83,7 +83,11 @@ class FakeStripe:
         intent_id = f"pi_{len(self.made) + 1}"
         charge = {"id": "ch_1", "object": "charge", "disputed": disputed}
         intent = {"id": intent_id, "object": "payment_intent", "status": "succeeded", "latest_charge": charge}
-        intent |= {"amount": page["amount_total"], "amount_received": page["amount_total"], "currency": page["currency"]}
+        intent |= {
+            "amount": page["amount_total"],
+            "amount_received": page["amount_total"],
+            "currency": page["currency"],
+        }
         self.made[intent_id] = {**intent, "metadata": page["metadata"], "created": int(time.time())}
         page |= {"status": "complete", "payment_status": "paid", "payment_intent": intent_id}
         return intent_id
@@ -137,7 +141,7 @@ def handler_of(fake: FakeStripe) -> type[BaseHTTPRequestHandler]:
             else:
                 self.answer(200 if found else 404, found or MISSING)
 
-        do_GET = do_POST = handle_call  # noqa: N815  # the server's words
+        do_GET = do_POST = handle_call
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -47,7 +47,12 @@ def test_one_key_is_one_page(db: Session) -> None:
 def test_asked_about_a_page_that_nobody_paid_it_says_nothing(db: Session) -> None:
     page = opened()
 
-    assert provider_of(PaymentProvider.SANDBOX).look_up(payment_id=PAYMENT, reference=None, checkout_reference=page.reference) == []
+    assert (
+        provider_of(PaymentProvider.SANDBOX).look_up(
+            payment_id=PAYMENT, reference=None, checkout_reference=page.reference
+        )
+        == []
+    )
 
 
 def test_asked_about_a_payment_it_says_the_same_as_its_event(db: Session) -> None:

@@ -202,7 +202,7 @@ def test_the_stand_in_tells_of_money_and_of_refunds(localstripe: str) -> None:
 
 
 def test_the_stand_in_tells_of_a_declined_card(localstripe: str) -> None:
-    intent = paid_there(localstripe, "4000000000000002")
+    intent = paid_there(localstripe, "4000000000000341")
 
     (told,) = stripe(localstripe).look_up(payment_id=PAYMENT, reference=intent)
 
@@ -243,7 +243,11 @@ DISPUTE = {"id": "dp_1", "amount": 4900, "currency": "usd", "payment_intent": "p
         ("checkout.session.completed", {**SESSION, "payment_status": "unpaid"}, FactKind.OTHER),
         ("checkout.session.async_payment_succeeded", SESSION, FactKind.PAID),
         ("checkout.session.async_payment_failed", {**SESSION, "payment_status": "unpaid"}, FactKind.FAILED),
-        ("checkout.session.expired", {**SESSION, "payment_status": "unpaid", "status": "expired"}, FactKind.CHECKOUT_EXPIRED),
+        (
+            "checkout.session.expired",
+            {**SESSION, "payment_status": "unpaid", "status": "expired"},
+            FactKind.CHECKOUT_EXPIRED,
+        ),
         ("payment_intent.succeeded", {**INTENT, "status": "succeeded", "amount_received": 4900}, FactKind.PAID),
         ("payment_intent.payment_failed", {**INTENT, "last_payment_error": {"code": "card_declined"}}, FactKind.FAILED),
         ("refund.created", {**RETURNED, "status": "pending"}, FactKind.OTHER),
@@ -272,7 +276,14 @@ def test_the_facts_name_payment_reference_and_money() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"null", b"[]", b"{}", b'{"id":"e","type":"refund.updated","created":1}', event("refund.updated", {}).replace(b"1795780800", b'"x"')],
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"id":"e","type":"refund.updated","created":1}',
+        event("refund.updated", {}).replace(b"1795780800", b'"x"'),
+    ],
 )
 def test_what_is_no_event_cannot_be_read(raw: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # each has words of its own
@@ -286,13 +297,18 @@ def test_either_secret_signs_while_one_replaces_the_other(secret: str) -> None:
     assert stripe("").event_id_of(raw, {"Stripe-Signature": signatures.signed(raw, secret, at=NOW)}, now=NOW) == "evt_1"
 
 
-@pytest.mark.parametrize("raw", [b"null", b"{}", b'{"id": 5}', b'{"id": ""}', b'{"id": "' + b"x" * 300 + b'"}', b"\xff"])
+@pytest.mark.parametrize(
+    "raw", [b"null", b"{}", b'{"id": 5}', b'{"id": ""}', b'{"id": "' + b"x" * 300 + b'"}', b"\xff"]
+)
 def test_signed_nonsense_is_no_event(raw: bytes) -> None:
     with pytest.raises(BadSignature):
         stripe("").event_id_of(raw, {"Stripe-Signature": signatures.signed(raw, "whsec_old", at=NOW)}, now=NOW)
 
 
-@pytest.mark.parametrize(("currency", "ours", "theirs"), [("USD", 4900, 4900), ("JPY", 4900, 4900), ("ISK", 4900, 490_000), ("KWD", 4900, 4900)])
+@pytest.mark.parametrize(
+    ("currency", "ours", "theirs"),
+    [("USD", 4900, 4900), ("JPY", 4900, 4900), ("ISK", 4900, 490_000), ("KWD", 4900, 4900)],
+)
 def test_minor_units_are_theirs_where_theirs_differ(currency: str, ours: int, theirs: int) -> None:
     assert to_stripe(ours, currency) == theirs
     assert from_stripe(theirs, currency) == ours

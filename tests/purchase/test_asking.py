@@ -61,9 +61,7 @@ def test_what_is_settled_is_not_asked_about_again(world: World, db: Session) -> 
     assert asking_of(db, made.payment.id) is None
 
 
-@pytest.mark.parametrize(
-    ("asks", "wait"), [(1, timedelta(minutes=55)), (2, DAY), (3, DAY), (9, DAY)]
-)
+@pytest.mark.parametrize(("asks", "wait"), [(1, timedelta(minutes=55)), (2, DAY), (3, DAY), (9, DAY)])
 def test_it_is_asked_at_five_minutes_an_hour_and_then_daily(world: World, asks: int, wait: timedelta) -> None:
     now = world.now
 

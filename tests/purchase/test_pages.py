@@ -101,7 +101,7 @@ def test_after_a_day_the_page_takes_no_money(app: Flask, world: World, db: Sessi
         browser.post(url, {"choice": "pay"}, opened=Browser(app).get("/thank-you").text)
 
     assert "The time to pay is over" in words(opened)
-    assert db.query(SandboxCheckout).one().status == "open"
+    assert db.query(SandboxCheckout).one().state == "open"
 
 
 def test_a_form_without_the_token_of_its_page_is_refused(app: Flask, world: World, db: Session) -> None:
@@ -110,7 +110,7 @@ def test_a_form_without_the_token_of_its_page_is_refused(app: Flask, world: Worl
     answer = Browser(app).send("POST", url, data={"choice": "pay"})
 
     assert answer.status_code == 400
-    assert db.query(SandboxCheckout).one().status == "open"
+    assert db.query(SandboxCheckout).one().state == "open"
 
 
 @pytest.mark.parametrize("token", ["nothing", "a" * 200, "%00", "é"])

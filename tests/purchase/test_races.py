@@ -33,7 +33,7 @@ def test_two_workers_without_the_payments_lock_both_try_to_move_it(
     app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unlocked(monkeypatch)
-    meet_at(monkeypatch, facts, "_is_known")
+    meet_at(monkeypatch, facts, "_known")
 
     _, results = two_tellings(app, world)
 
@@ -43,7 +43,7 @@ def test_two_workers_without_the_payments_lock_both_try_to_move_it(
 def test_two_workers_apply_one_event_once(
     app: Flask, world: World, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meet_at(monkeypatch, facts, "_is_known")
+    meet_at(monkeypatch, facts, "_known")
 
     made, results = two_tellings(app, world)
 
@@ -86,7 +86,9 @@ def test_an_event_and_cash_without_locks_try_to_grant_twice(
     app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unlocked(monkeypatch)
-    monkeypatch.setattr(Work, "lock_all", lambda work, model, ids: [work.find(model, each) for each in sorted(set(ids))])
+    monkeypatch.setattr(
+        Work, "lock_all", lambda work, model, ids: [work.find(model, each) for each in sorted(set(ids))]
+    )
     meet_at(monkeypatch, facts.settling, "lock_payment")
 
     _, results = event_against_cash(app, world)
@@ -97,7 +99,7 @@ def test_an_event_and_cash_without_locks_try_to_grant_twice(
 def test_an_event_and_cash_at_once_grant_the_lessons_once(
     app: Flask, world: World, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meet_at(monkeypatch, facts, "_is_known")
+    meet_at(monkeypatch, facts, "_known")
 
     made, results = event_against_cash(app, world)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 from uuid import UUID
 
 from guitaronline.billing.models import PaymentProvider
@@ -71,7 +71,7 @@ class Checkout:
 
 
 class Provider(Protocol):
-    name: PaymentProvider
+    name: ClassVar[PaymentProvider]
 
     def open_checkout(
         self, *, payment_id: UUID, amount_minor: int, currency: str, title: str, return_url: str, key: str

@@ -21,7 +21,7 @@ from guitaronline import clock, policy
 from guitaronline.billing.models import PaymentProvider
 from guitaronline.billing.providers import signatures
 from guitaronline.billing.providers.base import BadSignature, Checkout, FactKind, ProviderFact, ProviderRefused
-from guitaronline.billing.sandbox_models import SandboxCheckout, SandboxEvent, SandboxRefund, SandboxStatus
+from guitaronline.billing.sandbox_models import SandboxCheckout, SandboxEvent, SandboxRefund, SandboxState
 from guitaronline.db import new_id, session, technical_transaction
 
 SIGNATURE = "Sandbox-Signature"
@@ -48,7 +48,7 @@ class Sandbox:
             "currency": currency,
             "title": title,
             "return_url": return_url,
-            "status": SandboxStatus.OPEN,
+            "state": SandboxState.OPEN,
             "created_at": now,
             "expires_at": now + timedelta(hours=policy.current().UNPAID_CHECKOUT_HOURS),
         }
@@ -62,7 +62,7 @@ class Sandbox:
     ) -> Sequence[ProviderFact]:
         pages = session().scalars(select(SandboxCheckout).where(SandboxCheckout.payment_id == payment_id)).all()
         back = session().scalars(select(SandboxRefund).where(SandboxRefund.payment_id == payment_id)).all()
-        return [paid_fact(page) for page in pages if page.status is SandboxStatus.PAID] + [
+        return [paid_fact(page) for page in pages if page.state is SandboxState.PAID] + [
             refund_fact(refund) for refund in back
         ]
 
@@ -96,8 +96,8 @@ def pay(token: str, *, late: bool = False) -> SandboxCheckout | None:
     with technical_transaction() as current:
         page = _lock_page(current, token)
         now = clock.read(current)
-        if page is not None and page.status is SandboxStatus.OPEN and page.expires_at > now:
-            page.status, page.paid_at, page.reference = SandboxStatus.PAID, now, f"sbx_{secrets.token_hex(12)}"  # noqa: S105  # no password
+        if page is not None and page.state is SandboxState.OPEN and page.expires_at > now:
+            page.state, page.paid_at, page.reference = SandboxState.PAID, now, f"sbx_{secrets.token_hex(12)}"
             current.flush()
             _tell(current, paid_fact(page), send_at=now + LATE if late else now)
     return page
@@ -108,7 +108,7 @@ def decline(token: str) -> SandboxCheckout | None:
     with technical_transaction() as current:
         page = _lock_page(current, token)
         now = clock.read(current)
-        if page is not None and page.status is SandboxStatus.OPEN and page.expires_at > now:
+        if page is not None and page.state is SandboxState.OPEN and page.expires_at > now:
             page.declined += 1
             _tell(current, _failed_fact(page, now), send_at=now)
     return page

@@ -59,10 +59,8 @@ def failed_session_fact(event_id: str, at: datetime, page: Object) -> ProviderFa
 def intent_fact(event_id: str, at: datetime, intent: Object) -> ProviderFact:
     """Of a PaymentIntent: paid, an attempt that failed, or nothing yet."""
     error = intent.get("last_payment_error") or {}
-    if intent.get("status") == "succeeded":
-        kind = FactKind.PAID
-    else:
-        kind = FactKind.FAILED if error else FactKind.OTHER
+    kind = FactKind.FAILED if error else FactKind.OTHER
+    kind = FactKind.PAID if intent.get("status") == "succeeded" else kind
     amount = intent.get("amount_received") if kind is FactKind.PAID else intent.get("amount")
     amount = intent.get("amount") if amount is None else amount
     detail = str(error.get("decline_code") or error.get("code") or "") if error else ""
