@@ -63,7 +63,9 @@ def _disputed(found: Evidence) -> list[show.Fact]:
 
 def _bought(found: Evidence) -> list[show.Fact]:
     payment, package, price = found.payment, found.package, found.price
-    version = f"version {price.revision}, {show.money(price.amount_minor, price.currency)}" if price else None
+    version = (
+        show.html("version {}, {}", price.revision, show.money(price.amount_minor, price.currency)) if price else None
+    )
     return facts(
         ("Payment", payment.reference),
         ("Amount", show.money(payment.amount_minor, payment.currency)),
@@ -71,7 +73,7 @@ def _bought(found: Evidence) -> list[show.Fact]:
         ("By", show.word(payment.provider)),
         ("Outside reference", payment.external_reference),
         ("Plan", found.plan.name if found.plan else "none: agreed with the student"),
-        ("Price as it stood", show.html("{}", version) if version else None),
+        ("Price as it stood", version),
         ("Package", f"{package.reference}, {package.lessons_total} lessons"),
         ("Lessons used", package.consumed),
         ("Valid until", show.when(package.expires_at) if package.expires_at else "no end"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wtforms import SelectMultipleField
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
@@ -21,13 +22,19 @@ from guitaronline.db import session
 from guitaronline.errors import DomainError, Reason
 
 
-class RefundForm(forms.CommandForm):
-    amount = forms.amount("Amount", required=False, help="Empty: what the rule offers.")
-    cancel = SelectMultipleField(
+def _bookings() -> SelectMultipleField:
+    return SelectMultipleField(
         "Bookings still to come: cancel these",
+        widget=ListWidget(),
+        option_widget=CheckboxInput(),
         validate_choice=False,  # the command says which of them has gone meanwhile
         description="The rest stays, and its lessons are given. What is canceled goes back with the refund.",
     )
+
+
+class RefundForm(forms.CommandForm):
+    amount = forms.amount("Amount", required=False, help="Empty: what the rule offers.")
+    cancel = _bookings()
     reason = forms.reason()
 
     def decided(self) -> list[Decided]:
@@ -36,6 +43,8 @@ class RefundForm(forms.CommandForm):
 
 
 class CreditForm(RefundForm):
+    """The fields again where they must stand in another order: a form has them in the order in which they are made."""
+
     lessons = forms.number(
         "Lessons",
         least=1,
@@ -43,6 +52,8 @@ class CreditForm(RefundForm):
         required=False,
         help="Empty: as many as the rule offers; at most what the amount is worth.",
     )
+    cancel = _bookings()
+    reason = forms.reason()
 
 
 class _GiveBack(PaymentCommand):
@@ -138,8 +149,11 @@ class CreditPayment(_GiveBack):
             ("Stands for", show.money(refund.amount_minor, record.currency)),
             *_figures(record, refund),
             ("Lessons taken back", refund.lessons_revoked),
-            ("Lessons given", show.html('{} <span class="muted">(at most {})</span>', given, lessons.most)),
-            ("New package expires", ends),
+            (
+                "Lessons in the new package",
+                show.html('{} <span class="muted">(at most {})</span>', given, lessons.most),
+            ),
+            ("It expires", ends),
             *approval_line(refund.amount_minor, record.currency, refund.figures.committed_minor),
         ]
         return Consequences(lines, table=_bookings(refund, form), blockers=blockers)
@@ -177,7 +191,7 @@ def _figures(record: Payment, found: RefundPreview) -> list[tuple[str, Any]]:
     return [
         *lines,
         ("The rule offers", show.money(figures.refundable_minor, record.currency)),
-        ("Lessons given", f"{figures.delivered} of {figures.lessons_total}"),
+        ("Lessons delivered", f"{figures.delivered} of {figures.lessons_total}"),
     ]
 
 

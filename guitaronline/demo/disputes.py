@@ -21,7 +21,7 @@ def disputed(school: School, student: Student) -> None:
     def paid(_: datetime, payment_id: UUID) -> None:
         school.on(school.ago(4), lambda now: _open(school, payment_id, UNKNOWN, due=now + timedelta(days=11)))
 
-    school.on(school.ago(26), lambda now: money.buy(school, student, now, cast.TEN, paid))
+    _buy_first(school, student, paid)
 
 
 def dispute_lost(school: School, student: Student) -> None:
@@ -68,4 +68,10 @@ def _decided(school: School, student: Student, why: str, *, won: bool) -> None:
     def paid(_: datetime, payment_id: UUID) -> None:
         school.on(school.ago(20), lambda now: opened(now, payment_id))
 
-    school.on(school.ago(30), lambda now: money.buy(school, student, now, cast.TEN, paid))
+    _buy_first(school, student, paid)
+
+
+def _buy_first(school: School, student: Student, then: money.Then) -> None:
+    """Ten lessons on the first day, so that some are given and some are left."""
+    plan = cast.KIDS if student.is_child else cast.TEN
+    school.on(student.joins_at + timedelta(hours=2), lambda now: money.buy(school, student, now, plan, then))
