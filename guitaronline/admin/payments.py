@@ -84,7 +84,8 @@ class PaymentsDesk(Desk):
 
     def record_page(self, payment: Any) -> dict[str, Any]:
         sections = [_transitions(payment), told_section(payment), _refunds(payment)]
-        sections += [credits_section(payment), disputes_section(payment), _approvals(payment)]
+        sections += [each for each in (credits_section(payment), disputes_section(payment)) if each.rows]
+        sections.append(_approvals(payment))
         return whole(payment, Page(_facts(payment), state=show.state(payment), sections=sections))
 
 

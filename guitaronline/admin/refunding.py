@@ -129,6 +129,7 @@ class CreditPayment(_GiveBack):
     path = "payments/<uuid:id>/credit"
     title = "Refund to credit"
     button = "Give lessons instead of money"
+    is_rare = True
     lead = "The student gets a new package that costs nothing. No money leaves, and what it stands for cannot be refunded any more."
     form = CreditForm
     tone = "primary"
