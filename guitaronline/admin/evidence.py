@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import ConsolePage
+from guitaronline.admin.history import TOLD
 from guitaronline.admin.record_page import Section, facts, rows
 from guitaronline.billing.dispute_models import Dispute
 from guitaronline.booking.models import Booking
@@ -155,11 +156,11 @@ def _messages(found: Evidence) -> Section:
     table = rows(
         found.events,
         lambda each: show.when(each.created_at),
-        lambda each: each.topic,
-        lambda each: show.word(each.status),
+        lambda each: show.word(each.topic.replace(".", " ")),
+        lambda each: TOLD[each.status][1],
     )
     return Section(
-        "What there was to tell", ("When", "What", "State"), table, "Nothing within the time that events are kept."
+        "What there was to tell", ("When", "What", ""), table, "Nothing within the time that events are kept."
     )
 
 
