@@ -22,7 +22,7 @@ from guitaronline.db import session
 from guitaronline.errors import DomainError, Reason
 
 
-def _bookings() -> SelectMultipleField:
+def _to_cancel() -> SelectMultipleField:
     return SelectMultipleField(
         "Bookings still to come: cancel these",
         widget=ListWidget(),
@@ -34,7 +34,7 @@ def _bookings() -> SelectMultipleField:
 
 class RefundForm(forms.CommandForm):
     amount = forms.amount("Amount", required=False, help="Empty: what the rule offers.")
-    cancel = _bookings()
+    cancel = _to_cancel()
     reason = forms.reason()
 
     def decided(self) -> list[Decided]:
@@ -52,7 +52,7 @@ class CreditForm(RefundForm):
         required=False,
         help="Empty: as many as the rule offers; at most what the amount is worth.",
     )
-    cancel = _bookings()
+    cancel = _to_cancel()
     reason = forms.reason()
 
 
