@@ -31,6 +31,7 @@ from guitaronline.billing.service import (
     freeze_package,
     open_dispute,
     refund_payment,
+    refund_preview,
     settle_refund,
     unfreeze_package,
 )
@@ -121,9 +122,10 @@ def test_lessons_that_were_given_stay_given(world: World, made: Payment) -> None
     assert world.again(booked).status == "confirmed"
 
 
-def test_what_is_disputed_cannot_be_refunded_meanwhile(world: World, made: Payment) -> None:
+def test_what_is_disputed_cannot_be_refunded_meanwhile(world: World, db: Session, made: Payment) -> None:
     opened(world, made, 24_500)
 
+    assert refund_preview(db, made.id, now=world.now).amount_minor == 24_500
     with pytest.raises(RefundExceedsPayment) as refusal:
         refund_payment(as_actor(world.finn), made.id, amount_minor=24_501, reason="a cent too much")
     assert refusal.value.facts["limit"] == 24_500

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +25,7 @@ from tests.billing.books import buckets
 from tests.refunds.scripted import bought, package_of, told
 from tests.world import World, as_actor
 
+ROOT = Path(__file__).resolve().parents[2]
 OPENED, WON, LOST = FactKind.DISPUTE_OPENED, FactKind.DISPUTE_WON, FactKind.DISPUTE_LOST
 
 
@@ -90,3 +94,15 @@ def test_one_told_before_its_payment_waits(world: World, db: Session) -> None:
 
     assert say(awaited, told(awaited, OPENED, 9, refund_reference="dp_1")) is Outcome.TOO_EARLY
     assert disputes(db, awaited) == []
+
+
+def test_the_process_that_takes_events_knows_what_to_do_with_every_kind() -> None:
+    """In a process of its own: here somebody else may have loaded what is needed."""
+    asked = (
+        "import jobs.payments; from guitaronline.billing.facts import appliers;"
+        " from guitaronline.billing.providers.base import FactKind; print(sorted(set(FactKind) - set(appliers)))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == "[<FactKind.OTHER: 'other'>]"
