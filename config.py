@@ -98,6 +98,13 @@ class Settings:
         ge=0,
     )
 
+    ONE_PERSON_APPROVALS: bool = setting(
+        False,
+        "a school of one person: what they ask for above the limit is done by the system 24 hours later, the owner is told",
+    )
+    OWNER_EMAIL: str = setting(
+        "", "told of what one person asks for and nobody else allows; ONE_PERSON_APPROVALS needs it"
+    )
     # Payment providers
     PAYMENT_PROVIDER: OneOf["sandbox", "stripe", "manual"] = setting(
         "sandbox", "takes the money of purchases; the sandbox takes play money, and production refuses it"
@@ -182,6 +189,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         settings = replace(settings, SANDBOX_SECRET=made)
     if settings.SCHOOL_TIMEZONE not in available_timezones():
         wrong.append(f"SCHOOL_TIMEZONE={settings.SCHOOL_TIMEZONE!r}: must be an IANA zone such as Europe/Berlin")
+    if settings.ONE_PERSON_APPROVALS and "@" not in settings.OWNER_EMAIL:
+        wrong.append("OWNER_EMAIL: must be an address where ONE_PERSON_APPROVALS is on")
     wrong += _unfit_for_stripe(settings)
     wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
     if wrong:

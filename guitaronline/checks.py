@@ -30,7 +30,7 @@ TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs audit_verifications asked_runs"
     " console_sessions view_as_sessions token_families api_tokens sign_in_links failed_logins export_runs export_parts bulk_rows bulk_queue"
     " kpi_days kpi_touched kpi_progress horizons"
-    " provider_events payment_asks sandbox_checkouts sandbox_refunds sandbox_events"
+    " provider_events payment_asks sandbox_checkouts sandbox_refunds sandbox_events refund_calls"
     " settlement_lines settlement_parts settlement_problems settlement_runs settlement_staging"
     " matching_files matching_kept matching_barred matching_found matching_customers matching_pairs matching_payouts matching_wrong"
     " settlement_matches".split()  # made in bulk: the action says so, the row says the rest
@@ -221,6 +221,35 @@ SELECT p.id, p.reference, p.status, p.amount_minor, r.committed, r.paid_back
  WHERE coalesce(r.committed, 0) > p.amount_minor
     OR (p.status = 'refunded') <> (coalesce(r.paid_back, 0) = p.amount_minor)
     OR r.currencies > 1 OR r.currency <> p.currency""",
+    ),
+    Check(
+        "I5 disputes",
+        "Open and lost disputes never exceed their payment, in its currency; a lost one took its lessons by one entry, and what"
+        " one freezes is frozen.",
+        """
+SELECT d.id, d.reference, d.status, d.amount_minor, p.amount_minor AS paid
+  FROM disputes d
+  JOIN payments p ON p.id = d.payment_id
+  JOIN packages k ON k.id = p.package_id
+  LEFT JOIN credit_entries e ON e.op_key = 'revoke:' || d.id
+ WHERE d.currency <> p.currency OR d.lessons_revoked <> coalesce(e.d_revoked, 0) OR (d.freezes AND k.frozen_at IS NULL)
+    OR (SELECT sum(o.amount_minor) FROM disputes o WHERE o.payment_id = p.id AND o.status <> 'won') > p.amount_minor""",
+    ),
+    Check(
+        "I5 credits",
+        "A credit gave its lessons as one package that costs nothing; with the refunds asked for here credits never exceed the"
+        " payment.",
+        """
+SELECT c.id, c.reference, c.amount_minor, c.lessons_granted, k.lessons_total
+  FROM refund_credits c
+  JOIN payments p ON p.id = c.payment_id
+  JOIN packages k ON k.id = c.package_id
+  LEFT JOIN credit_entries e ON e.op_key = 'revoke:' || c.id
+ WHERE c.currency <> p.currency OR k.price_minor <> 0 OR k.student_id <> p.student_id OR k.lessons_total <> c.lessons_granted
+    OR c.lessons_revoked <> coalesce(e.d_revoked, 0)
+    OR (SELECT sum(o.amount_minor) FROM refund_credits o WHERE o.payment_id = p.id)
+       + (SELECT coalesce(sum(r.amount_minor), 0) FROM refunds r
+           WHERE r.payment_id = p.id AND r.source = 'asked' AND r.status IN ('pending', 'succeeded')) > p.amount_minor""",
     ),
     Check(
         "I6 payment history",

@@ -1,8 +1,10 @@
 """Every table, imported once, so that the metadata is whole."""
 
 from guitaronline.audit import models as audit
+from guitaronline.billing import dispute_models as disputes
 from guitaronline.billing import models as billing
 from guitaronline.billing import provider_models as providers
+from guitaronline.billing import refund_models as refunds
 from guitaronline.billing import sandbox_models as sandbox
 from guitaronline.billing.reconciliation import models as reconciliation
 from guitaronline.billing.reconciliation import period_models as periods
@@ -29,6 +31,7 @@ __all__ = [
     "billing",
     "booking",
     "bulk",
+    "disputes",
     "exports",
     "feeds",
     "hours",
@@ -39,6 +42,7 @@ __all__ = [
     "periods",
     "providers",
     "reconciliation",
+    "refunds",
     "sandbox",
     "saved_views",
     "scheduling",

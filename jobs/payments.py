@@ -10,6 +10,7 @@ import structlog
 
 from guitaronline import clock, policy
 from guitaronline.billing import asking, inbox, sandbox_post
+from guitaronline.billing import service as _appliers  # noqa: F401  # what is told of refunds and disputes finds its way
 from guitaronline.billing.inbox import Due
 from guitaronline.db import new_id, session
 from jobs.runtime import error_code, job, repeated

@@ -88,6 +88,12 @@ TIMETABLE = (
         "what was imported shows its matches and exceptions within a minute; once a day even when nothing came",
         within=15 * MINUTE,
     ),
+    Job("refunds.ask_providers", 10 * SECOND, "money goes back within seconds; who did not answer is asked again"),
+    Job(
+        "refunds.carry_out_alone",
+        10 * MINUTE,
+        "where one person runs the school nobody else allows what they asked for",
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

@@ -16,6 +16,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     illness,
     navigation,
     reconciliation_commands,
+    refunding,
     search,
     selling,
     series_pages,
@@ -34,6 +35,8 @@ from guitaronline.admin.bulk_runs import BulkProgress, BulkRunsDesk
 from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.closures import ClosuresDesk
 from guitaronline.admin.command_page import commands
+from guitaronline.admin.disputes import DisputesDesk
+from guitaronline.admin.evidence import EvidencePack
 from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.fee_contracts import FeeContractsDesk
 from guitaronline.admin.integrity import Integrity
@@ -78,6 +81,7 @@ DESKS = (
     PlansDesk,
     PaymentsDesk,
     RefundsDesk,
+    DisputesDesk,
     ApprovalsDesk,
     PaymentExceptionsDesk,
     ProviderEventsDesk,
@@ -113,6 +117,7 @@ def init_admin(app: Flask) -> None:
         MoneyPage,
         calendar.Calendar,
         search.Search,
+        EvidencePack,
     ):
         console.add_view(page())
     for desk in DESKS:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import and_
 from sqlalchemy.orm import selectinload
+from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline import policy
 from guitaronline.actor import Actor
@@ -18,6 +20,7 @@ from guitaronline.billing.models import (
     Approval,
     ApprovalKind,
     ApprovalStatus,
+    DecidedHow,
 )
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -60,6 +63,7 @@ class ApprovalsDesk(Desk):
     )
     filters = (
         State(Approval.status, ApprovalStatus),
+        Choice("alone", "Without a second person", ["waits"], lambda _: _waits_alone()),
         Choice("kind", "What", list(ApprovalKind), lambda value: Approval.kind == value),
         Amount("amount", "Amount", Approval.amount_minor, Approval.currency),
     )
@@ -76,10 +80,31 @@ class ApprovalsDesk(Desk):
             ("Reason", approval.reason),
             ("Evidence", approval.wish.get("evidence")),
             ("Asked for by", show.link(session().get(User, approval.requested_by))),
-            ("Decided by", show.link(session().get(User, approval.decided_by)) if approval.decided_by else None),
+            ("Decided by", _decider(approval)),
+            ("Done by the system", _alone(approval)),
             ("Decided", show.when(approval.decided_at)),
         )
         return whole(approval, Page(found, state=show.state(approval)))
+
+
+def _waits_alone() -> ColumnElement[bool]:
+    """ix_approvals_alone"""
+    return and_(Approval.status == ApprovalStatus.PENDING, Approval.due_alone_at.is_not(None))
+
+
+def _decider(approval: Approval) -> Any:
+    if approval.decided_how is DecidedHow.ALONE:
+        return "nobody objected for a day; the system"
+    if approval.decided_how is DecidedHow.WITHDRAWN:
+        return "withdrawn by whoever had asked"
+    return show.link(session().get(User, approval.decided_by)) if approval.decided_by else None
+
+
+def _alone(approval: Approval) -> Any:
+    """When nobody else will have to allow it; None where somebody has to."""
+    if approval.status is not ApprovalStatus.PENDING or approval.due_alone_at is None:
+        return None
+    return show.html("on {} unless somebody says no", show.when(approval.due_alone_at))
 
 
 class ApprovalCommand(CommandPage):
@@ -127,4 +152,20 @@ class Reject(ApprovalCommand):
         return service.decide_approval(actor, record.id, approve=False, reason=form.reason.data)
 
 
-commands.add(Approve, Reject)
+class Withdraw(ApprovalCommand):
+    path = "approvals/<uuid:id>/withdraw"
+    title = "Withdraw"
+    tone = "danger"
+    permission = Permission.EDIT_PAYMENTS
+    form = forms.ReasonForm
+
+    def refused_because(self, record: Any) -> str | None:
+        if record.status is not ApprovalStatus.PENDING:
+            return f"It is {show.word(record.status)}: {record.states.meanings[record.status]}."
+        return None if record.requested_by == gate.viewer().id else "Only whoever asked for it can withdraw it."
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.withdraw_approval(actor, record.id, reason=form.reason.data)
+
+
+commands.add(Approve, Reject, Withdraw)

@@ -29,8 +29,8 @@ GROUPS = {  # words → how the names of its actions begin
     "people and sign-in": ("person.", "notification."),
     "teachers": ("teacher.",),
     "packages": ("package.",),
-    "payments, refunds, approvals": ("payment.", "refund.", "approval."),
     "imports of providers and banks": ("settlement.",),
+    "payments, refunds, disputes, approvals": ("payment.", "refund.", "dispute.", "approval."),
     "plans and prices": ("plan.",),
     "notes and tasks": ("note.", "task."),
     "personal data shown, viewing as": ("person.reveal", "person.view_as", "audit.reveal"),
@@ -40,8 +40,7 @@ GROUPS = {  # words → how the names of its actions begin
 }
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
-    "RFD": "refunds", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
-    "STF": "settlement_files",
+    "RFD": "refunds", "DSP": "disputes", "CRD": "refund_credits", "STF": "settlement_files", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 

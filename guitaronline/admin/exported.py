@@ -16,6 +16,7 @@ from guitaronline.admin.plain import Plain, Plains, amount, label, moment, numbe
 from guitaronline.audit.models import AuditAction, CheckRun, JobTick, OutboxEvent
 from guitaronline.audit.queries import state_of_tick
 from guitaronline.billing import rules
+from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Plan, PlanPrice, Refund
 from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.booking import facts
@@ -203,6 +204,19 @@ REFUNDS: ByName = {
     "lessons_revoked": number(Refund.lessons_revoked),
     "reason": words(Refund.reason),
     "id": moment(Refund.created_at),
+    "source": word(Refund.source),
+    "provider_reference": words(Refund.provider_reference),
+}
+DISPUTES: ByName = {
+    "reference": words(Dispute.reference),
+    "payment": words(of(Payment.reference, Dispute.payment_id)),
+    "amount_minor": amount(Dispute.amount_minor, Dispute.currency, label="Amount"),
+    "status": word(Dispute.status),
+    "evidence_due_at": moment(Dispute.evidence_due_at),
+    "owner": _person(Dispute.owner_id),
+    "id": moment(Dispute.created_at),
+    "reason": words(Dispute.reason),
+    "decided_at": moment(Dispute.decided_at),
 }
 PROVIDER_EVENTS: ByName = {
     "id": moment(ProviderEvent.received_at),

@@ -42,7 +42,7 @@ DIGEST = ("sha256:", "***")
 TABLES = {
     "availability_slots": "slot", "teacher_profiles": "teacher profile", "credit_entries": "ledger entry", "users": "person",
     "payment_transitions": "payment step", "bookings": "booking", "lessons": "lesson", "packages": "package", "payments": "payment",
-    "refunds": "refund", "approvals": "approval", "guardians": "guardian", "plans": "plan", "plan_prices": "price", "tasks": "task",
+    "refunds": "refund", "refund_credits": "credit in lessons", "disputes": "dispute", "approvals": "approval", "guardians": "guardian", "plans": "plan", "plan_prices": "price", "tasks": "task",
     "notes": "note", "saved_views": "saved view", "lesson_series": "series", "exports": "export", "bulk_runs": "bulk action",
     "checkouts": "checkout", "payment_facts": "word of the provider", "payment_exceptions": "payment exception",
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",

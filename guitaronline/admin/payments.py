@@ -16,6 +16,7 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Amount, Choice, Days, Person, State, Whose, record_or_people
+from guitaronline.admin.given_back import credits_section, disputes_section
 from guitaronline.admin.history import names
 from guitaronline.admin.provider_events import checkout_facts, told_section
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
@@ -82,7 +83,9 @@ class PaymentsDesk(Desk):
         return [*record_or_people(Payment.reference, words, Payment.student_id), Payment.external_reference == words]
 
     def record_page(self, payment: Any) -> dict[str, Any]:
-        sections = [_transitions(payment), told_section(payment), _refunds(payment), _approvals(payment)]
+        sections = [_transitions(payment), told_section(payment), _refunds(payment)]
+        sections += [each for each in (credits_section(payment), disputes_section(payment)) if each.rows]
+        sections.append(_approvals(payment))
         return whole(payment, Page(_facts(payment), state=show.state(payment), sections=sections))
 
 
@@ -232,6 +235,8 @@ class HandCommand(PaymentCommand):
     def refused_because(self, record: Any) -> str | None:
         if record.provider is not PaymentProvider.MANUAL:
             return "Its provider says what becomes of it, not a person."
+        if record.status is PaymentStatus.REFUNDED:
+            return "It is refunded: all of it went back."
         return super().refused_because(record)
 
 

@@ -18,6 +18,7 @@ from guitaronline.admin.base import Desk, Selection
 from guitaronline.admin.checks import findings_of
 from guitaronline.audit.models import JobTick, OutboxEvent
 from guitaronline.audit.queries import last_check
+from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import Approval, Package, Payment, Refund
 from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.billing.reconciliation.models import ReconciliationException
@@ -154,6 +155,33 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         "exceptions",
         {"state": "open"},
         since=ReconciliationException.created_at,
+    ),
+    Queue(
+        "Disputes to answer",
+        "A bank asks for money back; hand in the evidence in time.",
+        Role.FINANCE,
+        "disputes",
+        {"waiting": "to_answer"},
+        since=Dispute.created_at,
+        due=Dispute.evidence_due_at,
+        sort="evidence_due_at",
+    ),
+    Queue(
+        "Refunds to look at",
+        "They came unasked, or came back.",
+        Role.FINANCE,
+        "refunds",
+        {"waiting": "to_look_at"},
+        since=Refund.updated_at,
+    ),
+    Queue(
+        "Approvals that nobody else will give",
+        "One person runs the school: the system does them a day after they were asked for.",
+        Role.ADMIN,
+        "approvals",
+        {"alone": "waits"},
+        since=Approval.created_at,
+        due=Approval.due_alone_at,
     ),
     Queue(
         "Payments failed",

@@ -8,25 +8,17 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
-from guitaronline.admin import exported, forms, gate, show
-from guitaronline.admin.approvals import approval_line, approval_link
+from guitaronline.admin import exported, forms, show
+from guitaronline.admin.approvals import approval_link
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.counted import Counted
-from guitaronline.admin.filters import Amount, Days, State
-from guitaronline.admin.payments import PaymentCommand
+from guitaronline.admin.filters import Amount, Choice, Days, State
 from guitaronline.admin.record_page import Page, facts, whole
-from guitaronline.billing import service
-from guitaronline.billing.models import (
-    Approval,
-    Payment,
-    PaymentStatus,
-    Refund,
-    RefundStatus,
-)
-from guitaronline.billing.service import RefundPreview
+from guitaronline.billing import refund_queue, service
+from guitaronline.billing.models import Approval, PaymentProvider, Refund, RefundStatus
+from guitaronline.billing.refund_models import RefundCall, RefundSource
 from guitaronline.db import session
-from guitaronline.errors import DomainError, Reason
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 
@@ -47,10 +39,19 @@ class RefundsDesk(Desk):
         Column("lessons_revoked", "Lessons taken back", lambda each: each.lessons_revoked, is_number=True),
         Column("reason", "Reason", lambda each: each.reason),
         Column("id", "Asked for", lambda each: show.stamp(each.created_at), sort=Refund.id),
+        Column("source", "Whose idea", lambda each: show.word(each.source), is_default=False),
+        Column(
+            "provider_reference",
+            "Provider's reference",
+            lambda each: show.text(each.provider_reference),
+            is_default=False,
+        ),
     )
     filters = (
         State(Refund.status, RefundStatus),
         Amount("amount", "Amount", Refund.amount_minor, Refund.currency),
+        Choice("waiting", "Waiting", ["to_look_at"], lambda _: Refund.needs_look.is_(True)),
+        Choice("source", "Whose idea", list(RefundSource), lambda value: Refund.source == value),
         Days("asked", "Asked for", Refund.created_at, is_past=True),
         Counted("refunds", Refund.id),
     )
@@ -60,7 +61,7 @@ class RefundsDesk(Desk):
     load = (selectinload(Refund.payment),)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
-        return [Refund.reference == words.upper()]
+        return [Refund.reference == words.upper(), Refund.provider_reference == words]
 
     def record_page(self, refund: Any) -> dict[str, Any]:
         asker = session().get(User, refund.requested_by) if refund.requested_by else None
@@ -70,73 +71,38 @@ class RefundsDesk(Desk):
             ("Amount", show.money(refund.amount_minor, refund.currency)),
             ("Lessons taken back", refund.lessons_revoked),
             ("Reason", refund.reason),
-            ("Asked for by", show.link(asker)),
+            ("By", show.word(refund.payment.provider)),
+            ("Provider's reference", refund.provider_reference),
+            ("Provider", _asking(refund)),
+            (
+                "Asked for by",
+                "nobody here: seen at the provider" if refund.source is RefundSource.PROVIDER else show.link(asker),
+            ),
             ("Allowed by", approval_link(approval) if approval else None),
             ("Settled", show.when(refund.settled_at)),
         )
-        return whole(refund, Page(found, state=show.state(refund)))
+        marks = [show.chip("to look at", "it came unasked, or came back")] if refund.needs_look else []
+        return whole(refund, Page(found, state=show.state(refund), marks=marks))
 
 
-class RefundForm(forms.CommandForm):
-    amount = forms.amount("Amount", required=False, help="Empty: what the rule offers.")
-    reason = forms.reason()
-
-
-def _preview(payment: Payment, amount_minor: int | None) -> RefundPreview:
-    return service.refund_preview(session(), payment.id, now=gate.now(), amount_minor=amount_minor)
-
-
-def _preview_offered(payment: Payment) -> RefundPreview | None:
-    """What the rule offers; None where it offers nothing."""
-    try:
-        return _preview(payment, None)
-    except DomainError:
+def _asking(refund: Refund) -> str | None:
+    """How far the asking is, in words; None where nobody is asked."""
+    call = session().get(RefundCall, refund.id)
+    if call is None or refund.status is not RefundStatus.PENDING:
         return None
+    if call.accepted_at is not None:
+        return "has taken it on; it is on its way"
+    if call.attempts == 0:
+        return "is asked within seconds"
+    times = "once" if call.attempts == 1 else f"{call.attempts} times"
+    return f"was asked {times}, and nobody knows yet what came of it; it is asked again by itself"
 
 
-class RefundPayment(PaymentCommand):
-    path = "payments/<uuid:id>/refund"
-    title = "Refund"
-    button = "Ask for the refund"
-    tone = "danger"
-    form = RefundForm
-    looks = "Show what will happen"
-    targets = (PaymentStatus.REFUNDED,)
-
-    def prepare(self, form: Any, record: Any) -> None:
-        form.amount.in_currency = record.currency
-
-    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        """By the rule that decides; an amount that is refused leaves what the rule offers on the page."""
-        blockers: list[Reason] = []
-        found: RefundPreview | None
-        try:
-            found = _preview(record, form.amount.minor(record.currency))
-        except (DomainError, ValueError) as refusal:
-            blockers = forms.reasons_of(refusal)
-            found = _preview_offered(record)
-        if found is None:
-            return Consequences(blockers=blockers)
-        lines = [
-            ("Goes back", show.money(found.amount_minor, record.currency)),
-            ("Paid", show.money(found.figures.paid_minor, record.currency)),
-            ("Refunded before", show.money(found.figures.committed_minor, record.currency)),
-            ("The rule offers", show.money(found.figures.refundable_minor, record.currency)),
-            ("Lessons given", f"{found.figures.delivered} of {found.figures.lessons_total}"),
-            ("Lessons taken back", found.lessons_revoked),
-            *approval_line(found.amount_minor, record.currency, found.figures.committed_minor),
-        ]
-        ahead = [
-            (show.link_to("bookings", each.id, each.reference), show.when(each.start_at), show.word(each.status))
-            for each in found.bookings
-        ]
-        heading = ("Booking still to come; it stays unless it is canceled", "Starts", "State")
-        return Consequences(lines, table=[heading, *ahead] if ahead else (), blockers=blockers)
-
-    def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.refund_payment(
-            actor, record.id, amount_minor=form.amount.minor(record.currency), reason=form.reason.data
-        )
+def _not_pending(refund: Refund) -> str | None:
+    """By hand only a refund that waits can end."""
+    if refund.status is RefundStatus.PENDING:
+        return None
+    return f"It is {show.word(refund.status)}: {refund.states.meanings[refund.status]}."
 
 
 class RefundCommand(CommandPage):
@@ -152,7 +118,9 @@ class SettleRefund(RefundCommand):
     title = "Paid out"
     button = "It was paid out"
     form = forms.MaybeReasonForm
-    targets = (RefundStatus.SUCCEEDED,)
+
+    def refused_because(self, record: Any) -> str | None:
+        return _not_pending(record) or _by_its_provider(record)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.settle_refund(actor, record.id, succeeded=True, reason=form.reason.data)
@@ -162,7 +130,9 @@ class FailRefund(RefundCommand):
     path = "refunds/<uuid:id>/failed"
     title = "Could not be paid out"
     form = forms.ReasonForm
-    targets = (RefundStatus.FAILED,)
+
+    def refused_because(self, record: Any) -> str | None:
+        return _not_pending(record) or _by_its_provider(record)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         return Consequences(
@@ -180,10 +150,34 @@ class CancelRefund(FailRefund):
     path = "refunds/<uuid:id>/cancel"
     title = "Withdraw the refund"
     tone = "danger"
-    targets = (RefundStatus.CANCELED,)
+
+    def refused_because(self, record: Any) -> str | None:
+        call = session().get(RefundCall, record.id)
+        asked = call is not None and call.attempts > 0
+        return _not_pending(record) or ("Its provider has been asked already; it says how it ends." if asked else None)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.cancel_refund(actor, record.id, reason=form.reason.data)
 
 
-commands.add(RefundPayment, SettleRefund, FailRefund, CancelRefund)
+def _by_its_provider(refund: Refund) -> str | None:
+    """Why a person cannot say how it ended: its provider does, as long as it can be asked."""
+    if refund.payment.provider is PaymentProvider.MANUAL or refund_queue.is_left_to_people(session(), refund.id):
+        return None
+    return f"{show.word(refund.payment.provider).capitalize()} pays it out, and says how it ended."
+
+
+class LookAtRefund(RefundCommand):
+    path = "refunds/<uuid:id>/looked-at"
+    title = "I have looked at it"
+    lead = "It came unasked, or came back. Say what it was and what was done; it then waits for nobody any more."
+    form = forms.ReasonForm
+
+    def refused_because(self, record: Any) -> str | None:
+        return None if record.needs_look else "Nobody has to look at it."
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return service.look_at_refund(actor, record.id, reason=form.reason.data)
+
+
+commands.add(SettleRefund, FailRefund, CancelRefund, LookAtRefund)

@@ -10,7 +10,9 @@ from uuid import UUID
 from sqlalchemy import Select, Uuid, literal, or_, select, union_all
 
 from guitaronline.actor import Role
+from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, PaymentTransition, PlanPrice, Refund
+from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.booking.models import Booking
 from guitaronline.identity.models import Guardian, Note, Task
 from guitaronline.lessons.models import Lesson
@@ -29,7 +31,7 @@ class Kind(StrEnum):
     NOTES = "notes"
 
 
-MONEY = frozenset({CreditEntry, Payment, PaymentTransition, Refund, Approval, Package})
+MONEY = frozenset({CreditEntry, Payment, PaymentTransition, Refund, RefundCredit, Dispute, Approval, Package})
 WRITTEN = frozenset({Note, Task})
 
 
@@ -102,6 +104,8 @@ def _money(payments: Any) -> Belonging:
         (Payment, Payment.id.in_(payments)),
         (PaymentTransition, PaymentTransition.payment_id.in_(payments)),
         (Refund, Refund.payment_id.in_(payments)),
+        (RefundCredit, RefundCredit.payment_id.in_(payments)),
+        (Dispute, Dispute.payment_id.in_(payments)),
         (Approval, Approval.payment_id.in_(payments)),
     )
 
@@ -136,6 +140,10 @@ BELONGING: dict[str, Callable[[Any], Belonging]] = {
     "packages": _of_package,
     "payments": _of_payment,
     "refunds": _of_refund,
+    "disputes": lambda dispute: (
+        (Payment, Payment.id == dispute.payment_id),
+        (Package, Package.id == dispute.payment.package_id),
+    ),
     "users": _of_person,
     "lesson_series": lambda series: ((Booking, Booking.series_id == series.id),),
     "plans": lambda plan: ((PlanPrice, PlanPrice.plan_id == plan.id),),

@@ -14,6 +14,8 @@ from guitaronline.api.endpoint import PUBLIC, Answer, Resource, may
 from guitaronline.api.pagination import Order, Page
 from guitaronline.api.schemas.billing import (
     Awaiting,
+    CreditNew,
+    CreditOut,
     EntryOut,
     PackageNew,
     PackageOut,
@@ -24,6 +26,7 @@ from guitaronline.api.schemas.billing import (
     RefundOut,
     StatusChange,
     awaiting_json,
+    credit_json,
     entry_json,
     minor_of,
     package_json,
@@ -33,7 +36,10 @@ from guitaronline.api.schemas.billing import (
 )
 from guitaronline.billing import queries, service
 from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, Refund
+from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.billing.rules import effective_package_status
+from guitaronline.booking import refunding
+from guitaronline.booking.refunding import Decided, With
 from guitaronline.db import session
 from guitaronline.errors import NotFound
 from guitaronline.identity import access
@@ -180,12 +186,43 @@ def set_status(actor: Actor, payment_id: UUID, body: dict[str, Any]) -> Payment 
         service.PaymentNotSucceeded,
         service.NothingToRefund,
         service.RefundExceedsPayment,
+        service.RefundUnknown,
+        service.BookingsChanged,
         service.ApprovalAlreadyPending,
     ),
 )
 def refund(actor: Actor, payment_id: UUID, body: dict[str, Any]) -> Refund | Approval:
     """Give money back; its unused lessons are revoked"""
-    return service.refund_payment(actor, payment_id, **body)
+    return refunding.refund_with_bookings(actor, payment_id, **{**body, "bookings": _decided(body)})
+
+
+@resource.endpoint(
+    "POST",
+    "/payments/<uuid:payment_id>/credits",
+    Answer(201, CreditOut, credit_json, RefundCredit),
+    AWAITING,
+    who=EDIT_PAYMENTS,
+    body=CreditNew,
+    keyed=True,
+    refuses=(
+        service.PaymentNotSucceeded,
+        service.NothingToRefund,
+        service.RefundExceedsPayment,
+        service.NothingToCredit,
+        service.CreditTooLarge,
+        service.RefundUnknown,
+        service.BookingsChanged,
+        service.StudentInactive,
+        service.ApprovalAlreadyPending,
+    ),
+)
+def credit(actor: Actor, payment_id: UUID, body: dict[str, Any]) -> RefundCredit | Approval:
+    """Give lessons instead of money, as a package that costs nothing"""
+    return refunding.credit_with_bookings(actor, payment_id, **{**body, "bookings": _decided(body)})
+
+
+def _decided(body: dict[str, Any]) -> list[Decided]:
+    return [Decided(each["booking_id"], With(each["decision"])) for each in body.get("bookings") or ()]
 
 
 @resource.listing(

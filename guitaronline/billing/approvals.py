@@ -6,17 +6,19 @@ The approval keeps the wish word for word and what the payment was like then; it
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
 from guitaronline import policy
-from guitaronline.billing import queries, rules, settling
+from guitaronline.billing import refund_queue, room, rules, settling
 from guitaronline.billing.models import (
     Approval,
     ApprovalKind,
     ApprovalStatus,
+    DecidedHow,
     Package,
     Payment,
     PaymentStatus,
@@ -27,6 +29,7 @@ from guitaronline.billing.refusals import (
     ApprovalDecided,
     ApprovalOutdated,
     ApproverIsRequester,
+    NotRequester,
     require_reason,
 )
 from guitaronline.errors import NotAllowed
@@ -35,6 +38,11 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 conditions: list[Callable[[Work, Approval], bool]] = []  # what else must still be true; other chapters add theirs
+ALONE_AFTER = timedelta(hours=24)  # time for the owner to read the mail and say no
+
+Do = Callable[[Work, Payment, Package, Approval], None]
+refund_ways: dict[str, Do] = {}  # a wish's `to` → what does it; `source` here, `credit` in credits.py
+done_first: dict[str, Do] = {}  # a part of a wish that a chapter above billing does before the money: `bookings`
 
 
 def is_asked_for(work: Work, amount_minor: int, *, before_minor: int = 0) -> bool:
@@ -68,8 +76,11 @@ def ask(
         wish=wish,
         status=ApprovalStatus.PENDING,
         requested_by=work.actor.id,
+        due_alone_at=work.now + ALONE_AFTER if policy.current().ONE_PERSON_APPROVALS else None,
     )
     work.create(approval)
+    if approval.due_alone_at is not None:
+        work.emit("approval.one_person", approval, due_at=approval.due_alone_at.isoformat())
     return approval
 
 
@@ -84,8 +95,9 @@ def decide_approval(work: Work, approval_id: UUID, *, approve: bool, reason: str
         raise NotAllowed("An approval is given by a person.")
     if not approve:
         require_reason(reason)
-    payment, package = settling.lock_payment(work, work.find(Approval, approval_id).payment_id)
-    approval = work.lock(Approval, approval_id)
+    payment, package, approval = lock(work, approval_id)
+    if approve:
+        refund_queue.require_known(work, payment)
     decision = ApprovalStatus.APPROVED if approve else ApprovalStatus.REJECTED
     if (approval.status, approval.decided_by) == (decision, work.actor.id):
         return approval
@@ -93,22 +105,58 @@ def decide_approval(work: Work, approval_id: UUID, *, approve: bool, reason: str
         raise ApprovalDecided(status=approval.status.value)
     if approval.requested_by == work.actor.id:
         raise ApproverIsRequester()
-    if approve and not _still_holds(work, payment, approval):
+    if approve and not still_holds(work, payment, approval):
         raise ApprovalOutdated(payment=payment.reference)
     approval.decided_by, approval.decided_at = work.actor.id, work.now
     work.move(approval, decision)
     if approve:
-        _DO[approval.kind](work, payment, package, approval)
+        carry_out(work, payment, package, approval)
     return approval
+
+
+@command("approval.withdraw", on="approvals")
+def withdraw_approval(work: Work, approval_id: UUID, *, reason: str | None) -> Approval:
+    """Whoever asked for it does not want it any more. Told again: no-op. Locks as `decide_approval`.
+
+    Raises NotRequester, ApprovalDecided, ReasonRequired."""
+    access.require(work.actor, Permission.EDIT_PAYMENTS)
+    require_reason(reason)
+    _, _, approval = lock(work, approval_id)
+    if approval.requested_by != work.actor.id:
+        raise NotRequester()
+    if approval.decided_how is DecidedHow.WITHDRAWN:
+        return approval
+    if approval.status is not ApprovalStatus.PENDING:
+        raise ApprovalDecided(status=approval.status.value)
+    approval.decided_how, approval.decided_at = DecidedHow.WITHDRAWN, work.now
+    work.move(approval, ApprovalStatus.REJECTED)
+    return approval
+
+
+def lock(work: Work, approval_id: UUID) -> tuple[Payment, Package, Approval]:
+    """A step: all that the approval's wish touches, locked in the one order."""
+    asked = work.find(Approval, approval_id)
+    lock_money = settling.lock_with_student if asked.wish.get("to") == "credit" else settling.lock_payment
+    payment, package = lock_money(work, asked.payment_id)
+    return payment, package, work.lock(Approval, approval_id)
+
+
+def carry_out(work: Work, payment: Payment, package: Package, approval: Approval) -> None:
+    """A step: the wish is done word for word; a part of it that nobody here knows is an error, never left out."""
+    for part in approval.wish.keys() & {"bookings"}:
+        done_first[part](work, payment, package, approval)
+    _DO[approval.kind](work, payment, package, approval)
 
 
 def _state_of(work: Work, payment: Payment) -> dict[str, Any]:
     """What must still be true when the wish is done: the payment row, and what of it is refunded or on its way."""
-    committed = queries.refunds_sum(work.session, payment.id, *queries.COMMITTED)
-    return {"payment_version": payment.version, "committed_minor": committed}
+    return {
+        "payment_version": payment.version,
+        "committed_minor": room.spoken_for(work.session, payment.id).total_minor,
+    }
 
 
-def _still_holds(work: Work, payment: Payment, approval: Approval) -> bool:
+def still_holds(work: Work, payment: Payment, approval: Approval) -> bool:
     state = _state_of(work, payment)
     if {key: approval.wish.get(key) for key in state} != state:
         return False
@@ -128,6 +176,10 @@ def _do_success(work: Work, payment: Payment, package: Package, approval: Approv
 
 
 def _do_refund(work: Work, payment: Payment, package: Package, approval: Approval) -> None:
+    refund_ways[approval.wish.get("to", "source")](work, payment, package, approval)
+
+
+def _refund_to_source(work: Work, payment: Payment, package: Package, approval: Approval) -> None:
     figures = settling.figures_of(work.session, payment, package)
     amount = settling.refund_amount(payment, figures, approval.amount_minor)
     refund = settling.make_refund(
@@ -144,4 +196,5 @@ def _do_refund(work: Work, payment: Payment, package: Package, approval: Approva
         settling.close_refund(work, payment, package, refund, RefundStatus.SUCCEEDED, reason=approval.reason)
 
 
-_DO = {ApprovalKind.PAYMENT_SUCCEEDED: _do_success, ApprovalKind.REFUND: _do_refund}
+refund_ways["source"] = _refund_to_source
+_DO: dict[ApprovalKind, Do] = {ApprovalKind.PAYMENT_SUCCEEDED: _do_success, ApprovalKind.REFUND: _do_refund}

@@ -13,6 +13,7 @@ from guitaronline.billing.models import Package, PackageStatus
 from guitaronline.billing.refusals import (
     InvalidPackage,
     NothingToReinstate,
+    PackageDisputed,
     PackageExpired,
     PackageInUse,
     PackageNotActive,
@@ -58,16 +59,27 @@ def freeze_package(work: Work, package_id: UUID, *, reason: str | None) -> Packa
 
 @command("package.unfreeze", on="packages")
 def unfreeze_package(work: Work, package_id: UUID, *, reason: str | None = None) -> Package:
-    """The package can be used again and lives longer by the time it was frozen. Locks it. No-op when it is not frozen."""
+    """The package can be used again and lives longer by the time it was frozen. Locks it. No-op when it is not frozen.
+
+    Raises PackageDisputed while a dispute freezes it."""
     access.require(work.actor, Permission.EXTEND_PACKAGES)
     package = work.lock(Package, package_id)
     if package.frozen_at is None:
         return package
+    if queries.is_disputed(work.session, package.id):
+        raise PackageDisputed()
+    thaw(work, package)
+    return package
+
+
+def thaw(work: Work, package: Package) -> None:
+    """A step: the locked, frozen package is frozen no more, and has the time back that it lost by that."""
+    if package.frozen_at is None:
+        return
     if package.expires_at is not None:
         package.expires_at += work.now - package.frozen_at
     package.frozen_at, package.frozen_reason = None, None
     work.emit("package.unfrozen", package)
-    return package
 
 
 @command("package.reinstate", on="packages")

@@ -26,6 +26,7 @@ from guitaronline.billing.refusals import (
 from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
+from guitaronline.states import IllegalMove
 from guitaronline.unit_of_work import Work, command
 
 FULL_REFUND = "recorded as refunded in full"
@@ -77,7 +78,8 @@ def set_payment_status(
 ) -> Payment | Approval:
     """The payment has that state, or an approval of it waits for a second person. The state it has already is a no-op.
 
-    `succeeded` needs a reason or evidence (an external reference is evidence), once failed evidence of its own;
+    A payment through a provider is never moved by hand. `succeeded` needs a reason or evidence (an external reference is
+    evidence), once failed evidence of its own;
     `refunded` gives back, at once, all that is left. Locks the payment, then its package. Raises InvalidPayment,
     PaymentOfProvider, IllegalMove, EvidenceMissing, RefundPending, PackageRevoked, ApprovalAlreadyPending."""
     access.require(work.actor, Permission.EDIT_PAYMENTS)
@@ -87,8 +89,10 @@ def set_payment_status(
     payment, package = settling.lock_payment(work, payment_id)
     if payment.status is target:
         return payment
-    if payment.provider is not PaymentProvider.MANUAL and target is not PaymentStatus.REFUNDED:
+    if payment.provider is not PaymentProvider.MANUAL:
         raise PaymentOfProvider(provider=payment.provider.value)
+    if (payment.status, target) == (PaymentStatus.REFUNDED, PaymentStatus.SUCCEEDED):
+        raise IllegalMove(record="payments", source=payment.status, target=target)  # only by a refund that comes back
     Payment.states.event(payment.status, target)  # raises IllegalMove
     said, seen = rules.said(reason), rules.said(evidence)
     if target is PaymentStatus.REFUNDED:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select, text
+from sqlalchemy import ColumnElement, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import (
     Approval,
     ApprovalStatus,
@@ -25,6 +27,7 @@ from guitaronline.billing.models import (
 )
 from guitaronline.billing.provider_models import PaymentCheckout, PaymentFact
 from guitaronline.billing.providers.base import FactKind
+from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.billing.rules import LIVING
 
 COMMITTED = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
@@ -178,13 +181,8 @@ def lessons_revoked(session: Session, payment_id: UUID) -> int:
 
 
 def paid_by_others(session: Session, payment: Payment) -> int:
-    """Minor units that other payments of the same package and currency brought and that did not go back."""
-    gone = (
-        select(func.coalesce(func.sum(Refund.amount_minor), 0))
-        .where(Refund.payment_id == Payment.id, Refund.status.in_(COMMITTED))
-        .correlate(Payment)
-        .scalar_subquery()
-    )
+    """Minor units that other payments of the same package and currency brought and that still pay for it."""
+    gone = _sum(Refund, Refund.status.in_(COMMITTED)) + _sum(RefundCredit) + _sum(Dispute, Dispute.status == "lost")
     query = select(func.coalesce(func.sum(Payment.amount_minor - gone), 0)).where(
         Payment.package_id == payment.package_id,
         Payment.id != payment.id,
@@ -200,6 +198,18 @@ def is_awaited_otherwise(session: Session, payment: Payment) -> bool:
         Payment.package_id == payment.package_id, Payment.id != payment.id, Payment.status == PaymentStatus.PENDING
     )
     return bool(session.scalar(select(other)))
+
+
+def is_disputed(session: Session, package_id: UUID) -> bool:
+    """Whether an open dispute keeps the package frozen. Indexes: ix_payments_package_id, ix_disputes_payment_id."""
+    froze = select(Dispute.id).join(Payment, Payment.id == Dispute.payment_id)
+    return session.scalars(froze.where(Payment.package_id == package_id, Dispute.freezes).limit(1)).first() is not None
+
+
+def _sum(table: type[Refund | RefundCredit | Dispute], *conditions: ColumnElement[bool]) -> Any:
+    """SQL, over Payment: minor units of its rows there. Indexes: ix_…_payment_id."""
+    query = select(func.coalesce(func.sum(table.amount_minor), 0))
+    return query.where(table.payment_id == Payment.id, *conditions).correlate(Payment).scalar_subquery()
 
 
 # Bookings and lessons stand above billing, so their models cannot be imported here. What money has to know about them

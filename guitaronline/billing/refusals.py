@@ -141,6 +141,33 @@ class RefundPending(Conflict):
     detail = "A refund of this payment is still on its way. Settle it first."
 
 
+class NotByHand(Conflict):
+    detail = "What a provider takes or pays back changes by its own word or by reconciliation, never by hand."
+
+
+class RefundUnknown(Conflict):
+    detail = (
+        "Nobody knows yet whether an earlier refund of this payment was paid out. The provider is asked again now: "
+        "try again in a moment."
+    )
+
+
+class RefundUnderWay(Conflict):
+    detail = "The provider has been asked for this refund already; it says how it ends."
+
+
+class NothingToCredit(Conflict):
+    detail = "The amount is worth no whole lesson of this package."
+
+
+class CreditTooLarge(Invalid):
+    detail = "The amount is not worth that many lessons."
+
+
+class BookingsChanged(Conflict):
+    detail = "The bookings of the package have changed. Look at the page again."
+
+
 class ApproverIsRequester(NotAllowed):
     detail = "What you asked for is decided by somebody else."
 
@@ -157,6 +184,35 @@ class ApprovalDecided(Conflict):
     detail = "This was decided already."
 
 
+class ApprovalNotDue(Conflict):
+    detail = (
+        "Only what was asked for in one-person mode is done without a second person, and not before a day has passed."
+    )
+
+
+class NotRequester(NotAllowed):
+    detail = "Only whoever asked for it can withdraw it. Reject it instead."
+
+
+# Disputes
+
+
+class InvalidDispute(Invalid):
+    detail = "The dispute cannot be recorded like this."
+
+
+class DisputeExceedsPayment(Invalid):
+    detail = "Disputes cannot exceed the payment."
+
+
+class DuplicateDispute(Conflict):
+    detail = "There is a dispute with this reference."
+
+
+class PackageDisputed(Conflict):
+    detail = "The package stays frozen until its dispute is decided."
+
+
 constraint_errors.update(
     {
         "uq_credit_entries_op_key": AlreadyCounted,
@@ -168,6 +224,8 @@ constraint_errors.update(
         "uq_payment_transitions_cause": AlreadyCounted,
         "uq_payment_transitions_sequence": Busy,
         "uq_approvals_pending": ApprovalAlreadyPending,
+        "uq_disputes_provider_reference": DuplicateDispute,
+        "uq_refunds_provider_reference": Busy,  # told twice at once; the second finds it
         "ck_approvals_four_eyes": ApproverIsRequester,
     }
 )

@@ -185,15 +185,17 @@ class RefundFigures:
 
     paid_minor: int
     price_minor: int  # what all lessons cost; the payment's amount where the package has no price
-    committed_minor: int  # refunds pending and succeeded
+    committed_minor: int  # refunds pending and succeeded, credits, lost disputes
     refundable_minor: int  # by the rule; what is offered
     lessons_total: int
     delivered: int
     covered_otherwise: bool  # other payments pay for the whole package: this one came twice
+    disputed_minor: int = 0  # open disputes: cannot be given back, and have taken no lesson yet
 
     @property
     def left_minor(self) -> int:
-        return self.paid_minor - self.committed_minor
+        """Never below 0, though a dispute may come for money that is on its way back."""
+        return max(0, self.paid_minor - self.committed_minor - self.disputed_minor)
 
 
 def refund_figures(
@@ -204,15 +206,19 @@ def refund_figures(
     delivered: int,
     price_minor: int = 0,
     covered_otherwise: bool = False,
+    disputed_minor: int = 0,
 ) -> RefundFigures:
-    """refundable = ⌊paid × undelivered ÷ total⌋ − already refunded (pending ones too), never below 0; everything left
-    when nothing was delivered, or when other money pays for the package."""
+    """refundable = ⌊paid × undelivered ÷ total⌋ − already refunded (pending ones too) or disputed, never below 0;
+    everything left when nothing was delivered, or when other money pays for the package."""
+    gone = committed_minor + disputed_minor
     if delivered == 0 or covered_otherwise:
-        refundable = paid_minor - committed_minor
+        refundable = max(0, paid_minor - gone)
     else:
-        refundable = max(0, paid_minor * max(0, lessons_total - delivered) // lessons_total - committed_minor)
+        refundable = max(0, paid_minor * max(0, lessons_total - delivered) // lessons_total - gone)
     price = max(price_minor, paid_minor)
-    return RefundFigures(paid_minor, price, committed_minor, refundable, lessons_total, delivered, covered_otherwise)
+    return RefundFigures(
+        paid_minor, price, committed_minor, refundable, lessons_total, delivered, covered_otherwise, disputed_minor
+    )
 
 
 def lessons_to_revoke(figures: RefundFigures, amount_minor: int, *, revoked_before: int, available: int) -> int:
@@ -224,6 +230,21 @@ def lessons_to_revoke(figures: RefundFigures, amount_minor: int, *, revoked_befo
     if back >= figures.price_minor:
         return available
     return min(available, max(0, back * figures.lessons_total // figures.price_minor - revoked_before))
+
+
+@dataclass(frozen=True)
+class CreditLessons:
+    """How many lessons can be given instead of an amount: what is offered, and the most."""
+
+    offered: int
+    most: int
+
+
+def credit_lessons(figures: RefundFigures, amount_minor: int, *, revoked: int) -> CreditLessons:
+    """Offered are the lessons that are taken back, or, where none is, what the amount is worth; at most the larger of the
+    two. Worth = ⌊amount × lessons ÷ price⌋, at the package's own price per lesson."""
+    worth = amount_minor * figures.lessons_total // figures.price_minor
+    return CreditLessons(revoked or worth, max(revoked, worth))
 
 
 def needs_approval(amount_minor: int, *, before_minor: int = 0, limit_minor: int) -> bool:

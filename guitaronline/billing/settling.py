@@ -8,22 +8,25 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from guitaronline.billing import ledger, queries, rules
+from guitaronline.billing import ledger, queries, room, rules
 from guitaronline.billing.models import (
     Approval,
     Package,
     PackageStatus,
     Payment,
+    PaymentProvider,
     PaymentStatus,
     PaymentTransition,
     Plan,
     Refund,
     RefundStatus,
 )
+from guitaronline.billing.refund_models import RefundCall, RefundSource
 from guitaronline.billing.refusals import NothingToRefund, PackageRevoked, PaymentNotSucceeded, RefundExceedsPayment
+from guitaronline.identity.models import User
 from guitaronline.unit_of_work import Work
 
 
@@ -31,6 +34,12 @@ def lock_payment(work: Work, payment_id: UUID) -> tuple[Payment, Package]:
     """The payment, then its package, locked and fresh. Raises NotFound."""
     payment = work.lock(Payment, payment_id)
     return payment, work.lock(Package, payment.package_id)
+
+
+def lock_with_student(work: Work, payment_id: UUID) -> tuple[Payment, Package]:
+    """The same for what also grants: the student first. Raises NotFound."""
+    work.lock(User, work.find(Payment, payment_id).student_id)
+    return lock_payment(work, payment_id)
 
 
 def write_transition(
@@ -117,9 +126,11 @@ def figures_of(
     if delivered is None:
         delivered = queries.delivered_lessons(session, package.id)
     others = queries.paid_by_others(session, payment)
+    spoken_for = room.spoken_for(session, payment.id)
     return rules.refund_figures(
         paid_minor=payment.amount_minor,
-        committed_minor=queries.refunds_sum(session, payment.id, *queries.COMMITTED),
+        committed_minor=spoken_for.committed_minor,
+        disputed_minor=spoken_for.disputed_minor,
         lessons_total=package.lessons_total,
         delivered=delivered,
         price_minor=package.price_minor if package.currency == payment.currency else 0,
@@ -142,14 +153,24 @@ def refund_amount(payment: Payment, figures: rules.RefundFigures, amount_minor: 
 
 
 def lessons_taken(
-    session: Session, payment: Payment, package: Package, figures: rules.RefundFigures, amount_minor: int
+    session: Session,
+    payment: Payment,
+    package: Package,
+    figures: rules.RefundFigures,
+    amount_minor: int,
+    *,
+    available: int | None = None,
 ) -> int:
-    """How many unused lessons a refund of that amount takes; a package that has ended has none to take."""
+    """How many unused lessons a refund of that amount takes; a package that has ended has none to take.
+
+    `available`: how many there will be by then; None: as many as now."""
+    if available is None:
+        available = package.available if package.status in rules.LIVING else 0
     return rules.lessons_to_revoke(
         figures,
         amount_minor,
-        revoked_before=queries.lessons_revoked(session, payment.id),
-        available=package.available if package.status in rules.LIVING else 0,
+        revoked_before=room.spoken_for(session, payment.id).lessons_revoked,
+        available=available,
     )
 
 
@@ -164,22 +185,50 @@ def make_refund(
     requested_by: UUID | None,
     approval: Approval | None = None,
 ) -> Refund:
-    """The refund is pending, and the unused lessons it pays back are revoked (`revoke:<refund>`)."""
-    lessons = lessons_taken(work.session, payment, package, figures, amount_minor)
+    """The refund is pending, and the unused lessons it pays back are revoked (`revoke:<refund>`). A provider's waits in the
+    queue of those that it is asked for."""
     refund = Refund(
         payment_id=payment.id,
         amount_minor=amount_minor,
         currency=payment.currency,
         status=RefundStatus.PENDING,
         reason=reason,
-        lessons_revoked=lessons,
+        lessons_revoked=lessons_taken(work.session, payment, package, figures, amount_minor),
         requested_by=requested_by,
         approval_id=approval.id if approval else None,
     )
-    work.create(refund)
-    ledger.revoke(work, package, lessons, f"revoke:{refund.id}", reason=reason)
-    work.session.flush()
+    _add_refund(work, package, refund)
+    if payment.provider is not PaymentProvider.MANUAL:
+        work.session.add(RefundCall(id=refund.id))
     return refund
+
+
+def note_refund(
+    work: Work, payment: Payment, package: Package, amount_minor: int, *, provider_reference: str, reason: str
+) -> Refund:
+    """A refund that the provider made and nobody here asked for stands, pending; its lessons are revoked by the same rule,
+    and finance has to look at it."""
+    figures = figures_of(work.session, payment, package)
+    refund = Refund(
+        payment_id=payment.id,
+        amount_minor=amount_minor,
+        currency=payment.currency,
+        status=RefundStatus.PENDING,
+        reason=reason,
+        lessons_revoked=lessons_taken(work.session, payment, package, figures, amount_minor),
+        source=RefundSource.PROVIDER,
+        provider_reference=provider_reference,
+        needs_look=True,
+    )
+    _add_refund(work, package, refund)
+    work.emit("refund.unexpected", refund)
+    return refund
+
+
+def _add_refund(work: Work, package: Package, refund: Refund) -> None:
+    work.create(refund)
+    ledger.revoke(work, package, refund.lessons_revoked, f"revoke:{refund.id}", reason=refund.reason)
+    work.session.flush()
 
 
 def close_refund(
@@ -190,6 +239,8 @@ def close_refund(
     When all of the payment has been paid out it is `refunded`, and a package with nothing left is revoked."""
     work.move(refund, target)
     refund.settled_at = work.now
+    if payment.provider is not PaymentProvider.MANUAL:
+        _close_call(work, refund)
     if target is not RefundStatus.SUCCEEDED:
         ledger.unrevoke(work, package, refund.lessons_revoked, f"unrevoke:{refund.id}")
         return
@@ -199,3 +250,32 @@ def close_refund(
     move_payment(work, payment, package, PaymentStatus.REFUNDED, cause=f"refund:{refund.id}", reason=reason)
     if queries.lessons_revoked(work.session, payment.id) > 0 and package.status is PackageStatus.DEPLETED:
         work.move(package, PackageStatus.REVOKED)
+        refund.ended_package = True
+
+
+def return_refund(work: Work, payment: Payment, package: Package, refund: Refund, *, reason: str) -> None:
+    """The refund that was reported as paid out came back: it has failed after all, its room and its lessons are back, and
+    neither is the payment refunded any more nor its package taken back by that. Finance has to look at it."""
+    was_refunded = payment.status is PaymentStatus.REFUNDED
+    work.move(refund, RefundStatus.FAILED)
+    refund.settled_at, refund.needs_look = work.now, True
+    _give_back_package(work, payment, package)
+    ledger.unrevoke(work, package, refund.lessons_revoked, f"unrevoke:{refund.id}")
+    if was_refunded:
+        source = payment.status
+        work.move(payment, PaymentStatus.SUCCEEDED)
+        cause = f"refund_returned:{refund.id}"
+        write_transition(work, payment, source, PaymentStatus.SUCCEEDED, cause=cause, reason=reason)
+
+
+def _give_back_package(work: Work, payment: Payment, package: Package) -> None:
+    """A package that ended because its payment was refunded lives again, empty."""
+    ended = update(Refund).where(Refund.payment_id == payment.id, Refund.ended_package).values(ended_package=False)
+    if work.session.execute(ended.returning(Refund.id)).all() and package.status is PackageStatus.REVOKED:
+        work.move(package, PackageStatus.DEPLETED)
+
+
+def _close_call(work: Work, refund: Refund) -> None:
+    """The provider need not be asked any more."""
+    call = update(RefundCall).where(RefundCall.id == refund.id, RefundCall.closed_at.is_(None))
+    work.session.execute(call.values(closed_at=func.clock_timestamp(), lease_until=None))

@@ -24,7 +24,7 @@ from guitaronline.billing.service import (
     settle_refund,
     unfreeze_package,
 )
-from guitaronline.demo import cast, money
+from guitaronline.demo import cast, disputes, money
 from guitaronline.demo.stage import School, Student
 from guitaronline.identity.service import deactivate_person
 from guitaronline.money import Money
@@ -277,4 +277,8 @@ INCIDENTS: tuple[Incident, ...] = (
     package_extended,
     frozen_and_back,
     left_the_school,
+    disputes.disputed,
+    disputes.dispute_lost,
+    disputes.dispute_won,
+    disputes.credited,
 )

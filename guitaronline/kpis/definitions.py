@@ -207,7 +207,8 @@ NUMBERS: tuple[Number, ...] = (
     Number(
         "refunds",
         "Refunds",
-        "Money that was paid back on these days.",
+        "Money that was paid back on these days. What a bank took back by a dispute is not among it, nor are lessons that were"
+        " given instead of money.",
         Section.SALES,
         "FROM refunds t JOIN payments p ON p.id = t.payment_id WHERE t.settled_at >= :start AND t.settled_at < :end"
         f" AND t.status = 'succeeded'{STUDENT.replace('t.student_id', 'p.student_id')}",
@@ -216,6 +217,33 @@ NUMBERS: tuple[Number, ...] = (
         "sum(t.amount_minor)",
         currency="t.currency",
         good=-1,
+    ),
+    Number(
+        "disputes_lost",
+        "Disputes lost",
+        "Money that banks took back for good by disputes that were decided on these days. It is no refund.",
+        Section.SALES,
+        "FROM disputes t JOIN payments p ON p.id = t.payment_id WHERE t.decided_at >= :start AND t.decided_at < :end"
+        f" AND t.status = 'lost'{STUDENT.replace('t.student_id', 'p.student_id')}",
+        "disputes",
+        Unit.MONEY,
+        "sum(t.amount_minor)",
+        currency="t.currency",
+        good=-1,
+    ),
+    Number(
+        "credits",
+        "Lessons given instead of money",
+        "What payments were worth for which lessons were given instead of money on these days. No money left.",
+        Section.SALES,
+        "FROM refund_credits t JOIN payments p ON p.id = t.payment_id WHERE t.created_at >= :start AND t.created_at < :end"
+        f"{STUDENT.replace('t.student_id', 'p.student_id')}",
+        "payments",
+        Unit.MONEY,
+        "sum(t.amount_minor)",
+        currency="t.currency",
+        key="t.payment_id",
+        good=0,
     ),
     Number(
         "earned",
@@ -311,10 +339,10 @@ DIFFERENCES = (
     Difference(
         "revenue_net",
         "Revenue, net",
-        "Revenue, gross, less refunds.",
+        "Revenue, gross, less refunds and less disputes that were lost.",
         Section.SALES,
         "revenue_gross",
-        "refunds",
+        ("refunds", "disputes_lost"),
     ),
 )
 

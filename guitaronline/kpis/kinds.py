@@ -88,12 +88,12 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Difference:
-    """One number less another, by currency."""
+    """One number less others, by currency."""
 
     code: str
     name: str
     words: str
     section: Section
     more: str
-    less: str
+    less: tuple[str, ...]
     unit: Unit = Unit.MONEY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -98,8 +98,8 @@ class Reading:
         return Figure(ratio, now, before)
 
     def difference(self, difference: Difference) -> list[Figure]:
-        more, less = BY_CODE[difference.more], BY_CODE[difference.less]
-        currencies = {each.currency for number in (more, less) for each in self.figures(number)}
+        more, less = BY_CODE[difference.more], [BY_CODE[each] for each in difference.less]
+        currencies = {each.currency for number in (more, *less) for each in self.figures(number)}
         named = sorted(currencies - {""}) or [""]
         return [
             Figure(difference, _less(self.values, more, less, each), _less(self.before, more, less, each), "", each)
@@ -186,8 +186,8 @@ def _sum(values: dict[Key, int], number: Number, currency: str = "") -> int:
     return sum(value for key, value in values.items() if key[0] == number.code and key[2] in (currency, ""))
 
 
-def _less(values: dict[Key, int], more: Number, less: Number, currency: str) -> int:
-    return _sum(values, more, currency) - _sum(values, less, currency)
+def _less(values: dict[Key, int], more: Number, less: Sequence[Number], currency: str) -> int:
+    return _sum(values, more, currency) - sum(_sum(values, each, currency) for each in less)
 
 
 def _share(part: int, whole: int) -> int | None:
@@ -200,7 +200,7 @@ def figures_of(reading: Reading, section: Section, *, money: bool) -> list[list[
     for number in NUMBERS:
         if number.section is section and (money or not number.needs_money):
             found.append(reading.total(number))
-            found += [reading.difference(each) for each in DIFFERENCES if each.less == number.code]
+            found += [reading.difference(each) for each in DIFFERENCES if each.less[-1] == number.code]
             found += [[reading.ratio(each)] for each in RATIOS if number.code == max(each.part, each.whole, key=_place)]
     return found
 

@@ -22,7 +22,8 @@ _CHANGED = """
     SELECT c.table_name, c.row_id, c.before, c.after
       FROM audit_changes c JOIN audit_actions a ON a.id = c.action_id
      WHERE c.id > :change_id AND a.xid >= CAST(:seen_xid AS xid8) AND a.xid < CAST(:until_xid AS xid8)
-       AND c.table_name IN ('bookings', 'lessons', 'availability_slots', 'packages', 'payments', 'refunds', 'users')),
+       AND c.table_name IN ('bookings', 'lessons', 'availability_slots', 'packages', 'payments', 'refunds',
+                            'disputes', 'refund_credits', 'users')),
   people AS (SELECT row_id AS id FROM changed WHERE table_name = 'users' AND before ? 'is_test'),
   bought AS (
     SELECT p.student_id FROM packages p JOIN changed c ON c.row_id = p.id WHERE c.table_name = 'packages'
@@ -51,7 +52,13 @@ _CHANGED = """
     SELECT t.settled_at, 0 FROM refunds t JOIN payments p ON p.id = t.payment_id
      WHERE t.id IN (SELECT row_id FROM changed WHERE table_name = 'refunds') OR p.student_id IN (SELECT id FROM people)
     UNION ALL
-    SELECT CASE WHEN v.key IN ('start_at', 'created_at', 'canceled_at', 'scheduled_start_at', 'activated_at', 'paid_at', 'settled_at')
+    SELECT t.decided_at, 0 FROM disputes t JOIN payments p ON p.id = t.payment_id
+     WHERE t.id IN (SELECT row_id FROM changed WHERE table_name = 'disputes') OR p.student_id IN (SELECT id FROM people)
+    UNION ALL
+    SELECT t.created_at, 0 FROM refund_credits t JOIN payments p ON p.id = t.payment_id
+     WHERE t.id IN (SELECT row_id FROM changed WHERE table_name = 'refund_credits') OR p.student_id IN (SELECT id FROM people)
+    UNION ALL
+    SELECT CASE WHEN v.key IN ('start_at', 'created_at', 'canceled_at', 'scheduled_start_at', 'activated_at', 'paid_at', 'settled_at', 'decided_at')
                 THEN CAST(v.value AS timestamptz) END, CASE v.key WHEN 'scheduled_start_at' THEN :quiet_days ELSE 0 END
       FROM changed c CROSS JOIN LATERAL jsonb_each_text(c.before) v)
   SELECT DISTINCT CAST(CAST(m.at AT TIME ZONE :zone AS date) + g AS date) AS day

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import event, select, update
 
-from guitaronline import clock
+from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM, Role
 from guitaronline.audit.models import CheckRun, JobTick, OutboxEvent, OutboxStatus
 from guitaronline.billing import service as billing
@@ -24,6 +24,7 @@ from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
+from tests.refunds.scripted import bought, told
 from tests.world import World, as_actor
 
 DAY = timedelta(days=1)
@@ -35,6 +36,7 @@ def busy_day(world: World) -> None:
     lessons_wait(world)
     money_waits(world)
     providers_wait(world)
+    disputes_wait(world)
     packages_wait(world)
     system_waits(world)
     create_task(
@@ -83,6 +85,19 @@ def providers_wait(world: World) -> None:
         columns = {"provider": PaymentProvider.SANDBOX, "event_id": "evt_2", "body": b"", "status": EventStatus.DEAD}
         moments = dict.fromkeys(("received_at", "available_at", "closed_at"), clock.read(current))
         current.add(ProviderEvent(id=new_id(), **columns, **moments))
+
+
+def disputes_wait(world: World) -> None:
+    """A bank asks for money back, a provider paid some back by itself, and one person asked for what nobody else allows."""
+    finn = as_actor(world.finn)
+    disputed = recorded(world, world.package(world.person("Dana", Role.STUDENT), price_minor=9000), 9000)
+    billing.set_payment_status(finn, disputed.id, status="succeeded", reason="seen")
+    billing.open_dispute(finn, disputed.id, amount_minor=9000, reason="not known to the payer")
+    seen = bought(world)
+    hear(SYSTEM, seen.id, facts=[told(seen, FactKind.REFUNDED, 2, 4_900, refund_reference="re_own")])
+    with policy.changed(ONE_PERSON_APPROVALS=True, OWNER_EMAIL="owner@school.example"):
+        large = recorded(world, world.package(world.person("Dora", Role.STUDENT), price_minor=80_000), 80_000)
+        billing.set_payment_status(finn, large.id, status="succeeded", reason="seen")
 
 
 def recorded(world: World, package: Package, amount_minor: int) -> Payment:

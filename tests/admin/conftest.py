@@ -13,6 +13,7 @@ from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.audit.models import AuditAction
 from guitaronline.billing import service as billing
+from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.facts import hear
 from guitaronline.billing.inbox import receive
 from guitaronline.billing.models import Approval, Package, Payment, PaymentProvider, Plan, Refund
@@ -55,6 +56,8 @@ from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
 from tests.office.bulk import ask, carried_out
 from tests.reconciliation.statements import charged, credit, line, matches, told
+from tests.refunds.scripted import bought
+from tests.refunds.scripted import told as told_of
 from tests.settlements.files import GERMAN, stripe, stripe_row
 from tests.settlements.imports import checked, imported
 from tests.world import World, as_actor
@@ -293,6 +296,31 @@ class School:
         return add_fee_contract(
             self.finance, account="paypal", currency="USD", from_on=day, percent_bps=290, fixed_minor=30
         )
+
+    @cached_property
+    def own_approval(self) -> Approval:
+        """Asked for by Ada herself."""
+        asked = billing.set_payment_status(
+            self.admin, self._payment(80_000).id, status="succeeded", reason="seen on the statement"
+        )
+        assert isinstance(asked, Approval)
+        return asked
+
+    @cached_property
+    def seen_refund(self) -> Refund:
+        """Of a payment through a provider, which paid it back by itself."""
+        bought_by_ann = bought(self.world)
+        facts = [told_of(bought_by_ann, FactKind.REFUNDED, 2, 4_900, refund_reference="re_own")]
+        hear(SYSTEM, bought_by_ann.id, facts=facts)
+        return session().scalars(select(Refund).where(Refund.payment_id == bought_by_ann.id)).one()
+
+    @cached_property
+    def dispute(self) -> Dispute:
+        """Of Ben's payment by hand; it freezes nothing that the others use."""
+        package = self.world.package(self.world.ben, lessons=4, price_minor=4_000)
+        made = billing.record_payment(self.finance, package_id=package.id, amount_minor=4_000, currency="USD")
+        paid = self._moved(made, "succeeded")
+        return billing.open_dispute(self.finance, paid.id, amount_minor=4_000, reason="not known to the payer")
 
     def _payment(self, amount_minor: int) -> Payment:
         return billing.record_payment(

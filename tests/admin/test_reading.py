@@ -150,7 +150,7 @@ def test_today_counts_what_waits(app: Flask, school: School) -> None:
     assert "1 Holds about to lapse" in page
     assert "1 Lessons without an outcome" in page
     assert "1 Your tasks" in page
-    assert "1 Approvals waiting" in page
+    assert "2 Approvals waiting" in page
 
 
 def test_bookings_of_a_disabled_teacher_wait_for_a_decision(app: Flask, school: School) -> None:

@@ -17,6 +17,7 @@ STAFF = {Role.SUPPORT: "sue", Role.FINANCE: "finn", Role.AUDITOR: "audrey", Role
 RECORDS = {  # a record of each table that has command pages
     "users": "child", "guardians": "guardian", "teacher_profiles": "profile", "availability_slots": "open_slot",
     "bookings": "booked", "lessons": "given", "packages": "package", "payments": "paid", "refunds": "refund",
+    "disputes": "dispute",
     "approvals": "approval", "plans": "plan", "tasks": "open_task", "saved_views": "view", "audit_actions": "money_action",
     "exports": "wanted", "bulk_runs": "bulk_run", "closures": "closure",
     "lesson_series": "series",
@@ -108,6 +109,7 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         "Calendar": ("/admin/calendar/", Permission.READ_BOOKINGS),
         "calendar_events": ("/admin/calendar/events?start=2026-11-23&end=2026-11-30", Permission.READ_BOOKINGS),
         "Search": ("/admin/search/", Permission.READ_PEOPLE),
+        "EvidencePack": (f"/admin/evidence/?dispute={school['dispute'].id}", Permission.READ_PAYMENTS),
         "suggest": ("/admin/search/suggest?q=ann", Permission.READ_PEOPLE),
     }
 

@@ -169,6 +169,8 @@ def test_a_payments_history_has_one_row_a_step_and_a_cause(
         ("payment_id = gen_random_uuid()", "fk_refunds_payment_id"),
         ("requested_by = gen_random_uuid()", "fk_refunds_requested_by"),
         ("approval_id = gen_random_uuid()", "fk_refunds_approval_id"),
+        ("source = 'dream', provider_reference = 're_1'", "ck_refunds_source_known"),
+        ("source = 'provider'", "ck_refunds_seen_where"),
     ],
 )
 def test_a_refund_that_cannot_be_is_refused(
@@ -199,6 +201,17 @@ def approval(world: World) -> Approval:
             "ck_approvals_status_known",
         ),
         ("kind = 'gift'", "ck_approvals_kind_known"),
+        ("decided_how = 'alone'", "ck_approvals_decided_by_somebody"),
+        ("status = 'rejected', decided_how = 'forgotten'", "ck_approvals_decided_how_known"),
+        (
+            "status = 'rejected', decided_how = 'withdrawn', decided_by = (SELECT id FROM users WHERE id <> requested_by LIMIT 1)",
+            "ck_approvals_decided_in_one_way",
+        ),
+        ("due_alone_at = created_at + interval '23:59:59'", "ck_approvals_alone_never_sooner"),
+        (
+            "due_alone_at = created_at + interval '1 day', status = 'approved', decided_how = 'alone', decided_at = now()",
+            "ck_approvals_alone_after_a_day",
+        ),
         ("payment_id = gen_random_uuid()", "fk_approvals_payment_id"),
         ("requested_by = gen_random_uuid()", "fk_approvals_requested_by"),
         ("status = 'approved', decided_by = gen_random_uuid()", "fk_approvals_decided_by"),
@@ -211,6 +224,16 @@ def test_an_approval_that_cannot_be_is_refused(
 
     with refused_by(constraint):
         by_hand(db, f"UPDATE approvals SET {change} WHERE id = :id", id=approval.id)
+
+
+def test_a_providers_refund_is_noted_once(world: World, db: Session, package: Package) -> None:
+    made = paid(world, package)
+    refunds = [
+        is_refund(refund_payment(as_actor(world.finn), made.id, amount_minor=1, reason="x")).id for _ in range(2)
+    ]
+
+    with refused_by("uq_refunds_provider_reference"):
+        by_hand(db, "UPDATE refunds SET provider_reference = 're_1' WHERE id = ANY(:ids)", ids=refunds)
 
 
 def test_one_wish_of_a_kind_waits_on_a_payment(db: Session, approval: Approval) -> None:

@@ -57,6 +57,22 @@ COMMANDS: dict[str, tuple[Permission, Callable[[Actor], Any]]] = {
     "ask_soon": (Permission.EDIT_PAYMENTS, lambda who: service.ask_soon(who, NOBODY)),
     "retry_event": (Permission.EDIT_PAYMENTS, lambda who: service.retry_event(who, NOBODY)),
     "resolve_exception": (Permission.EDIT_PAYMENTS, lambda who: service.resolve_exception(who, NOBODY, reason="x")),
+    "look_at_refund": (Permission.EDIT_PAYMENTS, lambda who: service.look_at_refund(who, NOBODY, reason="x")),
+    "credit_payment": (Permission.EDIT_PAYMENTS, lambda who: service.credit_payment(who, NOBODY, reason="x")),
+    "open_dispute": (
+        Permission.EDIT_PAYMENTS,
+        lambda who: service.open_dispute(who, NOBODY, amount_minor=1, reason="x"),
+    ),
+    "decide_dispute": (
+        Permission.EDIT_PAYMENTS,
+        lambda who: service.decide_dispute(who, NOBODY, won=True, reason="x"),
+    ),
+    "assign_dispute": (Permission.EDIT_PAYMENTS, lambda who: service.assign_dispute(who, NOBODY, owner_id=None)),
+    "answer_dispute": (Permission.EDIT_PAYMENTS, lambda who: service.answer_dispute(who, NOBODY, reason="x")),
+    "withdraw_approval": (
+        Permission.EDIT_PAYMENTS,
+        lambda who: service.withdraw_approval(who, NOBODY, reason="x"),
+    ),
     "decide_approval": (Permission.APPROVE, lambda who: service.decide_approval(who, NOBODY, approve=True)),
 }
 WHO = [

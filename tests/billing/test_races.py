@@ -186,7 +186,7 @@ def test_two_approvers_without_the_lock_both_pass_the_rule(
     app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unlocked(monkeypatch)
-    meet_at(monkeypatch, approvals, "_still_holds")
+    meet_at(monkeypatch, approvals, "still_holds")
 
     _, results = two_approvals(app, world)
 
@@ -196,7 +196,7 @@ def test_two_approvers_without_the_lock_both_pass_the_rule(
 def test_of_two_approvers_one_decides_and_the_money_moves_once(
     app: Flask, world: World, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meet_at(monkeypatch, approvals, "_still_holds")
+    meet_at(monkeypatch, approvals, "still_holds")
 
     made, results = two_approvals(app, world)
 

@@ -98,8 +98,18 @@ class Life:
         self.missed(alone, 3, "teacher")
         self.given(moved, 2)
         self._refunded(payment, 2)
+        self._disputed(payment, 2)
         self.package(ben, 1, lessons=5, price_minor=10_000, currency="EUR", expires_at=self.at(-10))
         return self
+
+    def _disputed(self, payment: Payment, ago: int) -> None:
+        """One dispute is lost and one is won; of what is left a part becomes a lesson that costs nothing."""
+        finance = as_actor(self.world.finn)
+        with self.on(ago):
+            for amount, won in ((700, False), (500, True)):
+                dispute = billing.open_dispute(finance, payment.id, amount_minor=amount, reason="not known")
+                billing.decide_dispute(finance, dispute.id, won=won, reason="a letter")
+            billing.credit_payment(finance, payment.id, amount_minor=3000, reason="one lesson more")
 
     def _refunded(self, payment: Payment, ago: int) -> None:
         finance = as_actor(self.world.finn)

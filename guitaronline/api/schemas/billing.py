@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from guitaronline.api.errors import InvalidRequest
-from guitaronline.api.fields import Id, Input, Moment, OneOf, Output, Text, Whole
+from guitaronline.api.fields import Id, Input, Many, Moment, OneOf, Output, Text, Whole
 from guitaronline.api.schemas.common import Money, maybe, moment, money_json, time
 from guitaronline.billing.models import (
     Approval,
@@ -23,6 +23,8 @@ from guitaronline.billing.models import (
 from guitaronline.billing.provider_models import PaymentCheckout
 from guitaronline.billing.purchasing import Purchase
 from guitaronline.billing.queries import Offer
+from guitaronline.billing.refund_models import RefundCredit
+from guitaronline.booking.refunding import With
 from guitaronline.errors import Reason
 from guitaronline.money import CURRENCIES, LARGEST_MINOR, decimal_string, parse_minor
 
@@ -69,6 +71,11 @@ class StatusChange(Input):
     evidence = Text(most=500, metadata={"description": "how it is known that the money came", "example": "receipt 117"})
 
 
+class WithBooking(Input):
+    booking_id = Id(required=True)
+    decision = OneOf(With, required=True, metadata={"example": "cancel"})
+
+
 class RefundNew(Input):
     amount_minor = Whole(
         least=1,
@@ -76,6 +83,22 @@ class RefundNew(Input):
         metadata={"description": "left out: what the rule says is refundable", "example": 2450},
     )
     reason = Text(required=True, least=1, most=500, metadata={"example": "the teacher fell ill"})
+    bookings = Many(
+        fields.Nested(WithBooking),
+        most=50,
+        metadata={"description": "the package's bookings still to come; one that is not named is kept"},
+    )
+
+
+class CreditNew(RefundNew):
+    lessons = Whole(
+        least=1,
+        most=1000,
+        metadata={
+            "description": "left out: as many as the rule offers; at most what the amount is worth",
+            "example": 5,
+        },
+    )
 
 
 class PlanOut(Output):
@@ -172,6 +195,19 @@ class CheckoutOut(Output):
 class PurchaseOut(CheckoutOut):
     package = fields.Nested(PackageOut, required=True)
     payment = fields.Nested(PaymentOut, required=True)
+
+
+class CreditOut(Output):
+    id = fields.UUID(required=True)
+    reference = fields.String(required=True, metadata={"example": "CRD-7Q4M2"})
+    payment_id = fields.UUID(required=True)
+    package_id = fields.UUID(required=True, metadata={"description": "the package of lessons that was given"})
+    amount_minor = fields.Integer(required=True, metadata={"description": "what it stands for; no money leaves"})
+    currency = fields.String(required=True)
+    lessons_revoked = fields.Integer(required=True)
+    lessons_granted = fields.Integer(required=True)
+    reason = fields.String(required=True)
+    created_at = time()
 
 
 class Awaiting(Output):
@@ -282,6 +318,21 @@ def refund_json(refund: Refund) -> dict[str, Any]:
         "lessons_revoked": refund.lessons_revoked,
         "created_at": moment(refund.created_at),
         "settled_at": moment(refund.settled_at),
+    }
+
+
+def credit_json(credit: RefundCredit) -> dict[str, Any]:
+    return {
+        "id": str(credit.id),
+        "reference": credit.reference,
+        "payment_id": str(credit.payment_id),
+        "package_id": str(credit.package_id),
+        "amount_minor": credit.amount_minor,
+        "currency": credit.currency,
+        "lessons_revoked": credit.lessons_revoked,
+        "lessons_granted": credit.lessons_granted,
+        "reason": credit.reason,
+        "created_at": moment(credit.created_at),
     }
 
 

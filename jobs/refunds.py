@@ -1,0 +1,43 @@
+"""Refunds that providers are asked for, and approvals that nobody else will give."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+import structlog
+
+from guitaronline.actor import SYSTEM
+from guitaronline.billing import one_person, refund_asking
+from guitaronline.db import session
+from guitaronline.errors import DomainError
+from jobs.runtime import error_code, job
+
+RUN_SECONDS = 30  # then the next tick goes on
+
+log = structlog.get_logger("jobs.refunds")
+
+
+@job
+def ask_providers() -> int:
+    """Every refund that is due was asked for once; how many. Its row says when it is asked for again."""
+    asked, give_up_at = 0, time.monotonic() + RUN_SECONDS
+    while time.monotonic() < give_up_at and refund_asking.ask_next():
+        asked += 1
+    return asked
+
+
+@job
+def carry_out_alone() -> int:
+    """What one person asked for a day ago is done, where that mode is on; how many."""
+    return sum(_carry_out(each) for each in one_person.due_alone(session()))
+
+
+def _carry_out(approval_id: UUID) -> int:
+    """One that is refused waits on, and people see it on Today; the next must have its turn."""
+    try:
+        one_person.carry_out_alone(SYSTEM, approval_id)
+    except DomainError as refusal:
+        log.warning("not carried out", approval_id=str(approval_id), error=error_code(refusal))
+        return 0
+    return 1
