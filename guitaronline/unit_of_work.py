@@ -115,6 +115,7 @@ class Work:
         self.now: datetime
         self.topics: set[str] = set()
         self.refusal: DomainError | None = None
+        self.last_steps: list[Callable[[], object]] = []
 
     @cached_property
     def session(self) -> Session:
@@ -193,6 +194,16 @@ class Work:
                 attempts=0,
             )
         )
+
+    def at_end(self, step: Callable[[], object]) -> None:
+        """`step()` runs when everything else of this unit is written: what it locks is held for little more than the commit."""
+        self.last_steps.append(step)
+
+    def finish(self) -> None:
+        """Called once, before the commit."""
+        for step in self.last_steps:
+            step()
+        self.session.flush()
 
     def refuse_but_keep(self, refusal: DomainError) -> DomainError:
         """`raise work.refuse_but_keep(HoldExpired())`: commit what was written so far, then answer no."""
@@ -280,11 +291,13 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
             session.connection().exec_driver_sql(KEEP_ANSWER, answer)
         if at_end := request.get().at_end:
             at_end(result)
+        work.finish()
         session.commit()
     except DomainError as refusal:
         if work.refusal is not refusal:
             session.rollback()
             raise
+        work.finish()
         session.commit()
         _ring(work)
         raise
