@@ -19,6 +19,7 @@ from guitaronline import models as _every_table  # noqa: F401  # the metadata is
 from guitaronline import policy
 from guitaronline.audit import integrity, verification
 from guitaronline.audit.models import CheckRun
+from guitaronline.billing.invoices import proofs
 from guitaronline.billing.models import Payment
 from guitaronline.db import Base, new_id, technical_transaction
 from guitaronline.kpis import proof
@@ -29,7 +30,7 @@ LEASE_SECONDS = 120  # of an outbox event; jobs/outbox.py
 TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs audit_verifications asked_runs"
     " console_sessions view_as_sessions token_families api_tokens sign_in_links failed_logins export_runs export_parts bulk_rows bulk_queue"
-    " kpi_days kpi_touched kpi_progress horizons".split()
+    " kpi_days kpi_touched kpi_progress horizons number_series".split()
 )  # no business rows: neither audited nor part of I11
 BUSINESS = sorted(set(Base.metadata.tables) - TECHNICAL)
 
@@ -116,6 +117,10 @@ def _state_values() -> dict[str, Any]:
 
 def _payment_moves() -> dict[str, Any]:
     return {"moves": [f"{move.source or ''}→{move.target}" for move in Payment.states.moves]}
+
+
+def _invoicing() -> dict[str, Any]:
+    return {"is_on": policy.current().INVOICES == "on"}
 
 
 _OVERLAP = """
@@ -305,5 +310,6 @@ SELECT table_name, row_id,
                 WHERE a.value <> b.value AND a.key <> ALL(coalesce(h.hidden, '{{}}')))""",  # noqa: S608
         lambda: {"business": BUSINESS},
     ),
+    *(Check(*each, _invoicing if ":is_on" in each[2] else dict) for each in proofs.PROOFS),
 )
 EVERY = (*CHECKS, CHAIN, ROLLUP)  # as people see them

@@ -2,6 +2,7 @@
 
 from guitaronline.audit import models as audit
 from guitaronline.billing import models as billing
+from guitaronline.billing.invoices import models as invoices
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
@@ -27,6 +28,7 @@ __all__ = [
     "feeds",
     "hours",
     "identity",
+    "invoices",
     "kpis",
     "lessons",
     "saved_views",
