@@ -6,6 +6,7 @@ from flask import Flask
 
 from guitaronline.admin import (  # noqa: F401  # pages that are no desks add themselves
     auth,
+    billing_addresses,
     block_range,
     bulk_pages,
     calendar,
@@ -15,6 +16,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     hours,
     illness,
     navigation,
+    papers,
     search,
     selling,
     series_pages,
@@ -35,6 +37,8 @@ from guitaronline.admin.closures import ClosuresDesk
 from guitaronline.admin.command_page import commands
 from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.integrity import Integrity
+from guitaronline.admin.invoice_settings import InvoiceSettingsDesk, TaxRatesDesk
+from guitaronline.admin.invoices import CreditNotesDesk, InvoicesDesk
 from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.notes import TasksDesk
@@ -68,6 +72,10 @@ DESKS = (
     PaymentsDesk,
     RefundsDesk,
     ApprovalsDesk,
+    InvoicesDesk,
+    CreditNotesDesk,
+    InvoiceSettingsDesk,
+    TaxRatesDesk,
     AuditDesk,
     ChecksDesk,
     ExportsDesk,
@@ -91,6 +99,7 @@ def init_admin(app: Flask) -> None:
         BulkProgress,
         KpisPage,
         calendar.Calendar,
+        papers.StatementPage,
         search.Search,
     ):
         console.add_view(page())
@@ -101,4 +110,5 @@ def init_admin(app: Flask) -> None:
     init_exports(app)
     app.register_blueprint(calendar.feed)
     app.register_blueprint(search.feed)
+    app.register_blueprint(papers.blueprint)
     gate.guard(app)  # last: every route stands, and each must name what it needs

@@ -16,6 +16,7 @@ from guitaronline.admin.plain import Plain, Plains, amount, label, moment, numbe
 from guitaronline.audit.models import AuditAction, CheckRun, JobTick, OutboxEvent
 from guitaronline.audit.queries import state_of_tick
 from guitaronline.billing import rules
+from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller, TaxRate
 from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Plan, PlanPrice, Refund
 from guitaronline.booking import facts
 from guitaronline.booking.models import Booking, BookingStatus
@@ -202,6 +203,45 @@ REFUNDS: ByName = {
     "lessons_revoked": number(Refund.lessons_revoked),
     "reason": words(Refund.reason),
     "id": moment(Refund.created_at),
+}
+
+
+def _issued(paper: Any) -> ByName:
+    return {
+        "reference": words(paper.reference),
+        "issued_on": words(paper.issued_on),
+        "student": _person(paper.student_id),
+        "buyer": words(paper.buyer["name"].astext),
+        "gross_minor": amount(paper.gross_minor, paper.currency, label="Gross"),
+        "net_minor": amount(paper.net_minor, paper.currency, label="Net"),
+        "tax_minor": amount(paper.tax_minor, paper.currency, label="Tax"),
+        "rate_bps": (Plain((paper.rate_bps,), lambda value: Decimal(value) / 100, label="Tax rate, percent"),),
+        "country": words(paper.country),
+        "id": moment(paper.created_at),
+    }
+
+
+INVOICES: ByName = {**_issued(Invoice), "payment": words(of(Payment.reference, Invoice.payment_id))}
+CREDIT_NOTES: ByName = {
+    **_issued(CreditNote),
+    "invoice": words(of(Invoice.reference, CreditNote.invoice_id)),
+    "refund": words(of(Refund.reference, CreditNote.refund_id)),
+}
+SELLERS: ByName = {
+    "name": words(Seller.name),
+    "valid_from": words(Seller.valid_from),
+    "country": words(Seller.country),
+    "tax_id": words(Seller.tax_id),
+    "exemption": words(Seller.exemption),
+    "id": moment(Seller.created_at),
+}
+TAX_RATES: ByName = {
+    "country": words(TaxRate.country),
+    "rate_bps": (Plain((TaxRate.rate_bps,), lambda value: Decimal(value) / 100, label="Rate, percent"),),
+    "valid_from": words(TaxRate.valid_from),
+    "valid_until": words(TaxRate.valid_until),
+    "exemption": words(TaxRate.exemption),
+    "id": moment(TaxRate.created_at),
 }
 WAITLIST: ByName = {
     "reference": words(WaitlistEntry.reference),

@@ -41,12 +41,16 @@ TABLES = {
     "refunds": "refund", "approvals": "approval", "guardians": "guardian", "plans": "plan", "plan_prices": "price", "tasks": "task",
     "notes": "note", "saved_views": "saved view", "lesson_series": "series", "exports": "export", "bulk_runs": "bulk action",
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
+    "invoices": "invoice", "credit_notes": "credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
+    "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
     "credit_entries": ("d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),
     "payment_transitions": ("evidence",),  # the payment's own move says the rest
     "plan_prices": ("amount_minor", "currency"),
     "notes": (),
+    "invoices": ("gross_minor", "currency"),
+    "credit_notes": ("gross_minor", "currency"),
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Integer, Text, case, cast, extract, func, select, type_coerce
 
+from guitaronline.billing.invoices.models import CreditNote, Invoice
 from guitaronline.billing.models import Package, Payment, Plan, Refund
 from guitaronline.booking.models import Booking
 from guitaronline.booking.waitlist_models import WaitlistEntry
@@ -104,6 +105,8 @@ LABELS: dict[str, Any] = {
     "packages": Package.reference,
     "payments": Payment.reference,
     "refunds": Refund.reference,
+    "invoices": Invoice.reference,
+    "credit_notes": CreditNote.reference,
     "waitlist_entries": WaitlistEntry.reference,
 }
 

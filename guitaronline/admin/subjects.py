@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, Uuid, literal, or_, select, union_all
 
 from guitaronline.actor import Role
+from guitaronline.billing.invoices.models import BillingAddress, CreditNote, Invoice, WithdrawalConsent
 from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, PaymentTransition, PlanPrice, Refund
 from guitaronline.booking.models import Booking
 from guitaronline.identity.models import Guardian, Note, Task
@@ -29,7 +30,7 @@ class Kind(StrEnum):
     NOTES = "notes"
 
 
-MONEY = frozenset({CreditEntry, Payment, PaymentTransition, Refund, Approval, Package})
+MONEY = frozenset({CreditEntry, Payment, PaymentTransition, Refund, Approval, Package, Invoice, CreditNote})
 WRITTEN = frozenset({Note, Task})
 
 
@@ -90,7 +91,8 @@ def _of_lesson(lesson: Lesson) -> Belonging:
 
 def _of_package(package: Package) -> Belonging:
     payments = select(Payment.id).where(Payment.package_id == package.id)
-    return ((CreditEntry, CreditEntry.package_id == package.id), *_money(payments))
+    consent = (WithdrawalConsent, WithdrawalConsent.package_id == package.id)
+    return ((CreditEntry, CreditEntry.package_id == package.id), consent, *_money(payments))
 
 
 def _of_payment(payment: Payment) -> Belonging:
@@ -103,6 +105,8 @@ def _money(payments: Any) -> Belonging:
         (PaymentTransition, PaymentTransition.payment_id.in_(payments)),
         (Refund, Refund.payment_id.in_(payments)),
         (Approval, Approval.payment_id.in_(payments)),
+        (Invoice, Invoice.payment_id.in_(payments)),
+        (CreditNote, CreditNote.invoice_id.in_(select(Invoice.id).where(Invoice.payment_id.in_(payments)))),
     )
 
 
@@ -115,7 +119,7 @@ def _of_person(person: Any) -> Belonging:
     family = (Guardian, or_(Guardian.student_id == person.id, Guardian.guardian_id == person.id))
     if person.role is not Role.STUDENT:
         return (family, (TeacherProfile, TeacherProfile.user_id == person.id))
-    return (family, *_of_student(person.id))
+    return (family, (BillingAddress, BillingAddress.user_id == person.id), *_of_student(person.id))
 
 
 def _of_student(student_id: UUID) -> Belonging:
@@ -137,6 +141,7 @@ BELONGING: dict[str, Callable[[Any], Belonging]] = {
     "payments": _of_payment,
     "refunds": _of_refund,
     "users": _of_person,
+    "invoices": lambda invoice: ((CreditNote, CreditNote.invoice_id == invoice.id),),
     "lesson_series": lambda series: ((Booking, Booking.series_id == series.id),),
     "plans": lambda plan: ((PlanPrice, PlanPrice.plan_id == plan.id),),
 }

@@ -22,6 +22,7 @@ RECORDS = {  # a record of each table that has command pages
     "lesson_series": "series",
     "waitlist_entries": "wait",
     "time_off": "off",
+    "tax_rates": "tax_rate",
 }  # fmt: skip
 
 
@@ -101,6 +102,11 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         "BulkProgress": (f"/admin/bulk-runs/progress/?id={school['bulk_run'].id}", Permission.READ_BOOKINGS),
         "Calendar": ("/admin/calendar/", Permission.READ_BOOKINGS),
         "calendar_events": ("/admin/calendar/events?start=2026-11-23&end=2026-11-30", Permission.READ_BOOKINGS),
+        "Statement": (f"/admin/statements/?student={school['ann'].id}", Permission.READ_PAYMENTS),
+        "statement_pdf": (f"/admin/statements/{school['ann'].id}.pdf", Permission.READ_PAYMENTS),
+        "invoice_pdf": (f"/admin/invoices/{school['invoice'].id}.pdf", Permission.READ_PAYMENTS),
+        "credit_note_pdf": (f"/admin/credit-notes/{school['credit_note'].id}.pdf", Permission.READ_PAYMENTS),
+        "receipt_pdf": (f"/admin/payments/{school['paid'].id}/receipt.pdf", Permission.READ_PAYMENTS),
         "Search": ("/admin/search/", Permission.READ_PEOPLE),
         "suggest": ("/admin/search/suggest?q=ann", Permission.READ_PEOPLE),
     }
