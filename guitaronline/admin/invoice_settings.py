@@ -14,6 +14,7 @@ from guitaronline.admin import exported, forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice
+from guitaronline.admin.invoices import unbroken
 from guitaronline.admin.record_page import actions_of, facts
 from guitaronline.admin.timeline import timeline_of
 from guitaronline.billing.invoices import sellers, taxes
@@ -159,7 +160,7 @@ class TaxRatesDesk(Desk):
     empty = "No rate yet. Begin with the school's own country."
     columns = (
         Column("country", "Country", lambda each: show.link(each, name_of(each.country)), sort=TaxRate.country),
-        Column("rate_bps", "Rate", lambda each: percent(each.rate_bps), is_number=True),
+        Column("rate_bps", "Rate", lambda each: unbroken(percent(each.rate_bps)), is_number=True),
         Column("state", "State", _rate_state),
         Column("valid_from", "From", lambda each: show.day(each.valid_from), sort=TaxRate.valid_from),
         Column("valid_until", "Until before", lambda each: show.day(each.valid_until)),
@@ -263,8 +264,11 @@ class EndTaxRate(CommandPage):
         return {"valid_until": school_day(gate.now()) + timedelta(days=1)}
 
     def refused_because(self, record: Any) -> str | None:
-        over = record.valid_until is not None and record.valid_until <= school_day(gate.now())
-        return "It has ended." if over else None
+        if record.valid_until is not None and record.valid_until <= school_day(gate.now()):
+            return "It has ended."
+        if taxes.is_needed(session(), record.country):
+            return "It is the seller's country, which must have a rate on every day. Set the next rate: this one ends there."
+        return None
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         return Consequences([("Then", f"Buyers from {name_of(record.country)} pay the tax of the seller's country.")])

@@ -34,10 +34,14 @@ def amounts(paper: Any) -> tuple[Column, ...]:
         Column("gross_minor", "Gross", lambda each: show.money(each.gross_minor, each.currency), is_number=True),
         Column("net_minor", "Net", lambda each: show.money(each.net_minor, each.currency), is_number=True),
         Column("tax_minor", "Tax", lambda each: show.money(each.tax_minor, each.currency), is_number=True),
-        Column("rate_bps", "Rate", lambda each: percent(each.rate_bps), is_number=True),
+        Column("rate_bps", "Rate", lambda each: unbroken(percent(each.rate_bps)), is_number=True),
         Column("country", "Tax of", lambda each: name_of(each.country), is_default=False),
         Column("id", "Written", lambda each: show.stamp(each.created_at), sort=paper.id, is_default=False),
     )
+
+
+def unbroken(words: str) -> Any:
+    return show.html('<span class="nowrap">{}</span>', words)
 
 
 def narrowed(paper: Any) -> tuple[Any, ...]:

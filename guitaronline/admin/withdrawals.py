@@ -18,16 +18,12 @@ def withdrawal_sections(payment: Payment, package: Package) -> list[Section]:
     found = withdrawal_of(session(), payment, package, gate.now())
     if found is None:
         return []
-    consent = found.consent
-    table: list[list[Any]] = [
-        [
-            show.when(found.until),
-            show.chip("active", "it can be used") if found.is_open else show.chip("expired", "it is over"),
-        ],
-        ["A refund now would be", show.money(found.refund_minor, payment.currency) if found.is_open else show.NOTHING],
-        ["Because", _why(found) if found.is_open else "The days are over; refunds follow the usual rule."],
-        ["Told at the purchase", _told(consent)],
-    ]
+    state = show.chip("active", "it can be used") if found.is_open else show.chip("expired", "it is over")
+    table: list[list[Any]] = [[show.when(found.until), state]]
+    if found.is_open:
+        table.append(["A refund now would be", show.money(found.refund_minor, payment.currency)])
+        table.append(["Because", _why(found)])
+    table.append(["Told at the purchase", _told(found.consent)])
     return [Section("Right to withdraw until", ("", ""), table, is_aside=True)]
 
 
@@ -37,7 +33,7 @@ def _why(found: Withdrawal) -> str:
     given = f"{found.delivered} {'lesson was' if found.delivered == 1 else 'lessons were'} given"
     if found.consent is not None and found.consent.is_given:
         return f"{given}, and the buyer had agreed to pay for those."
-    return f"{given}, but the buyer had not agreed that lessons begin before the days are over."
+    return f"{given}, but nothing says that the buyer agreed to begin before the days are over."
 
 
 def _told(consent: WithdrawalConsent | None) -> str:

@@ -43,7 +43,7 @@ def set_tax_rate(
     if problems:
         raise InvalidTaxRate(reasons=problems)
     if valid_until is not None:
-        _require_other_country(work, country)
+        _require_others(work, country)
     before = select(TaxRate.id).where(
         TaxRate.country == country, TaxRate.valid_until.is_(None), TaxRate.valid_from < valid_from
     )
@@ -76,17 +76,16 @@ def end_tax_rate(work: Work, rate_id: UUID, *, valid_until: date, reason: str | 
         raise InvalidTaxRate(
             reasons=[Reason("valid_until_invalid", "It can end tomorrow at the earliest.", pointer="/valid_until")]
         )
-    _require_other_country(work, rate.country)
+    _require_others(work, rate.country)
     rate.valid_until = valid_until
     return rate
 
 
-def _require_other_country(work: Work, country: str) -> None:
-    """The rate of the seller's country ends only where the next begins."""
+def is_needed(session: Session, country: str) -> bool:
+    """Whether it is the country of a seller who charges tax: its rate ends only where the next begins."""
     newest = select(Seller).order_by(Seller.revision.desc()).limit(1)
-    seller = work.session.scalars(newest).one_or_none()
-    if seller is not None and seller.exemption is None and seller.country == country:
-        raise TaxRateNeeded(country=country)
+    seller = session.scalars(newest).one_or_none()
+    return seller is not None and seller.exemption is None and seller.country == country
 
 
 def rate_on(session: Session, country: str, day: date) -> TaxRate | None:
@@ -107,6 +106,11 @@ def rule_for(session: Session, seller: Seller, buyer_country: str, day: date) ->
     found = rate_on(session, buyer_country, day) if buyer_country else None
     found = found or rate_on(session, seller.country, day)
     return TaxRule(found.country, found.rate_bps, found.exemption) if found else None
+
+
+def _require_others(work: Work, country: str) -> None:
+    if is_needed(work.session, country):
+        raise TaxRateNeeded(country=country)
 
 
 def _problems(

@@ -53,7 +53,7 @@ def _taken(since: datetime | None, until: datetime | None) -> str:
 def invoice_texts(payment: Payment, rule: TaxRule, seller: Seller) -> list[str]:
     paid = f" on {school_day(payment.paid_at).isoformat()}" if payment.paid_at else ""
     texts = [
-        f"Paid in full{paid} (payment {payment.reference}). Nothing is left to pay.",
+        f"Paid{paid} (payment {payment.reference}). Nothing of this invoice is left to pay.",
         rule.exemption,
         seller.footer,
     ]
