@@ -16,6 +16,7 @@ from guitaronline.admin.plain import Plain, Plains, amount, label, moment, numbe
 from guitaronline.audit.models import AuditAction, CheckRun, JobTick, OutboxEvent
 from guitaronline.audit.queries import state_of_tick
 from guitaronline.billing import rules
+from guitaronline.billing.invoices.days import school_day
 from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller, TaxRate
 from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Plan, PlanPrice, Refund
 from guitaronline.booking import facts
@@ -235,9 +236,19 @@ SELLERS: ByName = {
     "exemption": words(Seller.exemption),
     "id": moment(Seller.created_at),
 }
+
+
+def _tax_rate_state() -> ColumnElement[str]:
+    """SQL twin of `invoice_settings.rate_state`."""
+    today = school_day(gate.now())
+    over, ahead = TaxRate.valid_until <= today, TaxRate.valid_from > today
+    return case((over, "expired"), (ahead, "planned"), else_="active")
+
+
 TAX_RATES: ByName = {
     "country": words(TaxRate.country),
     "rate_bps": (Plain((TaxRate.rate_bps,), lambda value: Decimal(value) / 100, label="Rate, percent"),),
+    "state": word(_tax_rate_state),
     "valid_from": words(TaxRate.valid_from),
     "valid_until": words(TaxRate.valid_until),
     "exemption": words(TaxRate.exemption),

@@ -141,7 +141,7 @@ class SetSeller(CommandPage):
         )
 
 
-def _rate_state(rate: TaxRate) -> Any:
+def rate_state(rate: TaxRate) -> Any:
     today = school_day(gate.now())
     if rate.valid_until is not None and rate.valid_until <= today:
         return show.chip("expired", "it has ended")
@@ -161,7 +161,7 @@ class TaxRatesDesk(Desk):
     columns = (
         Column("country", "Country", lambda each: show.link(each, name_of(each.country)), sort=TaxRate.country),
         Column("rate_bps", "Rate", lambda each: unbroken(percent(each.rate_bps)), is_number=True),
-        Column("state", "State", _rate_state),
+        Column("state", "State", rate_state),
         Column("valid_from", "From", lambda each: show.day(each.valid_from), sort=TaxRate.valid_from),
         Column("valid_until", "Until before", lambda each: show.day(each.valid_until)),
         Column("exemption", "No tax because", lambda each: show.text(each.exemption)),
@@ -185,7 +185,7 @@ class TaxRatesDesk(Desk):
             ("No tax because", rate.exemption),
         )
         actions = actions_of(buttons_of(rate))
-        return {"facts": found, "state": _rate_state(rate), "actions": actions, "timeline": timeline_of(rate)}
+        return {"facts": found, "state": rate_state(rate), "actions": actions, "timeline": timeline_of(rate)}
 
 
 def is_percent(form: Any, field: Any) -> None:

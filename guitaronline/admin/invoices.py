@@ -102,8 +102,8 @@ class CreditNotesDesk(Desk):
     search_words = "CN-…, student"
     columns = (
         Column("reference", "Credit note", show.link),
-        Column("invoice", "Invoice", lambda each: show.link(each.invoice)),
         *amounts(CreditNote),
+        Column("invoice", "Invoice", lambda each: show.link(each.invoice)),
         Column("refund", "Refund", lambda each: show.link(each.refund)),
     )
     filters = narrowed(CreditNote)
