@@ -33,7 +33,7 @@ from guitaronline.db import database, session
 from guitaronline.identity.service import create_person
 
 PROCESSES, THREADS = 4, 8
-EACH = 40  # payments a client and round
+EACH = 20  # payments a client and round
 
 
 def main() -> None:

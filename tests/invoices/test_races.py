@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from guitaronline.billing import settling
@@ -25,7 +25,6 @@ from tests.concurrency import at_once, done, politely
 from tests.invoices.office import bought, opened, ordered, references
 from tests.world import World, as_actor
 
-UNLOCKED = text("SELECT coalesce(max(sequence), 0) + 1 FROM invoices WHERE series = :series AND year = :year")
 ALONE_SECONDS = 0.5
 MANY = 8
 
@@ -41,6 +40,11 @@ def succeed(world: World, made: Payment) -> Any:
     return politely(partial(set_payment_status, as_actor(world.finn), made.id, status="succeeded", reason="seen"))
 
 
+def unlocked(work: Work, paper: Any) -> Any:
+    """What two who ask at once are both told."""
+    return select(func.coalesce(func.max(Invoice.sequence), 0) + 1).scalar_subquery()
+
+
 def numbers(model: Any = Invoice) -> list[int]:
     return [int(each[-6:]) for each in references(model)]
 
@@ -51,16 +55,16 @@ def test_without_the_row_two_invoices_want_one_number(
 ) -> None:
     opened(world)
     made = awaited(world, 2)
-    barrier, take = Barrier(2), numbering.take
+    barrier, write = Barrier(2), numbering.write
 
     def met(*args: Any) -> Any:
-        number = take(*args)
+        paper = write(*args)
         with suppress(BrokenBarrierError):
             barrier.wait(ALONE_SECONDS)
-        return number
+        return paper
 
-    monkeypatch.setattr(numbering, "TAKE", UNLOCKED)
-    monkeypatch.setattr(numbering, "take", met)
+    monkeypatch.setattr(numbering, "next_number", unlocked)
+    monkeypatch.setattr(numbering, "write", met)
 
     results = at_once(app, *[succeed(world, each) for each in made])
 

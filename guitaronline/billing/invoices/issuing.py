@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -33,7 +33,6 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.unit_of_work import Work, command
 
-Paper = TypeVar("Paper", Invoice, CreditNote)
 PAID = (PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED)
 
 
@@ -93,7 +92,7 @@ def _issue(work: Work, payment: Payment, package: Package) -> Invoice | None:
         buyer=buyer.facts(),
         **_facts(day, split(payment.amount_minor, rule.rate_bps), payment.currency, rule),
     )
-    return _numbered(work, invoice, Series.INVOICE)
+    return numbering.write(work, invoice, Series.INVOICE)
 
 
 def _credit(work: Work, payment: Payment, refund: Refund) -> CreditNote | None:
@@ -117,20 +116,10 @@ def _credit(work: Work, payment: Payment, refund: Refund) -> CreditNote | None:
         buyer=invoice.buyer,
         **_facts(day, part, invoice.currency, rule),
     )
-    return _numbered(work, note, Series.CREDIT_NOTE)
+    return numbering.write(work, note, Series.CREDIT_NOTE)
 
 
 def _facts(day: date, amounts: Split, currency: str, rule: TaxRule) -> dict[str, Any]:
     """The columns that say when, how much, and which tax."""
     told = {"issued_on": day, "currency": currency, "rate_bps": rule.rate_bps, "country": rule.country}
     return {**asdict(amounts), **told}
-
-
-def _numbered(work: Work, paper: Paper, series: Series) -> Paper:
-    """The number comes last: from here until the commit everybody else who issues one waits."""
-    work.session.flush()
-    number = numbering.take(work, series, paper.issued_on)
-    paper.series, paper.year, paper.sequence, paper.reference = series, number.year, number.sequence, number.reference
-    work.add(paper)
-    work.session.flush()
-    return paper
