@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from guitaronline import clock
+from guitaronline.billing.invoices.days import start_of
 from guitaronline.billing.invoices.statement import EntryKind, Statement, statement_of
 from tests.billing.books import paid, payment
 from tests.invoices.office import bought, credit_notes, given_back, invoice_of, opened, ordered, today
@@ -64,6 +65,16 @@ def test_what_was_before_is_the_opening(world: World, db: Session) -> None:
     found = account(world, db, back=5).accounts[0]
 
     assert (found.opening_minor, list(found.entries), found.closing_minor) == (20_000, [], 20_000)
+
+
+def test_the_first_moment_of_the_first_day_is_in_it(world: World, db: Session) -> None:
+    first = today(world) - timedelta(days=5)
+    with clock.standing_at(start_of(first)):
+        world.package(lessons=5, price_minor=20_000, currency="EUR", origin="on_account")
+
+    found = account(world, db, back=5).accounts[0]
+
+    assert (found.opening_minor, [each.day for each in found.entries]) == (0, [first])
 
 
 def test_what_comes_after_the_last_day_is_not_in_it(world: World, db: Session) -> None:
