@@ -202,6 +202,8 @@ def _create_issued(table: str, series: str, about: str, target: str, more: list[
     )
     op.create_index(f"ix_{table}_student", table, ["student_id", "id"])
     op.create_index(f"ix_{table}_issued_on", table, ["issued_on", "id"])
+    op.create_index(f"ix_{table}_gross", table, ["gross_minor", "id"])
+    op.create_index(f"ix_{table}_untaxed", table, ["id"], postgresql_where=sa.text("rate_bps = 0"))
 
 
 def _create_consents() -> None:

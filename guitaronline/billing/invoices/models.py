@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -144,6 +144,8 @@ def _issued_rules(table: str) -> tuple[Any, ...]:
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_code"),
         Index(f"ix_{table}_student", "student_id", "id"),
         Index(f"ix_{table}_issued_on", "issued_on", "id"),
+        Index(f"ix_{table}_gross", "gross_minor", "id"),
+        Index(f"ix_{table}_untaxed", "id", postgresql_where=text("rate_bps = 0")),
     )
 
 
