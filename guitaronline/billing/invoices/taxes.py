@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -89,13 +90,18 @@ def is_needed(session: Session, country: str) -> bool:
 
 
 def rate_on(session: Session, country: str, day: date) -> TaxRate | None:
-    """The country's rate on that day. Index: ix_tax_rates_country."""
+    """The country's rate on that day."""
+    return rates_on(session, [country], day).get(country)
+
+
+def rates_on(session: Session, countries: Sequence[str], day: date) -> dict[str, TaxRate]:
+    """The rates of these countries that hold on that day. Index: ix_tax_rates_country."""
     query = select(TaxRate).where(
-        TaxRate.country == country,
+        TaxRate.country.in_(countries),
         TaxRate.valid_from <= day,
         or_(TaxRate.valid_until.is_(None), TaxRate.valid_until > day),
     )
-    return session.scalars(query).one_or_none()
+    return {rate.country: rate for rate in session.scalars(query)}
 
 
 def rule_for(session: Session, seller: Seller, buyer_country: str, day: date) -> TaxRule | None:
@@ -103,8 +109,8 @@ def rule_for(session: Session, seller: Seller, buyer_country: str, day: date) ->
     none, or where nobody knows the country, the seller's. None when that has no rate either."""
     if seller.exemption is not None:
         return TaxRule(seller.country, 0, seller.exemption)
-    found = rate_on(session, buyer_country, day) if buyer_country else None
-    found = found or rate_on(session, seller.country, day)
+    rates = rates_on(session, [buyer_country, seller.country], day)
+    found = rates.get(buyer_country) or rates.get(seller.country)
     return TaxRule(found.country, found.rate_bps, found.exemption) if found else None
 
 
