@@ -97,6 +97,16 @@ class Settings:
         unit="minor units",
         ge=0,
     )
+    INVOICES: OneOf["on", "off"] = setting(
+        "on", "off where another program writes them; none is issued before the settings of invoices say who sells"
+    )
+    WITHDRAWAL_DAYS: int = setting(
+        14,
+        "consumers in the EU may withdraw from what they bought at a distance; 0 = no such right",
+        unit="days",
+        ge=0,
+        le=366,
+    )
 
     ONE_PERSON_APPROVALS: bool = setting(
         False,

@@ -19,6 +19,7 @@ from guitaronline import models as _every_table  # noqa: F401  # the metadata is
 from guitaronline import policy
 from guitaronline.audit import integrity, verification
 from guitaronline.audit.models import CheckRun
+from guitaronline.billing.invoices import proofs
 from guitaronline.billing.models import Payment
 from guitaronline.db import Base, new_id, technical_transaction
 from guitaronline.kpis import proof
@@ -29,7 +30,7 @@ LEASE_SECONDS = 120  # of an outbox event; jobs/outbox.py
 TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs audit_verifications asked_runs"
     " console_sessions view_as_sessions token_families api_tokens sign_in_links failed_logins export_runs export_parts bulk_rows bulk_queue"
-    " kpi_days kpi_touched kpi_progress horizons"
+    " kpi_days kpi_touched kpi_progress horizons number_series"
     " provider_events payment_asks sandbox_checkouts sandbox_refunds sandbox_events refund_calls"
     " settlement_lines settlement_parts settlement_problems settlement_runs settlement_staging"
     " matching_files matching_kept matching_barred matching_found matching_customers matching_pairs matching_payouts matching_wrong"
@@ -120,6 +121,10 @@ def _state_values() -> dict[str, Any]:
 
 def _payment_moves() -> dict[str, Any]:
     return {"moves": [f"{move.source or ''}→{move.target}" for move in Payment.states.moves]}
+
+
+def _invoicing() -> dict[str, Any]:
+    return {"is_on": policy.current().INVOICES == "on"}
 
 
 _OVERLAP = """
@@ -364,5 +369,6 @@ SELECT table_name, row_id,
                 WHERE a.value <> b.value AND a.key <> ALL(coalesce(h.hidden, '{{}}')))""",  # noqa: S608
         lambda: {"business": BUSINESS},
     ),
+    *(Check(*each, _invoicing if ":is_on" in each[2] else dict) for each in proofs.PROOFS),
 )
 EVERY = (*CHECKS, CHAIN, ROLLUP)  # as people see them

@@ -6,6 +6,7 @@ from guitaronline.billing import models as billing
 from guitaronline.billing import provider_models as providers
 from guitaronline.billing import refund_models as refunds
 from guitaronline.billing import sandbox_models as sandbox
+from guitaronline.billing.invoices import models as invoices
 from guitaronline.billing.reconciliation import models as reconciliation
 from guitaronline.billing.reconciliation import period_models as periods
 from guitaronline.billing.reconciliation import work_tables as matching
@@ -36,6 +37,7 @@ __all__ = [
     "feeds",
     "hours",
     "identity",
+    "invoices",
     "kpis",
     "lessons",
     "matching",

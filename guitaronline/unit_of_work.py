@@ -115,6 +115,7 @@ class Work:
         self.now: datetime
         self.topics: set[str] = set()
         self.refusal: DomainError | None = None
+        self.last_steps: list[Callable[[], object]] = []
 
     @cached_property
     def session(self) -> Session:
@@ -193,6 +194,10 @@ class Work:
                 attempts=0,
             )
         )
+
+    def at_end(self, step: Callable[[], object]) -> None:
+        """`step()` runs when everything else of this unit is written: what it locks is held for little more than the commit."""
+        self.last_steps.append(step)
 
     def refuse_but_keep(self, refusal: DomainError) -> DomainError:
         """`raise work.refuse_but_keep(HoldExpired())`: commit what was written so far, then answer no."""
@@ -280,11 +285,15 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
             session.connection().exec_driver_sql(KEEP_ANSWER, answer)
         if at_end := request.get().at_end:
             at_end(result)
+        for step in work.last_steps:
+            step()
         session.commit()
     except DomainError as refusal:
         if work.refusal is not refusal:
             session.rollback()
             raise
+        for step in work.last_steps:
+            step()
         session.commit()
         _ring(work)
         raise
@@ -351,18 +360,12 @@ def _answer(work: Work, result: Any) -> tuple[Any, ...] | None:
     if claim is None:
         return None
     status, answer = claim.render(result)
-    scope = (claim.user_id, claim.method, claim.path, claim.key, claim.body_hash)
-    return (db.new_id(), *scope, status, answer, work.now)
+    return (db.new_id(), *_scope(claim).values(), status, answer, work.now)
 
 
 def _scope(claim: Claim | None) -> dict[str, Any]:
-    return {
-        "key_user": claim.user_id if claim else None,
-        "key_method": claim.method if claim else None,
-        "key_path": claim.path if claim else None,
-        "key": claim.key if claim else None,
-        "key_hash": claim.body_hash if claim else None,
-    }
+    values = (claim.user_id, claim.method, claim.path, claim.key, claim.body_hash) if claim else (None,) * 5
+    return dict(zip(("key_user", "key_method", "key_path", "key", "key_hash"), values, strict=True))
 
 
 def _translated(error: DBAPIError) -> Exception:

@@ -6,6 +6,7 @@ from flask import Flask
 
 from guitaronline.admin import (  # noqa: F401  # pages that are no desks add themselves
     auth,
+    billing_addresses,
     block_range,
     bulk_pages,
     calendar,
@@ -15,6 +16,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     hours,
     illness,
     navigation,
+    papers,
     reconciliation_commands,
     refunding,
     search,
@@ -40,6 +42,8 @@ from guitaronline.admin.evidence import EvidencePack
 from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.fee_contracts import FeeContractsDesk
 from guitaronline.admin.integrity import Integrity
+from guitaronline.admin.invoice_settings import InvoiceSettingsDesk, TaxRatesDesk
+from guitaronline.admin.invoices import CreditNotesDesk, InvoicesDesk
 from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.matches import MatchesDesk
@@ -92,6 +96,10 @@ DESKS = (
     ImportsDesk,
     LinesDesk,
     ProfilesDesk,
+    InvoicesDesk,
+    CreditNotesDesk,
+    InvoiceSettingsDesk,
+    TaxRatesDesk,
     AuditDesk,
     ChecksDesk,
     ExportsDesk,
@@ -116,6 +124,7 @@ def init_admin(app: Flask) -> None:
         KpisPage,
         MoneyPage,
         calendar.Calendar,
+        papers.StatementPage,
         search.Search,
         EvidencePack,
     ):
@@ -128,4 +137,5 @@ def init_admin(app: Flask) -> None:
     init_settlements(app)
     app.register_blueprint(calendar.feed)
     app.register_blueprint(search.feed)
+    app.register_blueprint(papers.blueprint)
     gate.guard(app)  # last: every route stands, and each must name what it needs

@@ -17,6 +17,8 @@ from guitaronline.audit.models import AuditAction, CheckRun, JobTick, OutboxEven
 from guitaronline.audit.queries import state_of_tick
 from guitaronline.billing import rules
 from guitaronline.billing.dispute_models import Dispute
+from guitaronline.billing.invoices.days import school_day
+from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller, TaxRate
 from guitaronline.billing.models import Approval, Package, PackageStatus, Payment, Plan, PlanPrice, Refund
 from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.booking import facts
@@ -234,6 +236,55 @@ PAYMENT_EXCEPTIONS: ByName = {
     "amount_minor": amount(PaymentException.amount_minor, PaymentException.currency, label="Amount"),
     "external_reference": words(PaymentException.external_reference),
     "resolved_at": moment(PaymentException.resolved_at),
+}
+
+
+def _issued(paper: Any) -> ByName:
+    return {
+        "reference": words(paper.reference),
+        "issued_on": words(paper.issued_on),
+        "student": _person(paper.student_id),
+        "buyer": words(paper.buyer["name"].astext),
+        "gross_minor": amount(paper.gross_minor, paper.currency, label="Gross"),
+        "net_minor": amount(paper.net_minor, paper.currency, label="Net"),
+        "tax_minor": amount(paper.tax_minor, paper.currency, label="Tax"),
+        "rate_bps": (Plain((paper.rate_bps,), lambda value: Decimal(value) / 100, label="Tax rate, percent"),),
+        "country": words(paper.country),
+        "id": moment(paper.created_at),
+    }
+
+
+INVOICES: ByName = {**_issued(Invoice), "payment": words(of(Payment.reference, Invoice.payment_id))}
+CREDIT_NOTES: ByName = {
+    **_issued(CreditNote),
+    "invoice": words(of(Invoice.reference, CreditNote.invoice_id)),
+    "refund": words(of(Refund.reference, CreditNote.refund_id)),
+}
+SELLERS: ByName = {
+    "name": words(Seller.name),
+    "valid_from": words(Seller.valid_from),
+    "country": words(Seller.country),
+    "tax_id": words(Seller.tax_id),
+    "exemption": words(Seller.exemption),
+    "id": moment(Seller.created_at),
+}
+
+
+def _tax_rate_state() -> ColumnElement[str]:
+    """SQL twin of `invoice_settings.rate_state`."""
+    today = school_day(gate.now())
+    over, ahead = TaxRate.valid_until <= today, TaxRate.valid_from > today
+    return case((over, "expired"), (ahead, "planned"), else_="active")
+
+
+TAX_RATES: ByName = {
+    "country": words(TaxRate.country),
+    "rate_bps": (Plain((TaxRate.rate_bps,), lambda value: Decimal(value) / 100, label="Rate, percent"),),
+    "state": word(_tax_rate_state),
+    "valid_from": words(TaxRate.valid_from),
+    "valid_until": words(TaxRate.valid_until),
+    "exemption": words(TaxRate.exemption),
+    "id": moment(TaxRate.created_at),
 }
 WAITLIST: ByName = {
     "reference": words(WaitlistEntry.reference),

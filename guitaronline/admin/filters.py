@@ -22,7 +22,7 @@ from guitaronline.identity.finding import PHONE_DIGITS, escaped, phone_digits
 from guitaronline.identity.models import User
 
 PEOPLE_SEARCHED = 200  # whose rows a list looks for at most; whoever means more writes more of the name
-REFERENCE = re.compile(r"[A-Za-z]{2,3}-[0-9A-Za-z]{4,12}", re.ASCII)
+REFERENCE = re.compile(r"[A-Za-z]{2,3}-[0-9A-Za-z]{4,12}(-[0-9]{6,9})?", re.ASCII)  # BK-7Q4M2, INV-2026-000123
 A_RANGE = re.compile(r"([0-9]{0,6})(\.\.)?([0-9]{0,6})", re.ASCII)
 LARGEST = 10**6
 LONGEST_NAME = 100

@@ -47,12 +47,16 @@ TABLES = {
     "checkouts": "checkout", "payment_facts": "word of the provider", "payment_exceptions": "payment exception",
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
     "settlement_files": "import", "settlement_profiles": "bank profile", "settlement_statements": "statement",
+    "invoices": "invoice", "credit_notes": "credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
+    "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
     "credit_entries": ("d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),
     "payment_transitions": ("evidence",),  # the payment's own move says the rest
     "plan_prices": ("amount_minor", "currency"),
     "notes": (),
+    "invoices": ("gross_minor", "currency"),
+    "credit_notes": ("gross_minor", "currency"),
 }
 
 

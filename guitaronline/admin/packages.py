@@ -21,6 +21,7 @@ from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, Person, State, Whole, record_or_people
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.waiting import Waiting
+from guitaronline.admin.withdrawals import withdrawal_sections
 from guitaronline.billing import queries, rules, service
 from guitaronline.billing.models import CreditEntry, Package, PackageOrigin, PackageStatus, Payment, Plan
 from guitaronline.booking import waiting
@@ -104,10 +105,8 @@ class PackagesDesk(Desk):
         return {"buttons": [button_of(commands.named(kind)) for kind in (SellPlan, GrantPackage)]}
 
     def record_page(self, package: Any) -> dict[str, Any]:
-        return whole(
-            package,
-            Page(_facts(package), state=package_state(package), sections=[_ledger(package), _payments(package)]),
-        )
+        sections = [_ledger(package), _payments(package), *_withdrawal(package)]
+        return whole(package, Page(_facts(package), state=package_state(package), sections=sections))
 
 
 def _facts(package: Package) -> list[show.Fact]:
@@ -165,6 +164,13 @@ def _payments(package: Package) -> Section:
         lambda each: show.when(each.paid_at),
     )
     return Section("Payments", ("Payment", "State", "Amount", "Paid"), table, "No payment for it.")
+
+
+def _withdrawal(package: Package) -> list[Section]:
+    """Of what was bought; the first payment that came decides."""
+    query = select(Payment).where(Payment.package_id == package.id, Payment.paid_at.is_not(None))
+    paid = session().scalars(query.order_by(Payment.paid_at).limit(1)).one_or_none()
+    return withdrawal_sections(paid, package) if paid else []
 
 
 class GrantForm(forms.CommandForm):

@@ -18,9 +18,11 @@ from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Amount, Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.given_back import credits_section, disputes_section
 from guitaronline.admin.history import names
+from guitaronline.admin.invoices import papers_section
 from guitaronline.admin.provider_events import checkout_facts, told_section
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.waiting import Waiting
+from guitaronline.admin.withdrawals import withdrawal_sections
 from guitaronline.billing import queries, service
 from guitaronline.billing.models import (
     Approval,
@@ -83,9 +85,10 @@ class PaymentsDesk(Desk):
         return [*record_or_people(Payment.reference, words, Payment.student_id), Payment.external_reference == words]
 
     def record_page(self, payment: Any) -> dict[str, Any]:
-        sections = [_transitions(payment), told_section(payment), _refunds(payment)]
+        sections = [_transitions(payment), told_section(payment), papers_section(payment), _refunds(payment)]
         sections += [each for each in (credits_section(payment), disputes_section(payment)) if each.rows]
         sections.append(_approvals(payment))
+        sections += withdrawal_sections(payment, payment.package)
         return whole(payment, Page(_facts(payment), state=show.state(payment), sections=sections))
 
 

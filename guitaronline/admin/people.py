@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import flask
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
@@ -113,9 +114,13 @@ def _for_student(person: User) -> list[Button]:
     from guitaronline.admin.selling import SellPlan
     from guitaronline.admin.series_pages import NewSeries
 
-    return [
+    found = [
         button_of(commands.named(kind), student_id=person.id)
         for kind in (NewBooking, NewSeries, SellPlan, GrantPackage)
+    ]
+    return [
+        *found,
+        Button("Statement", flask.url_for("desk_statements.index", student=person.id), None, "", is_rare=True),
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Integer, Text, case, cast, extract, func, select, type_coerce
 
+from guitaronline.billing.invoices.models import CreditNote, Invoice
 from guitaronline.billing.models import Package, Payment, Plan, Refund
 from guitaronline.billing.settlements.models import SettlementFile
 from guitaronline.booking.models import Booking
@@ -105,6 +106,8 @@ LABELS: dict[str, Any] = {
     "packages": Package.reference,
     "payments": Payment.reference,
     "refunds": Refund.reference,
+    "invoices": Invoice.reference,
+    "credit_notes": CreditNote.reference,
     "waitlist_entries": WaitlistEntry.reference,
     "settlement_files": SettlementFile.reference,
 }

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from guitaronline.admin import ages, gate, show
+from guitaronline.admin.billing_addresses import billing_section
 from guitaronline.admin.bookings import booking_state
+from guitaronline.admin.invoices import invoices_section
 from guitaronline.admin.lessons import lesson_state
 from guitaronline.admin.packages import balance, package_state
 from guitaronline.admin.payments import payments_section
@@ -41,7 +43,8 @@ def _moment(moment: Any) -> tuple[Any, str]:
 
 
 def student_sections(student: User, ahead: list[Booking]) -> list[Section]:
-    return [_packages(student), _ahead(student, ahead), _past(student), _ledger(student), payments_section(student)]
+    lessons = [_packages(student), _ahead(student, ahead), _past(student), _ledger(student)]
+    return [*lessons, payments_section(student), invoices_section(student), billing_section(student)]
 
 
 def _packages(student: User) -> Section:

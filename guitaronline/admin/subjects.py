@@ -11,6 +11,7 @@ from sqlalchemy import Select, Uuid, literal, or_, select, union_all
 
 from guitaronline.actor import Role
 from guitaronline.billing.dispute_models import Dispute
+from guitaronline.billing.invoices.models import BillingAddress, CreditNote, Invoice, WithdrawalConsent
 from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, PaymentTransition, PlanPrice, Refund
 from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.booking.models import Booking
@@ -31,7 +32,9 @@ class Kind(StrEnum):
     NOTES = "notes"
 
 
-MONEY = frozenset({CreditEntry, Payment, PaymentTransition, Refund, RefundCredit, Dispute, Approval, Package})
+MONEY = frozenset(
+    {CreditEntry, Payment, PaymentTransition, Refund, RefundCredit, Dispute, Approval, Package, Invoice, CreditNote}
+)
 WRITTEN = frozenset({Note, Task})
 
 
@@ -92,7 +95,8 @@ def _of_lesson(lesson: Lesson) -> Belonging:
 
 def _of_package(package: Package) -> Belonging:
     payments = select(Payment.id).where(Payment.package_id == package.id)
-    return ((CreditEntry, CreditEntry.package_id == package.id), *_money(payments))
+    consent = (WithdrawalConsent, WithdrawalConsent.package_id == package.id)
+    return ((CreditEntry, CreditEntry.package_id == package.id), consent, *_money(payments))
 
 
 def _of_payment(payment: Payment) -> Belonging:
@@ -107,6 +111,8 @@ def _money(payments: Any) -> Belonging:
         (RefundCredit, RefundCredit.payment_id.in_(payments)),
         (Dispute, Dispute.payment_id.in_(payments)),
         (Approval, Approval.payment_id.in_(payments)),
+        (Invoice, Invoice.payment_id.in_(payments)),
+        (CreditNote, CreditNote.invoice_id.in_(select(Invoice.id).where(Invoice.payment_id.in_(payments)))),
     )
 
 
@@ -119,7 +125,7 @@ def _of_person(person: Any) -> Belonging:
     family = (Guardian, or_(Guardian.student_id == person.id, Guardian.guardian_id == person.id))
     if person.role is not Role.STUDENT:
         return (family, (TeacherProfile, TeacherProfile.user_id == person.id))
-    return (family, *_of_student(person.id))
+    return (family, (BillingAddress, BillingAddress.user_id == person.id), *_of_student(person.id))
 
 
 def _of_student(student_id: UUID) -> Belonging:
@@ -145,6 +151,7 @@ BELONGING: dict[str, Callable[[Any], Belonging]] = {
         (Package, Package.id == dispute.payment.package_id),
     ),
     "users": _of_person,
+    "invoices": lambda invoice: ((CreditNote, CreditNote.invoice_id == invoice.id),),
     "lesson_series": lambda series: ((Booking, Booking.series_id == series.id),),
     "plans": lambda plan: ((PlanPrice, PlanPrice.plan_id == plan.id),),
 }

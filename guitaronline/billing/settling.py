@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from guitaronline.billing import ledger, queries, room, rules
+from guitaronline.billing.invoices import issuing as invoices
 from guitaronline.billing.models import (
     Approval,
     Package,
@@ -104,6 +105,7 @@ def move_as_told(
         payment.paid_at = work.now  # only once: no move leads back from here
         if package.status is PackageStatus.PENDING:
             _activate(work, package)
+        invoices.issue(work, payment, package)
 
 
 def _activate(work: Work, package: Package) -> None:
@@ -245,6 +247,7 @@ def close_refund(
         ledger.unrevoke(work, package, refund.lessons_revoked, f"unrevoke:{refund.id}")
         return
     work.session.flush()
+    invoices.credit(work, payment, refund)
     if queries.refunds_sum(work.session, payment.id, RefundStatus.SUCCEEDED) < payment.amount_minor:
         return
     move_payment(work, payment, package, PaymentStatus.REFUNDED, cause=f"refund:{refund.id}", reason=reason)

@@ -13,7 +13,7 @@ from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.billing.service import create_plan, set_price
 from guitaronline.booking.horizon import regenerate_slots, set_hours
 from guitaronline.db import session
-from guitaronline.demo import cast
+from guitaronline.demo import cast, papers
 from guitaronline.demo.cast import TeacherPart
 from guitaronline.demo.stage import DAYS_AHEAD, Place, School, Student, Teacher
 from guitaronline.identity.service import add_guardian, create_person
@@ -30,6 +30,7 @@ TEACHERS_LEAST = len(cast.TEACHERS)
 def found(school: School, students: int) -> None:
     """Everybody and everything that is there on the first day, and the arrival of those who come later."""
     school.on(school.founded, lambda _: _hire(school))
+    school.on(school.founded + timedelta(minutes=30), lambda moment: papers.open_books(school, moment))
     school.on(school.founded + timedelta(hours=1), lambda _: _offer_plans(school))
     school.on(
         school.founded + timedelta(hours=2),
@@ -218,6 +219,8 @@ def _join(school: School, student: Student, _: datetime) -> None:
     student.id = person.id
     if student.is_child:
         _bring_guardian(school, student)
+    else:
+        papers.give_address(school, person.id, name=student.full_name, zone=student.zone, number=index)
 
 
 def _bring_guardian(school: School, child: Student) -> None:
@@ -240,6 +243,7 @@ def _bring_guardian(school: School, child: Student) -> None:
         phone=f"+1 555 200 {number % 10_000:04d}",
     )
     school.guardians[child.number] = guardian.id
+    papers.give_address(school, guardian.id, name=guardian.full_name, zone=child.zone, number=number)
     add_guardian(school.support, child.known_id, guardian_id=guardian.id, relation="mother" if number % 2 else "father")
 
 

@@ -41,6 +41,8 @@ class Permission(StrEnum):
     EXTEND_PACKAGES = "extend and freeze packages"
     READ_PAYMENTS = "read payments, refunds and approvals"
     EDIT_PAYMENTS = "record payments and refunds"
+    EDIT_INVOICING = "say who sells on invoices and at which tax rates"
+    EDIT_ADDRESSES = "edit billing addresses"
     APPROVE = "approve what another asked for"
     READ_KPIS = "read KPIs"
     EXPORT = "export lists"
@@ -82,6 +84,8 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.EXTEND_PACKAGES:  (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PAYMENTS:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),
         Permission.EDIT_PAYMENTS:    (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
+        Permission.EDIT_INVOICING:   (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
+        Permission.EDIT_ADDRESSES:   (_OWN,   _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.APPROVE:          (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
         Permission.READ_KPIS:        (_NO,    _NO,    _ANY,   _ANY,   _ANY,   _ANY),
         Permission.EXPORT:           (_NO,    _NO,    _ANY,   _ANY,   _ANY,   _ANY),

@@ -25,6 +25,8 @@ RECORD_TYPES = (  # tables whose rows people talk about
     "packages",
     "payments",
     "refunds",
+    "invoices",
+    "credit_notes",
     "approvals",
     "bookings",
     "lesson_series",

@@ -16,6 +16,11 @@ from guitaronline.billing import service as billing
 from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.facts import hear
 from guitaronline.billing.inbox import receive
+from guitaronline.billing.invoices.days import school_day
+from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller, TaxRate
+from guitaronline.billing.invoices.parties import Party
+from guitaronline.billing.invoices.sellers import set_seller
+from guitaronline.billing.invoices.taxes import set_tax_rate
 from guitaronline.billing.models import Approval, Package, Payment, PaymentProvider, Plan, Refund
 from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.billing.providers import FactKind, ProviderFact, sandbox, signatures
@@ -263,6 +268,31 @@ class School:
     @cached_property
     def refund(self) -> Refund | Approval:
         return billing.refund_payment(self.finance, self.paid.id, amount_minor=1000, reason="goodwill")
+
+    @cached_property
+    def tax_rate(self) -> TaxRate:
+        return set_tax_rate(self.finance, country="DE", rate_bps=1900, valid_from=school_day(self.world.now))
+
+    @cached_property
+    def seller(self) -> Seller:
+        assert self.tax_rate
+        party = Party("Example School", street="Road 1", postal_code="10115", city="Berlin", country="DE")
+        return set_seller(self.finance, party=party)
+
+    @cached_property
+    def invoice(self) -> Invoice:
+        """Of Ben, with a credit note."""
+        assert self.seller
+        package = self.world.package(self.world.ben, lessons=10, origin="purchase", price_minor=11_900)
+        payment = billing.record_payment(self.finance, package_id=package.id, amount_minor=11_900, currency="USD")
+        self._moved(payment, "succeeded")
+        refund = billing.refund_payment(self.finance, payment.id, amount_minor=1_190, reason="goodwill")
+        billing.settle_refund(self.finance, refund.id, succeeded=True)
+        return session().scalars(select(Invoice).where(Invoice.payment_id == payment.id)).one()
+
+    @cached_property
+    def credit_note(self) -> CreditNote:
+        return session().scalars(select(CreditNote).where(CreditNote.invoice_id == self.invoice.id)).one()
 
     @cached_property
     def approval(self) -> Approval:

@@ -28,6 +28,7 @@ RECORDS = {  # a record of each table that has command pages
     "reconciliation_exceptions": "unexplained",
     "reconciliation_periods": "period",
     "settlement_files": "bank_file", "settlement_profiles": "bank_profile",
+    "tax_rates": "tax_rate",
 }  # fmt: skip
 
 
@@ -108,6 +109,11 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         "MoneyPage": ("/admin/money/", Permission.READ_PAYMENTS),
         "Calendar": ("/admin/calendar/", Permission.READ_BOOKINGS),
         "calendar_events": ("/admin/calendar/events?start=2026-11-23&end=2026-11-30", Permission.READ_BOOKINGS),
+        "Statement": (f"/admin/statements/?student={school['ann'].id}", Permission.READ_PAYMENTS),
+        "statement_pdf": (f"/admin/statements/{school['ann'].id}.pdf", Permission.READ_PAYMENTS),
+        "invoice_pdf": (f"/admin/invoices/{school['invoice'].id}.pdf", Permission.READ_PAYMENTS),
+        "credit_note_pdf": (f"/admin/credit-notes/{school['credit_note'].id}.pdf", Permission.READ_PAYMENTS),
+        "receipt_pdf": (f"/admin/payments/{school['paid'].id}/receipt.pdf", Permission.READ_PAYMENTS),
         "Search": ("/admin/search/", Permission.READ_PEOPLE),
         "EvidencePack": (f"/admin/evidence/?dispute={school['dispute'].id}", Permission.READ_PAYMENTS),
         "suggest": ("/admin/search/suggest?q=ann", Permission.READ_PEOPLE),

@@ -108,7 +108,7 @@ class Api:
     def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Answer:
         """In an empty context, so that nothing of the test or of another request is seen."""
         found = self.app.test_client(use_cookies=False).open(path, method=method, data=data, headers=headers)
-        return Answer(found.status_code, found.headers, found.get_data(as_text=True))
+        return Answer(found.status_code, found.headers, found.get_data().decode(errors="replace"))
 
 
 def check(api: Api, method: str, path: str, answer: Answer, *, documented: bool) -> None:
@@ -127,7 +127,7 @@ def check(api: Api, method: str, path: str, answer: Answer, *, documented: bool)
             return
         (media, content), *_ = response["content"].items()
         assert answer.headers["Content-Type"] == media
-        if media.startswith("text/calendar"):
+        if media.startswith(("text/calendar", "application/pdf")):
             return
         validator(json.dumps(content["schema"]), api.components).validate(answer.json)
         if answer.status >= 400:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -80,6 +81,34 @@ class Scene:
         from guitaronline.billing.service import buy_plan
 
         return str(buy_plan(as_actor(self.world.ann), plan_id=UUID(self.plan())).payment.id)
+
+    @cached_property
+    def invoice(self) -> Any:
+        """Of Ann, with a credit note."""
+        from tests.invoices import office
+
+        office.opened(self.world)
+        made = office.bought(self.world)
+        office.given_back(self.world, made, 100)
+        return office.invoice_of(made)
+
+    def credit_note(self) -> str:
+        from guitaronline.billing.invoices.queries import credit_notes_of
+        from guitaronline.db import session
+
+        return str(credit_notes_of(session(), [self.invoice.id])[0].id)
+
+    @cached_property
+    def address(self) -> dict[str, str]:
+        """Ann has given hers; Ben has not."""
+        from tests.invoices import office
+
+        office.lives_in(self.world, self.world.ann, "DE")
+        return {"name": "A", "street": "Road 1", "postal_code": "1", "city": "Town", "country": "DE"}
+
+    def asked_for_address(self) -> Call:
+        assert self.address
+        return Call("/billing/address")
 
     def times(self) -> dict[str, str]:
         start = self.world.now + timedelta(hours=next(self.hours) + 500)
@@ -172,6 +201,14 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "POST /billing/payments/{payment_id}/refunds": (lambda s: Call(f"/billing/payments/{s.payment(paid=True)}/refunds", {"amount_minor": 1, "reason": "ill"}), "403 403 403 403 403 201 403 201 401"),
     "GET /billing/payments/{payment_id}/refunds": (lambda s: Call(f"/billing/payments/{s.payment()}/refunds"), "200 404 403 403 200 200 200 200 401"),
     "GET /billing/payments/students/{student_id}": (lambda s: Call(f"/billing/payments/students/{s.world.ann.id}"), "200 404 403 403 200 200 200 200 401"),
+    "GET /billing/payments/{payment_id}/receipt.pdf": (lambda s: Call(f"/billing/payments/{s.payment(paid=True)}/receipt.pdf"), "200 404 403 403 200 200 200 200 401"),
+    "GET /billing/invoices/my": (lambda s: Call("/billing/invoices/my"), "200 200 403 403 403 403 403 403 401"),
+    "GET /billing/invoices/{invoice_id}": (lambda s: Call(f"/billing/invoices/{s.invoice.id}"), "200 404 403 403 200 200 200 200 401"),
+    "GET /billing/invoices/{invoice_id}.pdf": (lambda s: Call(f"/billing/invoices/{s.invoice.id}.pdf"), "200 404 403 403 200 200 200 200 401"),
+    "GET /billing/credit-notes/{credit_note_id}.pdf": (lambda s: Call(f"/billing/credit-notes/{s.credit_note()}.pdf"), "200 404 403 403 200 200 200 200 401"),
+    "GET /billing/address": (lambda s: s.asked_for_address(), "200 404 403 403 403 403 403 403 401"),
+    "PUT /billing/address": (lambda s: Call("/billing/address", s.address), "200 200 403 403 403 403 403 403 401"),
+    "GET /billing/withdrawal-notice": (lambda s: Call("/billing/withdrawal-notice"), "200 200 200 200 200 200 200 200 200"),
     "GET /lessons/my": (lambda s: Call("/lessons/my"), "200 200 200 200 403 403 403 403 401"),
     "GET /lessons/{lesson_id}": (lambda s: Call(f"/lessons/{s.lesson()}"), "200 404 200 404 200 200 200 200 401"),
     "PATCH /lessons/{lesson_id}": (lambda s: Call(f"/lessons/{s.lesson()}", {"topic": "Scales"}), "403 403 200 404 200 403 403 200 401"),
