@@ -95,6 +95,10 @@ class Settings:
         unit="minor units",
         ge=0,
     )
+    PAY_STUDENT_NO_SHOWS: bool = setting(True, "the teacher was there; the lesson stays used, and so it is paid")
+    PAY_LATE_CANCELS: bool = setting(
+        True, "a lesson that the student canceled too late to get it back; the teacher kept the hour free"
+    )
 
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")

@@ -1,12 +1,15 @@
 """Every table, imported once, so that the metadata is whole."""
 
 from guitaronline.audit import models as audit
+from guitaronline.billing import expiry_models as expiry
 from guitaronline.billing import models as billing
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
 from guitaronline.booking import series_models as series
 from guitaronline.booking import waitlist_models as waitlist
+from guitaronline.finance import account_models as accounts
+from guitaronline.finance import statement_models as statements
 from guitaronline.identity import models as identity
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
@@ -19,10 +22,12 @@ from guitaronline.teachers import models as teachers
 
 __all__ = [
     "absences",
+    "accounts",
     "audit",
     "billing",
     "booking",
     "bulk",
+    "expiry",
     "exports",
     "feeds",
     "hours",
@@ -32,6 +37,7 @@ __all__ = [
     "saved_views",
     "scheduling",
     "series",
+    "statements",
     "teachers",
     "waitlist",
 ]

@@ -7,6 +7,7 @@ failures start the body again (3 times, with jitter). Known constraint names bec
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -42,6 +43,11 @@ BEGIN_ACTION = text(
     ":id, :actor_id, :actor_kind, :name, :reason, :record_type, :record_id, :request_id, :address, :at, :shift,"
     " :key_user, :key_method, :key_path, :key, :key_hash)"
 )
+EMIT_ALL = text("""
+INSERT INTO outbox_events (id, topic, record_type, record_id, payload, action_id, created_at, available_at, attempts)
+SELECT e.id, :topic, :table, e.record_id, CAST(:payload AS jsonb), :action, :now, :now, 0
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:records AS uuid[])) AS e(id, record_id)
+""")
 KEEP_ANSWER = (
     "INSERT INTO idempotency_keys (id, user_id, method, path, key, body_hash, http_status, answer, created_at)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -193,6 +199,23 @@ class Work:
                 attempts=0,
             )
         )
+
+    def emit_all(self, topic: str, model: type[M], ids: Iterable[UUID], **payload: Any) -> None:
+        """The same event for each of the records, in one statement."""
+        records = list(ids)
+        if not records:
+            return
+        self.topics.add(topic)
+        told = {
+            "ids": [db.new_id() for _ in records],
+            "records": records,
+            "topic": topic,
+            "table": model.__tablename__,
+            "payload": json.dumps(payload),
+            "action": self.action_id,
+            "now": self.now,
+        }
+        self.session.execute(EMIT_ALL, told)
 
     def refuse_but_keep(self, refusal: DomainError) -> DomainError:
         """`raise work.refuse_but_keep(HoldExpired())`: commit what was written so far, then answer no."""

@@ -1,4 +1,4 @@
-"""Packages whose time is over."""
+"""Packages whose time is over, or soon will be."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from guitaronline.actor import SYSTEM
 from guitaronline.billing import service
 from jobs.runtime import job, repeated
 
-AT_ONCE = 200  # packages in one transaction
+AT_ONCE = 200  # packages in one transaction: they are locked for less than 100 ms
 
 
 @job
 def expire_packages() -> int:
     """Every overdue package is `expired`, its unused lessons in the expired bucket."""
     return repeated(lambda: service.expire_packages(SYSTEM, limit=AT_ONCE), AT_ONCE)
+
+
+@job
+def warn_of_expiry() -> int:
+    """Of packages that expire in 30 or 7 days there is an event."""
+    return repeated(lambda: service.warn_of_expiry(SYSTEM, limit=AT_ONCE), AT_ONCE)

@@ -1,4 +1,6 @@
-"""The credit ledger: the only writer of `credit_entries` and of a package's buckets. All are steps.
+"""The credit ledger: the only writer of `credit_entries`, `breakage_entries` and a package's buckets. All are steps.
+
+Of `expire`, `expiring.py` has a twin for many packages at once.
 
 The caller has locked the package. Each fact is one entry with a unique `op_key`; told twice, it is refused as
 `already_counted`. A package that runs out becomes depleted, and active again when a lesson returns, by itself.
@@ -14,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from guitaronline import db, policy
+from guitaronline.billing.expiry_models import BreakageEntry
 from guitaronline.billing.models import CreditEntry, EntryKind, Package, PackageStatus
 from guitaronline.billing.refusals import (
     AdjustmentTooLarge,
@@ -23,6 +26,7 @@ from guitaronline.billing.refusals import (
     PackageNotActive,
 )
 from guitaronline.billing.rules import LIVING, effective_package_status, is_lapsed, lives_until
+from guitaronline.billing.worth import worth
 from guitaronline.unit_of_work import Work
 
 
@@ -202,8 +206,30 @@ def _post(
         **{f"d_{bucket}": deltas.get(bucket, 0) for bucket in buckets},
     )
     work.add(entry)
+    if entry.d_expired:
+        _book_breakage(work, package, entry)
     _follow(work, package)
     return entry
+
+
+def _book_breakage(work: Work, package: Package, entry: CreditEntry) -> None:
+    """What the expired lessons are worth is the school's, where the plan said so; what comes back is taken back exactly."""
+    if not (package.books_breakage and package.price_minor):
+        return
+    work.session.flush()  # the entry first
+    before, after = (
+        worth(lessons, price_minor=package.price_minor, lessons_total=package.lessons_total)
+        for lessons in (entry.expired - entry.d_expired, entry.expired)
+    )
+    work.add(
+        BreakageEntry(
+            package_id=package.id,
+            entry_id=entry.id,
+            lessons=entry.d_expired,
+            amount_minor=after - before,
+            currency=package.currency,
+        )
+    )
 
 
 def _next_sequence(package: Package) -> int:

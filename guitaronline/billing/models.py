@@ -32,6 +32,7 @@ class Plan(Timestamps, Versioned, Base):
     lesson_minutes: Mapped[int | None]  # None: any length
     valid_days: Mapped[int | None]  # None: never expires
     is_trial: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    books_breakage: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # of what expires
     is_active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
@@ -145,6 +146,7 @@ class Package(Timestamps, Versioned, Base):
     expires_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     frozen_reason: Mapped[str | None]
+    books_breakage: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # as its plan said then
     # When a trial, or a package with one lesson at most, was last changed; NULL while there is more. An index on `updated_at`
     # would make every hold write all indexes of the package anew (no HOT update); this is the same NULL before and after.
     little_left_at: Mapped[datetime | None] = mapped_column(

@@ -1,10 +1,10 @@
 """Billing's commands and refusals under one roof, for the doors."""
 
 from guitaronline.billing.approvals import decide_approval
+from guitaronline.billing.expiring import expire_packages, warn_of_expiry
 from guitaronline.billing.granting import grant_package, grant_step, sell_plan
 from guitaronline.billing.packages import (
     adjust_lessons,
-    expire_packages,
     extend_package,
     freeze_package,
     reinstate_package,
@@ -38,4 +38,5 @@ __all__ = [
     "set_price",
     "settle_refund",
     "unfreeze_package",
+    "warn_of_expiry",
 ]

@@ -1,0 +1,99 @@
+"""Packages expire, and are warned of before: by batches of statements that do a whole set at once.
+
+`expire_step` is `ledger.expire` for many packages; `tests/billing/test_expiring.py` compares what both leave behind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from guitaronline.billing.models import Package, PackageStatus
+from guitaronline.billing.worth import sql_worth
+from guitaronline.db import new_id
+from guitaronline.identity import access
+from guitaronline.identity.access import Permission
+from guitaronline.unit_of_work import Work, command
+
+# ix_packages_due. What somebody has locked just now is left to the next call, so several at once do no harm.
+CLAIM = text("""
+SELECT id FROM packages
+ WHERE status IN ('active', 'depleted') AND frozen_at IS NULL AND expires_at <= :now
+ ORDER BY expires_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+""")
+WRITE_ENTRIES = text("""
+INSERT INTO credit_entries (id, package_id, sequence, kind, op_key, d_available, d_reserved, d_consumed, d_expired, d_revoked,
+                            available, reserved, consumed, expired, revoked, created_at)
+SELECT n.entry_id, p.id, l.newest + 1, 'expire', 'expire:' || p.id || ':' || (l.times + 1), -p.available, 0, 0, p.available, 0,
+       0, p.reserved, p.consumed, p.expired + p.available, p.revoked, :now
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:entry_ids AS uuid[])) AS n(package_id, entry_id)
+  JOIN packages p ON p.id = n.package_id
+ CROSS JOIN LATERAL (SELECT max(sequence) AS newest, count(*) FILTER (WHERE kind = 'expire') AS times
+                       FROM credit_entries e WHERE e.package_id = p.id) l
+ WHERE p.available > 0
+""")
+WRITE_BREAKAGE = text(f"""
+INSERT INTO breakage_entries (id, package_id, entry_id, lessons, amount_minor, currency, created_at)
+SELECT n.breakage_id, p.id, e.id, e.d_expired,
+       {sql_worth("e.expired")} - {sql_worth("e.expired - e.d_expired")}, p.currency, :now
+  FROM unnest(CAST(:entry_ids AS uuid[]), CAST(:breakage_ids AS uuid[])) AS n(entry_id, breakage_id)
+  JOIN credit_entries e ON e.id = n.entry_id
+  JOIN packages p ON p.id = e.package_id
+ WHERE p.books_breakage AND p.price_minor > 0
+""")  # noqa: S608  # put together from constants
+
+WARN_DAYS = (30, 7)  # a month to use what is left, then a week
+# ix_packages_due. The nearest threshold that is reached; a package that never lived so long is not warned at its start.
+WRITE_WARNINGS = text("""
+INSERT INTO package_warnings (id, package_id, expires_at, days, created_at)
+SELECT gen_random_uuid(), p.id, p.expires_at, w.days, :now
+  FROM packages p
+ CROSS JOIN LATERAL (SELECT min(days) AS days FROM unnest(CAST(:thresholds AS int[])) AS days
+                      WHERE p.expires_at <= :now + make_interval(days => days)) w
+ WHERE p.status IN ('active', 'depleted') AND p.frozen_at IS NULL
+   AND p.expires_at > :now AND p.expires_at <= :now + make_interval(days => :longest)
+   AND p.available + p.reserved > 0 AND p.activated_at <= p.expires_at - make_interval(days => w.days)
+   AND NOT EXISTS (SELECT FROM package_warnings x WHERE x.package_id = p.id AND x.expires_at = p.expires_at AND x.days = w.days)
+ ORDER BY p.expires_at LIMIT :limit
+ON CONFLICT ON CONSTRAINT uq_package_warnings_once DO NOTHING
+RETURNING package_id, days, expires_at
+""")
+
+
+@command("package.expire", quiet=True)
+def expire_packages(work: Work, *, limit: int = 500) -> int:
+    """Packages whose time is over are expired; returns how many, at most `limit`. Locks them."""
+    access.require(work.actor, Permission.ADMINISTER)
+    ids: list[UUID] = list(work.session.scalars(CLAIM, {"now": work.now, "limit": limit}))
+    if ids:
+        expire_step(work, ids)
+    return len(ids)
+
+
+def expire_step(work: Work, ids: list[UUID]) -> None:
+    """What was available in these (locked, living) packages is expired, and so are they: entries, breakage, buckets, states,
+    and an event for each, in a handful of statements."""
+    told: dict[str, Any] = {"ids": ids, "now": work.now}
+    told |= {"entry_ids": [new_id() for _ in ids], "breakage_ids": [new_id() for _ in ids]}
+    work.session.execute(WRITE_ENTRIES, told)
+    work.session.execute(WRITE_BREAKAGE, told)
+    moved = {"expired": Package.expired + Package.available, "available": 0}
+    for source in (PackageStatus.ACTIVE, PackageStatus.DEPLETED):
+        work.move_all(Package, ids, source, PackageStatus.EXPIRED, **moved)
+    work.emit_all("package.expired", Package, ids)
+
+
+@command("package.warn", quiet=True)
+def warn_of_expiry(work: Work, *, limit: int = 500) -> int:
+    """An event `package.expiring` for packages with lessons left that expire in 30 or 7 days; returns how many.
+
+    Once for each package, threshold and day of expiry: what lives longer is warned anew."""
+    access.require(work.actor, Permission.ADMINISTER)
+    told = {"now": work.now, "limit": limit, "thresholds": list(WARN_DAYS), "longest": max(WARN_DAYS)}
+    warned = work.session.execute(WRITE_WARNINGS, told).all()
+    for days in WARN_DAYS:
+        ids = [each.package_id for each in warned if each.days == days]
+        work.emit_all("package.expiring", Package, ids, days=days)
+    return len(warned)
