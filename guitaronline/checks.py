@@ -21,6 +21,7 @@ from guitaronline.audit import integrity, verification
 from guitaronline.audit.models import CheckRun
 from guitaronline.billing.models import Payment
 from guitaronline.db import Base, new_id, technical_transaction
+from guitaronline.finance.verify import BREAKAGE
 from guitaronline.kpis import proof
 from guitaronline.states import StateTable
 
@@ -273,6 +274,11 @@ SELECT e.id, e.topic, e.attempts, e.available_at
  WHERE e.status = 'pending'
    AND greatest(e.available_at, a.recorded_at, e.lease_until) < clock_timestamp() - make_interval(secs => :late)""",
         lambda: {"late": LEASE_SECONDS + 60},
+    ),
+    Check(
+        "M1 breakage",
+        "What is booked as breakage of a package is what its expired lessons are worth.",
+        BREAKAGE.text,
     ),
     Check(
         "I11 triggers",
