@@ -7,6 +7,7 @@ from flask import Flask
 from guitaronline.admin import (  # noqa: F401  # pages that are no desks add themselves
     auth,
     block_range,
+    books,
     bulk_pages,
     calendar,
     feeds,
@@ -35,17 +36,21 @@ from guitaronline.admin.closures import ClosuresDesk
 from guitaronline.admin.command_page import commands
 from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.integrity import Integrity
+from guitaronline.admin.journal import AccountsDesk, Journal
 from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
+from guitaronline.admin.liability import Liability
 from guitaronline.admin.notes import TasksDesk
 from guitaronline.admin.packages import PackagesDesk
 from guitaronline.admin.payments import PaymentsDesk
 from guitaronline.admin.people import PeopleDesk
 from guitaronline.admin.plans import PlansDesk
+from guitaronline.admin.rates import RatesDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
 from guitaronline.admin.series import SeriesDesk
 from guitaronline.admin.slots import SlotsDesk
+from guitaronline.admin.statements import StatementRound, StatementsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.time_off import TimeOffDesk
@@ -68,6 +73,9 @@ DESKS = (
     PaymentsDesk,
     RefundsDesk,
     ApprovalsDesk,
+    StatementsDesk,
+    RatesDesk,
+    AccountsDesk,
     AuditDesk,
     ChecksDesk,
     ExportsDesk,
@@ -90,6 +98,9 @@ def init_admin(app: Flask) -> None:
         view_as.ViewAs,
         BulkProgress,
         KpisPage,
+        Liability,
+        Journal,
+        StatementRound,
         calendar.Calendar,
         search.Search,
     ):
@@ -99,6 +110,7 @@ def init_admin(app: Flask) -> None:
     console.init_app(app)
     app.register_blueprint(commands.blueprint())
     init_exports(app)
+    app.register_blueprint(books.blueprint)
     app.register_blueprint(calendar.feed)
     app.register_blueprint(search.feed)
     gate.guard(app)  # last: every route stands, and each must name what it needs

@@ -31,6 +31,7 @@ GROUPS = {  # words → how the names of its actions begin
     "packages": ("package.",),
     "payments, refunds, approvals": ("payment.", "refund.", "approval."),
     "plans and prices": ("plan.",),
+    "books: rates, statements, accounts": ("rate.", "statement.", "account."),
     "notes and tasks": ("note.", "task."),
     "personal data shown, viewing as": ("person.reveal", "person.view_as", "audit.reveal"),
     "proofs and checks": ("audit.verify", "checks."),
@@ -39,7 +40,7 @@ GROUPS = {  # words → how the names of its actions begin
 }
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
-    "RFD": "refunds", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
+    "RFD": "refunds", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures", "TST": "teacher_statements",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 

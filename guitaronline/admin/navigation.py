@@ -21,6 +21,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Lessons", (("desk_lessons.index_view", "video"),)),
     ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"))),
     ("Money", (("desk_packages.index_view", "packages"), ("desk_plans.index_view", "tag"), ("desk_payments.index_view", "credit-card"), ("desk_refunds.index_view", "receipt-refund"), ("desk_approvals.index_view", "shield-check"))),
+    ("Books", (("desk_liability.index", "cash"), ("desk_journal.index", "notes"), ("desk_accounts.index_view", "adjustments"), ("desk_statements.index_view", "school"), ("desk_rates.index_view", "tag"))),
     ("Insight", (("desk_kpis.index", "chart-bar"),)),
     ("System", (("desk_audit.index_view", "file-search"), ("desk_audit-chain.index", "lock"), ("desk_integrity.index", "checklist"), ("desk_roles.index", "users"), ("desk_exports.index_view", "download"), ("desk_bulk-runs.index_view", "list-check"), ("desk_events.index_view", "mail"), ("desk_jobs.index_view", "history"))),
 )  # fmt: skip
