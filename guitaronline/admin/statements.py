@@ -219,7 +219,7 @@ class OfMonth(CommandPage):
 class ApproveForm(forms.CommandForm):
     linkable = frozenset({"month"})
     month = forms.choice("Month", ())
-    seen = forms.HiddenField()
+    seen = forms.unseen()
     reason = forms.reason(required=False)
 
 

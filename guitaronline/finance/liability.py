@@ -7,13 +7,13 @@ and what was sold, less what was earned, expired and taken back. Test accounts n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
 from guitaronline.billing.worth import sql_owed, sql_worth
@@ -196,14 +196,14 @@ def _movement(before: Line | None, after: Line) -> Movement:
     )
 
 
-def _line(row: Mapping[str, Any]) -> Line:
+def _line(row: RowMapping) -> Line:
     return Line(**_whole(row, "currency", "plan_id", "plan"))
 
 
-def _standing(row: Mapping[str, Any]) -> Standing:
+def _standing(row: RowMapping) -> Standing:
     return Standing(**_whole(row, "package_id", "reference", "student_id", "currency", "is_frozen"))
 
 
-def _whole(row: Mapping[str, Any], *other: str) -> dict[str, Any]:
+def _whole(row: RowMapping, *other: str) -> dict[str, Any]:
     """Sums of PostgreSQL come as decimals; these are whole numbers."""
-    return {name: value if name in other else int(value) for name, value in row.items()}
+    return {str(name): value if name in other else int(value) for name, value in row.items()}

@@ -6,12 +6,11 @@ lands on the next statement that is approved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.orm import Session
 
 from guitaronline.errors import NotAllowed, Reason
@@ -210,8 +209,8 @@ def _of_teacher(
     return OfTeacher(person.id, person.full_name, None, found, found.totals)
 
 
-def _taught(row: Mapping[str, Any]) -> Taught:
-    facts = dict(row)
+def _taught(row: RowMapping) -> Taught:
+    facts: dict[str, Any] = {str(name): value for name, value in row.items()}
     start = facts.pop("scheduled_start_at")
     facts |= {"outcome": Outcome(facts["outcome"]), "paid_for": Outcome(facts["paid_for"])}
     return Taught(day=months.day_of(start), **facts)

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from guitaronline.billing.worth import Parts, parts_of, sql_owed, sql_worth, worth
 
-
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 
 
