@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -106,6 +106,11 @@ def session() -> Session:
 def is_inside_work() -> bool:
     """Whether a unit of work is running here. Makes no session to find that out."""
     return database.session.registry.has() and "work" in database.session().info
+
+
+def array(ids: Iterable[UUID]) -> str:
+    """As an array literal for `CAST(:ids AS uuid[])`: the driver takes five times as long over a list of ids."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 class Quick:

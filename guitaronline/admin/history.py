@@ -40,7 +40,7 @@ TABLES = {
     "payment_transitions": "payment step", "bookings": "booking", "lessons": "lesson", "packages": "package", "payments": "payment",
     "refunds": "refund", "approvals": "approval", "guardians": "guardian", "plans": "plan", "plan_prices": "price", "tasks": "task",
     "notes": "note", "saved_views": "saved view", "lesson_series": "series", "exports": "export", "bulk_runs": "bulk action",
-    "breakage_entries": "breakage", "package_warnings": "warning of expiry", "teacher_rates": "rate", "teacher_statements": "statement",
+    "package_warnings": "warning of expiry", "teacher_rates": "rate", "teacher_statements": "statement",
     "statement_extras": "other work or deduction", "statement_lines": "statement line", "account_mappings": "accounts",
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
 }  # fmt: skip

@@ -21,14 +21,14 @@ from guitaronline.finance.liability import Line, Movement, Standing
 from guitaronline.finance.months import Month
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
-from guitaronline.money import CURRENCIES, Money
+from guitaronline.money import CURRENCIES, Money, decimal_string
 from guitaronline.office.files import Value
 
 SHOWN = 100  # packages on a page
 MOST_IN_FILE = 100_000
 NO_PLAN = "none"
-HEADINGS = ("Currency", "Plan", "Packages", "Lessons owed", "Owed", "of that frozen", "Lessons expired", "Breakage", "Expired, not booked", "Taken back", "Earned", "Sold in all")  # fmt: skip
-MOVED = ("Currency", "Plan", "Owed before", "Sold", "Earned", "Breakage", "Expired, not booked", "Taken back", "Owed after")  # fmt: skip
+HEADINGS = ("Currency", "Plan", "Packages", "Lessons", "Owed", "Frozen", "Expired", "Breakage", "Not booked", "Taken back", "Earned", "Sold in all")  # fmt: skip
+MOVED = ("Currency", "Plan", "Owed before", "Sold", "Earned", "Breakage", "Not booked", "Taken back", "Owed after")  # fmt: skip
 OF_PACKAGES = ("Package", "Student", "Lessons", "Price", "Lessons owed", "Owed", "Delivered", "Earned", "Expired", "Worth", "Taken back", "Worth", "Frozen")  # fmt: skip
 
 
@@ -124,25 +124,22 @@ def _url(month: Month, of: Of, **more: Any) -> str:
 
 def _cells(line: Line, month: Month) -> list[Any]:
     url = _url(month, Of(line.currency, line.plan_id))
+    amounts = (line.breakage_minor, line.lapsed_minor, line.revoked_minor, line.earned_minor, line.price_minor)
     return [
         line.currency,
         show.html('<a href="{}#packages">{}</a>', url, line.plan or "without a plan"),
         f"{line.packages:,}",
         f"{line.owed:,}",
-        show.money(line.owed_minor, line.currency),
-        show.money(line.frozen_minor, line.currency),
-        f"{line.expired:,}",
-        *(
-            show.money(each, line.currency)
-            for each in (
-                line.breakage_minor,
-                line.lapsed_minor,
-                line.revoked_minor,
-                line.earned_minor,
-                line.price_minor,
-            )
-        ),
+        _amount(line.owed_minor, line.currency),
+        _amount(line.frozen_minor, line.currency),
+        f"{line.expired:,}" if line.expired else show.NOTHING,
+        *(_amount(each, line.currency) for each in amounts),
     ]
+
+
+def _amount(minor: int, currency: str) -> Any:
+    """Without its currency, which stands at the head of the row."""
+    return show.html('<span class="money">{}</span>', decimal_string(minor, currency)) if minor else show.NOTHING
 
 
 def _plain(line: Line) -> list[Value]:
@@ -178,7 +175,7 @@ def _moved(moved: Movement) -> list[Any]:
         -moved.revoked_minor,
         moved.closing_minor,
     )
-    return [moved.currency, moved.plan or "without a plan", *(show.money(each, moved.currency) for each in amounts)]
+    return [moved.currency, moved.plan or "without a plan", *(_amount(each, moved.currency) for each in amounts)]
 
 
 def _package_rows(found: Sequence[Standing]) -> list[list[Any]]:
@@ -188,20 +185,21 @@ def _package_rows(found: Sequence[Standing]) -> list[list[Any]]:
 
 
 def _package(found: Standing, student: User) -> list[Any]:
+    code = found.currency
     return [
         show.link_to("packages", found.package_id, found.reference),
         show.link(student),
         f"{found.lessons_total:,}",
-        show.money(found.price_minor, found.currency),
+        _amount(found.price_minor, code),
         found.owed,
-        show.money(found.owed_minor, found.currency),
+        _amount(found.owed_minor, code),
         found.delivered,
-        show.money(found.earned_minor, found.currency),
-        found.expired,
-        show.money(found.expired_minor, found.currency),
-        found.revoked,
-        show.money(found.revoked_minor, found.currency),
-        show.yes(found.is_frozen),
+        _amount(found.earned_minor, code),
+        found.expired or show.NOTHING,
+        _amount(found.expired_minor, code),
+        found.revoked or show.NOTHING,
+        _amount(found.revoked_minor, code),
+        show.chip("frozen") if found.is_frozen else show.NOTHING,
     ]
 
 

@@ -5,43 +5,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import defaultdict
 from uuid import UUID
 
 from sqlalchemy import text
 
+from guitaronline import db
 from guitaronline.billing.models import Package, PackageStatus
 from guitaronline.billing.worth import sql_worth
-from guitaronline.db import new_id
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 # ix_packages_due. What somebody has locked just now is left to the next call, so several at once do no harm.
 CLAIM = text("""
-SELECT id FROM packages
+SELECT id, status FROM packages
  WHERE status IN ('active', 'depleted') AND frozen_at IS NULL AND expires_at <= :now
  ORDER BY expires_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
 """)
-WRITE_ENTRIES = text("""
+WRITE_ENTRIES = text(f"""
 INSERT INTO credit_entries (id, package_id, sequence, kind, op_key, d_available, d_reserved, d_consumed, d_expired, d_revoked,
-                            available, reserved, consumed, expired, revoked, created_at)
+                            available, reserved, consumed, expired, revoked, breakage_minor, created_at)
 SELECT n.entry_id, p.id, l.newest + 1, 'expire', 'expire:' || p.id || ':' || (l.times + 1), -p.available, 0, 0, p.available, 0,
-       0, p.reserved, p.consumed, p.expired + p.available, p.revoked, :now
+       0, p.reserved, p.consumed, p.expired + p.available, p.revoked,
+       CASE WHEN p.books_breakage THEN {sql_worth("p.expired + p.available")} - {sql_worth("p.expired")} ELSE 0 END, :now
   FROM unnest(CAST(:ids AS uuid[]), CAST(:entry_ids AS uuid[])) AS n(package_id, entry_id)
   JOIN packages p ON p.id = n.package_id
  CROSS JOIN LATERAL (SELECT max(sequence) AS newest, count(*) FILTER (WHERE kind = 'expire') AS times
                        FROM credit_entries e WHERE e.package_id = p.id) l
  WHERE p.available > 0
-""")
-WRITE_BREAKAGE = text(f"""
-INSERT INTO breakage_entries (id, package_id, entry_id, lessons, amount_minor, currency, created_at)
-SELECT n.breakage_id, p.id, e.id, e.d_expired,
-       {sql_worth("e.expired")} - {sql_worth("e.expired - e.d_expired")}, p.currency, :now
-  FROM unnest(CAST(:entry_ids AS uuid[]), CAST(:breakage_ids AS uuid[])) AS n(entry_id, breakage_id)
-  JOIN credit_entries e ON e.id = n.entry_id
-  JOIN packages p ON p.id = e.package_id
- WHERE p.books_breakage AND p.price_minor > 0
 """)  # noqa: S608  # put together from constants
 
 WARN_DAYS = (30, 7)  # a month to use what is left, then a week
@@ -66,23 +58,24 @@ RETURNING package_id, days, expires_at
 def expire_packages(work: Work, *, limit: int = 500) -> int:
     """Packages whose time is over are expired; returns how many, at most `limit`. Locks them."""
     access.require(work.actor, Permission.ADMINISTER)
-    ids: list[UUID] = list(work.session.scalars(CLAIM, {"now": work.now, "limit": limit}))
-    if ids:
-        expire_step(work, ids)
-    return len(ids)
+    due = work.session.execute(CLAIM, {"now": work.now, "limit": limit}).all()
+    by_status: dict[str, list[UUID]] = defaultdict(list)
+    for package_id, status in due:
+        by_status[status].append(package_id)
+    for status, ids in by_status.items():
+        expire_step(work, ids, PackageStatus(status))
+    return len(due)
 
 
-def expire_step(work: Work, ids: list[UUID]) -> None:
-    """What was available in these (locked, living) packages is expired, and so are they: entries, breakage, buckets, states,
-    and an event for each, in a handful of statements."""
-    told: dict[str, Any] = {"ids": ids, "now": work.now}
-    told |= {"entry_ids": [new_id() for _ in ids], "breakage_ids": [new_id() for _ in ids]}
-    work.session.execute(WRITE_ENTRIES, told)
-    work.session.execute(WRITE_BREAKAGE, told)
+def expire_step(work: Work, ids: list[UUID], status: PackageStatus) -> None:
+    """What was available in these (locked, living) packages of that status is expired, and so are they: entries, breakage,
+    buckets, states, and an event for each, in three statements."""
+    told = {"ids": db.array(ids), "entry_ids": db.array(db.new_id() for _ in ids), "now": work.now}
+    if status is PackageStatus.ACTIVE:  # a depleted one has nothing available
+        work.session.execute(WRITE_ENTRIES, told)
     moved = {"expired": Package.expired + Package.available, "available": 0}
-    for source in (PackageStatus.ACTIVE, PackageStatus.DEPLETED):
-        work.move_all(Package, ids, source, PackageStatus.EXPIRED, **moved)
-    work.emit_all("package.expired", Package, ids)
+    work.move_all(Package, ids, status, PackageStatus.EXPIRED, **moved)
+    work.emit_all(Package.states.event(status, PackageStatus.EXPIRED), Package, ids)
 
 
 @command("package.warn", quiet=True)

@@ -1,4 +1,4 @@
-"""The credit ledger: the only writer of `credit_entries`, `breakage_entries` and a package's buckets. All are steps.
+"""The credit ledger: the only writer of `credit_entries` and of a package's buckets. All are steps.
 
 Of `expire`, `expiring.py` has a twin for many packages at once.
 
@@ -16,7 +16,6 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from guitaronline import db, policy
-from guitaronline.billing.expiry_models import BreakageEntry
 from guitaronline.billing.models import CreditEntry, EntryKind, Package, PackageStatus
 from guitaronline.billing.refusals import (
     AdjustmentTooLarge,
@@ -200,36 +199,27 @@ def _post(
         sequence=_next_sequence(package),
         kind=kind,
         op_key=op_key,
+        breakage_minor=_breakage(package, deltas.get("expired", 0)),
         booking_id=booking_id,
         reason=reason,
         **{bucket: getattr(package, bucket) for bucket in buckets},
         **{f"d_{bucket}": deltas.get(bucket, 0) for bucket in buckets},
     )
     work.add(entry)
-    if entry.d_expired:
-        _book_breakage(work, package, entry)
     _follow(work, package)
     return entry
 
 
-def _book_breakage(work: Work, package: Package, entry: CreditEntry) -> None:
-    """What the expired lessons are worth is the school's, where the plan said so; what comes back is taken back exactly."""
-    if not (package.books_breakage and package.price_minor):
-        return
-    work.session.flush()  # the entry first
+def _breakage(package: Package, d_expired: int) -> int:
+    """What lessons that expire now are worth, where the plan said that they are the school's; what comes back takes back
+    exactly that. The buckets are written already."""
+    if not (d_expired and package.books_breakage):
+        return 0
     before, after = (
         worth(lessons, price_minor=package.price_minor, lessons_total=package.lessons_total)
-        for lessons in (entry.expired - entry.d_expired, entry.expired)
+        for lessons in (package.expired - d_expired, package.expired)
     )
-    work.add(
-        BreakageEntry(
-            package_id=package.id,
-            entry_id=entry.id,
-            lessons=entry.d_expired,
-            amount_minor=after - before,
-            currency=package.currency,
-        )
-    )
+    return after - before
 
 
 def _next_sequence(package: Package) -> int:

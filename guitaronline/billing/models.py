@@ -191,6 +191,7 @@ class CreditEntry(Base):
             name="moves_only",
         ),
         CheckConstraint("kind <> 'adjust' OR reason IS NOT NULL", name="adjustment_has_reason"),
+        CheckConstraint("breakage_minor = 0 OR sign(breakage_minor) = sign(d_expired)", name="breakage_of_expired"),
         Index("ix_credit_entries_package", "package_id", "sequence", unique=True),
         Index("ix_credit_entries_booking_id", "booking_id"),
     )
@@ -210,6 +211,9 @@ class CreditEntry(Base):
     consumed: Mapped[int]
     expired: Mapped[int]
     revoked: Mapped[int]
+    # What it earned the school, because lessons expired whose plan says so; negative when they came back. In the package's
+    # currency; the entries of a package add up to what its expired lessons are worth (`worth.py`).
+    breakage_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     booking_id: Mapped[UUID | None]  # bookings stand above billing: no foreign key, checked by an invariant
     reason: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -102,7 +102,7 @@ def _state_fits(status: str, replayed: dict[str, int]) -> bool:
 BREAKAGE = text(f"""
 SELECT p.reference, p.currency, coalesce(b.booked, 0) AS booked, w.due
   FROM packages p
-  LEFT JOIN (SELECT package_id, sum(amount_minor) AS booked FROM breakage_entries GROUP BY package_id) b ON b.package_id = p.id
+  LEFT JOIN (SELECT package_id, sum(breakage_minor) AS booked FROM credit_entries WHERE breakage_minor <> 0 GROUP BY package_id) b ON b.package_id = p.id
  CROSS JOIN LATERAL (SELECT CASE WHEN p.books_breakage AND p.lessons_total > 0 THEN {sql_worth("p.expired")} ELSE 0 END AS due) w
  WHERE coalesce(b.booked, 0) <> w.due""")  # noqa: S608  # put together from constants; also an invariant of `checks`
 

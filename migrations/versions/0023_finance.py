@@ -13,7 +13,6 @@ depends_on = None
 
 # table → personal columns, privileges of the application
 AUDITED = {
-    "breakage_entries": ("", "SELECT, INSERT"),
     "package_warnings": ("", "SELECT, INSERT"),
     "teacher_rates": ("", "SELECT, INSERT, UPDATE"),
     "teacher_statements": ("", "SELECT, INSERT"),
@@ -21,7 +20,7 @@ AUDITED = {
     "statement_lines": ("words", "SELECT, INSERT"),
     "account_mappings": ("", "SELECT, INSERT, UPDATE"),
 }
-APPEND_ONLY = ("breakage_entries", "package_warnings", "teacher_statements", "statement_extras", "statement_lines")
+APPEND_ONLY = ("package_warnings", "teacher_statements", "statement_extras", "statement_lines")
 SEQUENCE = "statement_reference"
 MOMENT = sa.DateTime(timezone=True)
 AMOUNT = "amount_minor BETWEEN {} AND 1000000000000"
@@ -48,27 +47,12 @@ def upgrade() -> None:
 
 
 def _of_packages() -> None:
-    table = "breakage_entries"
-    op.create_table(
-        table,
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("package_id", sa.Uuid(), nullable=False),
-        sa.Column("entry_id", sa.Uuid(), nullable=False),
-        sa.Column("lessons", sa.Integer(), nullable=False),
-        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.CheckConstraint("lessons <> 0", name=op.f("ck_breakage_entries_of_some_lessons")),
-        sa.CheckConstraint(
-            "(lessons > 0) = (amount_minor >= 0) OR amount_minor = 0", name=op.f("ck_breakage_entries_same_direction")
-        ),
-        sa.ForeignKeyConstraint(["package_id"], ["packages.id"], name=op.f("fk_breakage_entries_package_id")),
-        sa.ForeignKeyConstraint(["entry_id"], ["credit_entries.id"], name=op.f("fk_breakage_entries_entry_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_breakage_entries")),
-        sa.UniqueConstraint("entry_id", name="uq_breakage_entries_entry"),
+    op.add_column(
+        "credit_entries", sa.Column("breakage_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
     )
-    op.create_index("ix_breakage_entries_package", table, ["package_id", "id"])
-    op.create_index("ix_breakage_entries_created_at", table, ["created_at"])
+    name, rule = "ck_credit_entries_breakage_of_expired", "breakage_minor = 0 OR sign(breakage_minor) = sign(d_expired)"
+    op.execute(f"ALTER TABLE credit_entries ADD CONSTRAINT {name} CHECK ({rule}) NOT VALID")
+    op.execute(f"ALTER TABLE credit_entries VALIDATE CONSTRAINT {name}")
     op.create_table(
         "package_warnings",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -229,9 +213,10 @@ def downgrade() -> None:
         "statement_extras",
         "teacher_rates",
         "package_warnings",
-        "breakage_entries",
     ):
         op.drop_table(table)
     op.execute(f"DROP SEQUENCE {SEQUENCE}")
+    op.drop_constraint("ck_credit_entries_breakage_of_expired", "credit_entries")
+    op.drop_column("credit_entries", "breakage_minor")
     for table in ("packages", "plans"):
         op.drop_column(table, "books_breakage")

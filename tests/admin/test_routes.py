@@ -22,6 +22,7 @@ RECORDS = {  # a record of each table that has command pages
     "lesson_series": "series",
     "waitlist_entries": "wait",
     "time_off": "off",
+    "teacher_rates": "rate",
 }  # fmt: skip
 
 

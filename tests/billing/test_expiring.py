@@ -14,8 +14,7 @@ from guitaronline import clock
 from guitaronline.actor import SYSTEM
 from guitaronline.audit.models import OutboxEvent
 from guitaronline.billing import ledger
-from guitaronline.billing.expiry_models import BreakageEntry
-from guitaronline.billing.models import Package, Plan
+from guitaronline.billing.models import CreditEntry, Package, Plan
 from guitaronline.billing.service import (
     adjust_lessons,
     create_plan,
@@ -37,8 +36,7 @@ from tests.world import World, as_actor
 DAY = timedelta(days=1)
 LEFT_BEHIND = {  # what both ways must write alike; ids, moments and how often it was written aside
     "packages": "status, available, reserved, consumed, expired, revoked",
-    "credit_entries": "sequence, kind, op_key <> '' AS has_key, d_available, d_expired, available, reserved, consumed, expired, revoked, reason",
-    "breakage_entries": "lessons, amount_minor, currency",
+    "credit_entries": "sequence, kind, op_key <> '' AS has_key, d_available, d_expired, available, reserved, consumed, expired, revoked, breakage_minor, reason",
 }
 
 
@@ -53,8 +51,10 @@ def sold(world: World, plan: Plan, **more: Any) -> Package:
 
 
 def booked(db: Session, package: Package) -> list[tuple[int, int]]:
-    query = select(BreakageEntry.lessons, BreakageEntry.amount_minor).where(BreakageEntry.package_id == package.id)
-    return [(lessons, amount) for lessons, amount in db.execute(query.order_by(BreakageEntry.id))]
+    """Lessons that expired or came back, and what was booked for them."""
+    query = select(CreditEntry.d_expired, CreditEntry.breakage_minor).order_by(CreditEntry.sequence)
+    found = db.execute(query.where(CreditEntry.package_id == package.id, CreditEntry.breakage_minor != 0))
+    return [(lessons, amount) for lessons, amount in found]
 
 
 def told(db: Session, topic: str) -> list[tuple[Any, Any]]:
