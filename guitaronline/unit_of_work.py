@@ -7,7 +7,6 @@ failures start the body again (3 times, with jitter). Known constraint names bec
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -21,8 +20,7 @@ from uuid import UUID
 
 import psycopg2
 import sqlalchemy.event
-from sqlalchemy import ARRAY, Text, Uuid, any_, literal, select, text, update
-from sqlalchemy import cast as cast_sql
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -44,11 +42,6 @@ BEGIN_ACTION = text(
     ":id, :actor_id, :actor_kind, :name, :reason, :record_type, :record_id, :request_id, :address, :at, :shift,"
     " :key_user, :key_method, :key_path, :key, :key_hash)"
 )
-EMIT_ALL = text("""
-INSERT INTO outbox_events (id, topic, record_type, record_id, payload, action_id, created_at, available_at, attempts)
-SELECT e.id, :topic, :table, e.record_id, CAST(:payload AS jsonb), :action, :now, :now, 0
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:records AS uuid[])) AS e(id, record_id)
-""")
 KEEP_ANSWER = (
     "INSERT INTO idempotency_keys (id, user_id, method, path, key, body_hash, http_status, answer, created_at)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -180,10 +173,7 @@ class Work:
         tells of them as a whole. Raises IllegalMove."""
         columns = cast(Any, model)
         columns.states.event(source, target)
-        known = cast_sql(
-            literal(db.array(ids), Text), ARRAY(Uuid)
-        )  # one value: a list of hundreds takes longer to say than to do
-        moved = update(model).where(columns.id == any_(known), columns.status == source)
+        moved = update(model).where(columns.id == db.any_of(ids), columns.status == source)
         moved = moved.values(status=target, version=columns.version + 1, updated_at=self.now, **values)
         self.session.execute(moved, execution_options={"synchronize_session": False})
 
@@ -203,23 +193,6 @@ class Work:
                 attempts=0,
             )
         )
-
-    def emit_all(self, topic: str, model: type[M], ids: Iterable[UUID], **payload: Any) -> None:
-        """The same event for each of the records, in one statement."""
-        records = list(ids)
-        if not records:
-            return
-        self.topics.add(topic)
-        told = {
-            "ids": db.array(db.new_id() for _ in records),
-            "records": db.array(records),
-            "topic": topic,
-            "table": model.__tablename__,
-            "payload": json.dumps(payload),
-            "action": self.action_id,
-            "now": self.now,
-        }
-        self.session.execute(EMIT_ALL, told)
 
     def refuse_but_keep(self, refusal: DomainError) -> DomainError:
         """`raise work.refuse_but_keep(HoldExpired())`: commit what was written so far, then answer no."""

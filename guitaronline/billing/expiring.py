@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -35,6 +37,12 @@ SELECT n.entry_id, p.id, l.newest + 1, 'expire', 'expire:' || p.id || ':' || (l.
                        FROM credit_entries e WHERE e.package_id = p.id) l
  WHERE p.available > 0
 """)  # noqa: S608  # put together from constants
+
+WRITE_EVENTS = text("""
+INSERT INTO outbox_events (id, topic, record_type, record_id, payload, action_id, created_at, available_at, attempts)
+SELECT e.id, :topic, 'packages', e.package_id, CAST(:payload AS jsonb), :action_id, :now, :now, 0
+  FROM unnest(CAST(:event_ids AS uuid[]), CAST(:ids AS uuid[])) AS e(id, package_id)
+""")
 
 WARN_DAYS = (30, 7)  # a month to use what is left, then a week
 # ix_packages_due. The nearest threshold that is reached; a package that never lived so long is not warned at its start.
@@ -75,7 +83,7 @@ def expire_step(work: Work, ids: list[UUID], status: PackageStatus) -> None:
         work.session.execute(WRITE_ENTRIES, told)
     moved = {"expired": Package.expired + Package.available, "available": 0}
     work.move_all(Package, ids, status, PackageStatus.EXPIRED, **moved)
-    work.emit_all(Package.states.event(status, PackageStatus.EXPIRED), Package, ids)
+    _tell(work, Package.states.event(status, PackageStatus.EXPIRED), ids)
 
 
 @command("package.warn", quiet=True)
@@ -87,6 +95,14 @@ def warn_of_expiry(work: Work, *, limit: int = 500) -> int:
     told = {"now": work.now, "limit": limit, "thresholds": list(WARN_DAYS), "longest": max(WARN_DAYS)}
     warned = work.session.execute(WRITE_WARNINGS, told).all()
     for days in WARN_DAYS:
-        ids = [each.package_id for each in warned if each.days == days]
-        work.emit_all("package.expiring", Package, ids, days=days)
+        _tell(work, "package.expiring", [each.package_id for each in warned if each.days == days], days=days)
     return len(warned)
+
+
+def _tell(work: Work, topic: str, ids: list[UUID], **payload: Any) -> None:
+    """`work.emit` for each of the packages, in one statement."""
+    if not ids:
+        return
+    work.topics.add(topic)
+    told = {"event_ids": db.array(db.new_id() for _ in ids), "ids": db.array(ids), "topic": topic, "now": work.now}
+    work.session.execute(WRITE_EVENTS, {**told, "payload": json.dumps(payload), "action_id": work.action_id})
