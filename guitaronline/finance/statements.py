@@ -6,6 +6,8 @@ lands on the next statement that is approved.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, select, text
 from sqlalchemy.orm import Session
 
+from guitaronline.db import array
 from guitaronline.errors import NotAllowed, Reason
 from guitaronline.finance import months, pay
 from guitaronline.finance.months import Month
@@ -38,31 +41,27 @@ from guitaronline.unit_of_work import Work, command
 
 REASONS_SHOWN = 20
 _TAUGHT = """
-SELECT l.id AS lesson_id, l.reference, l.scheduled_start_at, CAST(extract(epoch FROM l.scheduled_end_at - l.scheduled_start_at) / 60 AS int) AS minutes,
+SELECT l.teacher_id, l.id AS lesson_id, l.reference, l.scheduled_start_at, CAST(extract(epoch FROM l.scheduled_end_at - l.scheduled_start_at) / 60 AS int) AS minutes,
        CASE WHEN l.status = 'completed' THEN 'given'
             WHEN l.status = 'no_show' AND l.no_show_side = 'student' THEN 'student no-show'
             WHEN l.status = 'canceled' AND b.cancel_cause = 'student' AND b.refund_returned IS FALSE THEN 'late cancel'
             ELSE 'nothing' END AS outcome,
        l.status = 'scheduled' AS is_open, coalesce(s.revision, 0) AS paid_revision, coalesce(s.outcome, 'nothing') AS paid_for,
        coalesce(s.paid_minor, 0) AS paid_minor
-  FROM lessons l JOIN bookings b ON b.id = l.booking_id
+  FROM lessons l JOIN bookings b ON b.id = l.booking_id {joined}
   LEFT JOIN LATERAL (SELECT max(revision) AS revision, CAST(sum(amount_minor) AS bigint) AS paid_minor,
                             (array_agg(outcome ORDER BY revision DESC))[1] AS outcome
                        FROM statement_lines WHERE lesson_id = l.id) s ON true
- WHERE l.teacher_id = :teacher_id AND {when}
+ WHERE l.teacher_id = ANY(CAST(:teachers AS uuid[])) AND {when}
  ORDER BY l.scheduled_start_at, l.id"""
 # ix_lessons_teacher_start, uq_statement_lines_revision
-OF_MONTH = text(_TAUGHT.format(when="l.scheduled_start_at >= :start AND l.scheduled_start_at < :end"))
-EARLIER = text(
+OF_MONTH = text(_TAUGHT.format(joined="", when="l.scheduled_start_at >= :start AND l.scheduled_start_at < :end"))
+# Of locked months only what was written since: whatever was decided while the statement was drawn up was committed within a day.
+OF_LOCKED = text(
     _TAUGHT.format(
-        when="l.scheduled_start_at < :start AND EXISTS (SELECT FROM teacher_statements t WHERE t.teacher_id = l.teacher_id"
-        " AND t.month = CAST(date_trunc('month', l.scheduled_start_at AT TIME ZONE :zone) AS date))"
-    )
-)
-LATER = text(
-    _TAUGHT.format(
-        when="l.scheduled_start_at >= :end AND EXISTS (SELECT FROM teacher_statements t WHERE t.teacher_id = l.teacher_id"
-        " AND t.month = CAST(date_trunc('month', l.scheduled_start_at AT TIME ZONE :zone) AS date))"
+        joined="JOIN teacher_statements t ON t.teacher_id = l.teacher_id"
+        " AND t.month = CAST(date_trunc('month', l.scheduled_start_at AT TIME ZONE :zone) AS date)",
+        when="NOT (l.scheduled_start_at >= :start AND l.scheduled_start_at < :end) AND l.updated_at >= t.approved_at - interval '1 day'",
     )
 )
 TEACHERS = text("""
@@ -88,18 +87,23 @@ class OfTeacher:
 
 def preview(session: Session, teacher_id: UUID, month: Month) -> Preview:
     """What the teacher's statement of the month would say now."""
-    told = {"teacher_id": teacher_id, "start": month.start, "end": month.end, "zone": months.zone().key}
-    own, *others = (
-        [_taught(row) for row in session.execute(each, told).mappings()] for each in (OF_MONTH, EARLIER, LATER)
+    return previews(session, [teacher_id], month)[teacher_id]
+
+
+def previews(session: Session, teacher_ids: Sequence[UUID], month: Month) -> dict[UUID, Preview]:
+    """The same for each of these teachers, in four statements whatever their number."""
+    told = {"teachers": array(teacher_ids), "start": month.start, "end": month.end, "zone": months.zone().key}
+    own, locked = (_taught_by(session.execute(each, told).mappings()) for each in (OF_MONTH, OF_LOCKED))
+    extras: dict[UUID, list[Extra]] = defaultdict(list)
+    query = select(StatementExtra).where(
+        StatementExtra.teacher_id.in_(teacher_ids), StatementExtra.month == month.first_day
     )
-    extras = session.scalars(
-        select(StatementExtra)
-        .where(StatementExtra.teacher_id == teacher_id, StatementExtra.month == month.first_day)
-        .order_by(StatementExtra.id)
-    )
-    rates = session.scalars(select(TeacherRate).where(TeacherRate.teacher_id == teacher_id))
-    waiting = [Extra(each.id, each.kind, each.amount_minor, each.currency, each.reason) for each in extras]
-    return pay.draw_up(own, [each for some in others for each in some], waiting, list(rates))
+    for each in session.scalars(query.order_by(StatementExtra.id)):
+        extras[each.teacher_id].append(Extra(each.id, each.kind, each.amount_minor, each.currency, each.reason))
+    rates: dict[UUID, list[TeacherRate]] = defaultdict(list)
+    for rate in session.scalars(select(TeacherRate).where(TeacherRate.teacher_id.in_(teacher_ids))):
+        rates[rate.teacher_id].append(rate)
+    return {each: pay.draw_up(own[each], locked[each], extras[each], rates[each]) for each in teacher_ids}
 
 
 @command("statement.approve", creates="teacher_statements")
@@ -197,20 +201,31 @@ def round_of(
     )
     standing = {each.teacher_id: each for each in session.scalars(query)}
     sums = totals_of(session, [each.id for each in standing.values()])
-    return [_of_teacher(session, month, each, standing.get(each.id), sums) for each in people]
+    waiting = previews(session, [each.id for each in people if each.id not in standing], month)
+    return [_of_teacher(each, standing.get(each.id), sums, waiting) for each in people]
 
 
 def _of_teacher(
-    session: Session, month: Month, person: Any, statement: TeacherStatement | None, sums: dict[UUID, dict[str, int]]
+    person: Any,
+    statement: TeacherStatement | None,
+    sums: dict[UUID, dict[str, int]],
+    waiting: dict[UUID, Preview],
 ) -> OfTeacher:
     if statement is not None:
         return OfTeacher(person.id, person.full_name, statement, None, sums[statement.id])
-    found = preview(session, person.id, month)
+    found = waiting[person.id]
     return OfTeacher(person.id, person.full_name, None, found, found.totals)
 
 
+def _taught_by(rows: Iterable[RowMapping]) -> dict[UUID, list[Taught]]:
+    found: dict[UUID, list[Taught]] = defaultdict(list)
+    for row in rows:
+        found[row["teacher_id"]].append(_taught(row))
+    return found
+
+
 def _taught(row: RowMapping) -> Taught:
-    facts: dict[str, Any] = {str(name): value for name, value in row.items()}
+    facts: dict[str, Any] = {str(name): value for name, value in row.items() if name != "teacher_id"}
     start = facts.pop("scheduled_start_at")
     facts |= {"outcome": Outcome(facts["outcome"]), "paid_for": Outcome(facts["paid_for"])}
     return Taught(day=months.day_of(start), **facts)
