@@ -66,13 +66,18 @@ RETURNING package_id, days, expires_at
 def expire_packages(work: Work, *, limit: int = 500) -> int:
     """Packages whose time is over are expired; returns how many, at most `limit`. Locks them."""
     access.require(work.actor, Permission.ADMINISTER)
-    due = work.session.execute(CLAIM, {"now": work.now, "limit": limit}).all()
-    by_status: dict[str, list[UUID]] = defaultdict(list)
-    for package_id, status in due:
-        by_status[status].append(package_id)
-    for status, ids in by_status.items():
-        expire_step(work, ids, PackageStatus(status))
-    return len(due)
+    claimed = _claim(work, limit)
+    for status, ids in claimed.items():
+        expire_step(work, ids, status)
+    return sum(map(len, claimed.values()))
+
+
+def _claim(work: Work, limit: int) -> dict[PackageStatus, list[UUID]]:
+    """Overdue packages, locked, by the status that they have."""
+    found: dict[PackageStatus, list[UUID]] = defaultdict(list)
+    for package_id, status in work.session.execute(CLAIM, {"now": work.now, "limit": limit}):
+        found[PackageStatus(status)].append(package_id)
+    return found
 
 
 def expire_step(work: Work, ids: list[UUID], status: PackageStatus) -> None:
