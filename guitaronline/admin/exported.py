@@ -180,9 +180,9 @@ PLANS: ByName = {
     "lessons_total": number(Plan.lessons_total),
     "lesson_minutes": number(Plan.lesson_minutes),
     "valid_days": number(Plan.valid_days, label="Valid for, days"),
+    "price": amount(_newest(PlanPrice.amount_minor), _newest(PlanPrice.currency), label="Price"),
     "is_trial": yes(Plan.is_trial),
     "books_breakage": yes(Plan.books_breakage),
-    "price": amount(_newest(PlanPrice.amount_minor), _newest(PlanPrice.currency), label="Price"),
     "is_active": yes(Plan.is_active, true="on sale", false="not on sale"),
 }
 PAYMENTS: ByName = {

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import flask
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import selectinload
 
 from guitaronline import statement_files
@@ -27,6 +28,7 @@ from guitaronline.finance.statement_models import LineKind, StatementLine, Teach
 from guitaronline.finance.statements import OfTeacher
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
+from guitaronline.money import Money
 from guitaronline.teachers.models import TeacherProfile
 
 TEACHERS_SHOWN = 50
@@ -37,6 +39,18 @@ HEADINGS = ("Kind", "Day", "What", "Amount")
 
 def total_words(totals: Mapping[str, int]) -> Any:
     return show.joined(show.money(minor, code) for code, minor in totals.items())
+
+
+# For each currency its sum, of the statement of the row. uq_statement_lines_position
+TOTALS = literal_column(
+    "(SELECT jsonb_object_agg(currency, total) FROM (SELECT currency, sum(amount_minor) AS total FROM statement_lines"
+    " WHERE statement_id = teacher_statements.id GROUP BY currency) t)",
+    JSONB,
+)
+
+
+def _plain_totals(totals: dict[str, int]) -> str:
+    return ", ".join(str(Money(int(minor), code)) for code, minor in sorted(totals.items()))
 
 
 class StatementsDesk(Desk):
@@ -63,6 +77,7 @@ class StatementsDesk(Desk):
         "reference": plain.words(TeacherStatement.reference),
         "teacher": plain.words(plain.of(User.full_name, TeacherStatement.teacher_id)),
         "month": (plain.Plain((TeacherStatement.month,)),),
+        "total": (plain.Plain((TOTALS,), _plain_totals),),
         "id": plain.moment(TeacherStatement.approved_at),
     }
     default_order = (TeacherStatement.id, True)

@@ -177,6 +177,16 @@ def test_a_statement_is_handed_out_as_csv_and_pdf(app: Flask, taught: School, db
     assert names(db, "statement.take_out") == 2
 
 
+def test_the_list_of_statements_goes_out_with_its_totals(app: Flask, taught: School) -> None:
+    taught.extra(MARCH)
+    taught.approved(MARCH)
+    finn = signed_in(app, taught.world.finn)
+
+    table = finn.post("/admin/statements/export", {"format": "csv"}, opened=finn.get("/admin/statements/").text)
+
+    assert rows_of(table)[1][1:4] == ["Tom", "2026-03-01", "50.00 USD"]
+
+
 def test_a_teacher_sees_their_own_statements_and_nobody_elses(app: Flask, taught: School, db: Session) -> None:
     taught.extra(MARCH)
     statement = taught.approved(MARCH)
