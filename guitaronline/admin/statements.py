@@ -218,10 +218,10 @@ class OfMonth(CommandPage):
     is_rare = True
 
     def prepare(self, form: Any, record: Any) -> None:
-        offered = books.months_offered()
+        chosen = self.month_in(form)
+        offered = sorted({*books.months_offered(), chosen}, reverse=True)
         form.month.choices = forms.choices((each.written(), each.words()) for each in offered)
-        if form.month.data not in {each.written() for each in offered}:
-            form.month.data = form.month.data or offered[1].written()
+        form.month.data = form.month.data or chosen.written()
 
     def month_in(self, form: Any) -> Month:
         """The one that was chosen, or the last one that is over."""

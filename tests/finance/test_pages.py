@@ -144,6 +144,18 @@ def test_the_round_leads_to_the_approval_and_then_to_the_statement(app: Flask, t
     assert "open evening" in statement.text
 
 
+def test_a_month_long_past_can_still_be_approved(app: Flask, taught: School, db: Session) -> None:
+    long_past = months.read("2021-02")
+    taught.extra(long_past)
+    finn = signed_in(app, taught.world.finn)
+    url = f"/admin/teachers/{profile_of(taught.world, db).id}/statement?month=2021-02"
+
+    approved = finn.post(url, {"month": "2021-02"})
+    nonsense = finn.post(url, {"month": "2021-22"})
+
+    assert (approved.status_code, nonsense.status_code) == (303, 422)
+
+
 def test_an_approval_of_what_changed_meanwhile_shows_the_new_lines(app: Flask, taught: School, db: Session) -> None:
     last = months.month_of(taught.world.now).before()
     taught.extra(last)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.audit.models import OutboxEvent
 from guitaronline.billing.refusals import ReasonRequired
+from guitaronline.db import database
 from guitaronline.errors import NotAllowed
 from guitaronline.finance import statements
 from guitaronline.finance.pay import Outcome, Taught, amount_for, rate_for
@@ -30,7 +32,7 @@ from guitaronline.finance.refusals import (
     StatementApproved,
     StatementChanged,
 )
-from guitaronline.finance.service import approve_statement, end_rate
+from guitaronline.finance.service import add_extra, approve_statement, end_rate
 from guitaronline.finance.statement_models import LineKind, RateUnit, StatementLine, TeacherRate, TeacherStatement
 from tests.by_hand import by_hand, refused_by
 from tests.concurrency import at_once, done
@@ -425,8 +427,6 @@ def test_the_round_of_a_month_names_everybody_once_and_page_by_page(taught: Scho
     taught.rate(2_000)
     taught.given(3, 3)
     facts = {"teacher_id": world.tina.id, "currency": "USD", "reason": "x", "kind": "work", "amount_minor": 1}
-    from guitaronline.finance.service import add_extra
-
     add_extra(taught.finance, month=MARCH, **facts)  # type: ignore[arg-type]
     first = statements.round_of(db, MARCH, limit=1)
     second = statements.round_of(db, MARCH, after=(first[0].full_name, first[0].teacher_id))
@@ -434,6 +434,33 @@ def test_the_round_of_a_month_names_everybody_once_and_page_by_page(taught: Scho
     assert [each.full_name for each in (*first, *second)] == ["Tina", "Tom"]
     assert [each.totals for each in (*first, *second)] == [{"USD": 1}, {"USD": 2_000}]
     assert statements.round_of(db, MAY) == []
+
+
+def test_the_round_reads_its_teachers_together(taught: School, db: Session, world: World) -> None:
+    taught.extra(MARCH)
+    alone = statements_run(db, lambda: statements.round_of(db, MARCH))
+    for name in ("Tara", "Theo", "Toby"):
+        teacher = world.person(name, Role.TEACHER)
+        facts = {"teacher_id": teacher.id, "currency": "USD", "reason": "x", "kind": "work", "amount_minor": 1}
+        add_extra(taught.finance, month=MARCH, **facts)
+
+    assert statements_run(db, lambda: statements.round_of(db, MARCH)) == alone
+
+
+def statements_run(db: Session, read: Callable[[], object]) -> int:
+    """How many statements went to the database."""
+    run: list[str] = []
+
+    def note(*told: Any) -> None:
+        run.append(told[2])
+
+    db.rollback()
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        assert read()
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+    return len(run)
 
 
 def test_the_statement_of_a_month_is_not_touched_by_the_hour_of_the_approval(taught: School) -> None:
