@@ -115,6 +115,7 @@ class Settings:
     OWNER_EMAIL: str = setting(
         "", "told of what one person asks for and nobody else allows; ONE_PERSON_APPROVALS needs it"
     )
+
     # Payment providers
     PAYMENT_PROVIDER: OneOf["sandbox", "stripe", "manual"] = setting(
         "sandbox", "takes the money of purchases; the sandbox takes play money, and production refuses it"
@@ -131,6 +132,10 @@ class Settings:
     )
     WRITE_OFF_ADMIN_MINOR: int = setting(
         10_000, "a difference that an admin may give up alone; more needs a real answer", unit="minor units", ge=0
+    )
+    PAY_STUDENT_NO_SHOWS: bool = setting(True, "the teacher was there; the lesson stays used, and so it is paid")
+    PAY_LATE_CANCELS: bool = setting(
+        True, "a lesson that the student canceled too late to get it back; the teacher kept the hour free"
     )
 
     # Sign-in

@@ -22,6 +22,7 @@ from guitaronline.audit.models import CheckRun
 from guitaronline.billing.invoices import proofs
 from guitaronline.billing.models import Payment
 from guitaronline.db import Base, new_id, technical_transaction
+from guitaronline.finance.verify import BREAKAGE
 from guitaronline.kpis import proof
 from guitaronline.states import StateTable
 
@@ -337,6 +338,11 @@ UNION ALL
 SELECT m.id, m.rule, m.line_id FROM settlement_match_parts s JOIN settlement_matches o ON o.id = s.match_id
   JOIN settlement_matches m ON m.payment_id = s.payment_id AND m.status = 'active'
  WHERE s.is_active""",
+    ),
+    Check(
+        "M1 breakage",
+        "What is booked as breakage of a package is what its expired lessons are worth.",
+        BREAKAGE.text,
     ),
     Check(
         "I11 triggers",

@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|money|docs …`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def init_cli(app: Flask) -> None:
     from guitaronline.audit.cli import audit, checks
     from guitaronline.booking.cli import schedule
     from guitaronline.demo.cli import demo
+    from guitaronline.finance.cli import money
     from guitaronline.identity.cli import users
 
-    for group in (audit, checks, demo, docs, schedule, users):
+    for group in (audit, checks, demo, docs, money, schedule, users):
         app.cli.add_command(group)

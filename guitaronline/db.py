@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ from uuid import UUID
 import uuid_utils.compat
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     DateTime,
     Engine,
@@ -21,7 +22,10 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    any_,
+    cast,
     event,
+    literal,
     text,
 )
 from sqlalchemy import Uuid as SqlUuid
@@ -106,6 +110,16 @@ def session() -> Session:
 def is_inside_work() -> bool:
     """Whether a unit of work is running here. Makes no session to find that out."""
     return database.session.registry.has() and "work" in database.session().info
+
+
+def array(ids: Iterable[UUID]) -> str:
+    """As an array literal for `CAST(:ids AS uuid[])`: the driver takes five times as long over a list of ids."""
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
+def any_of(ids: Iterable[UUID]) -> Any:
+    """`id = any_of(ids)`: one value, because a list of hundreds takes longer to write and plan than to run."""
+    return any_(cast(literal(array(ids), Text), ARRAY(SqlUuid)))
 
 
 class Quick:

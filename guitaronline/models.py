@@ -2,6 +2,7 @@
 
 from guitaronline.audit import models as audit
 from guitaronline.billing import dispute_models as disputes
+from guitaronline.billing import expiry_models as expiry
 from guitaronline.billing import models as billing
 from guitaronline.billing import provider_models as providers
 from guitaronline.billing import refund_models as refunds
@@ -16,6 +17,8 @@ from guitaronline.booking import feed_models as feeds
 from guitaronline.booking import models as booking
 from guitaronline.booking import series_models as series
 from guitaronline.booking import waitlist_models as waitlist
+from guitaronline.finance import account_models as accounts
+from guitaronline.finance import statement_models as statements
 from guitaronline.identity import models as identity
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
@@ -28,11 +31,13 @@ from guitaronline.teachers import models as teachers
 
 __all__ = [
     "absences",
+    "accounts",
     "audit",
     "billing",
     "booking",
     "bulk",
     "disputes",
+    "expiry",
     "exports",
     "feeds",
     "hours",
@@ -50,6 +55,7 @@ __all__ = [
     "scheduling",
     "series",
     "settlements",
+    "statements",
     "teachers",
     "waitlist",
 ]

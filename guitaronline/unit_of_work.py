@@ -174,7 +174,7 @@ class Work:
         tells of them as a whole. Raises IllegalMove."""
         columns = cast(Any, model)
         columns.states.event(source, target)
-        moved = update(model).where(columns.id.in_(sorted(set(ids))), columns.status == source)
+        moved = update(model).where(columns.id == db.any_of(ids), columns.status == source)
         moved = moved.values(status=target, version=columns.version + 1, updated_at=self.now, **values)
         self.session.execute(moved, execution_options={"synchronize_session": False})
 

@@ -40,6 +40,7 @@ TIMETABLE = (
         10 * MINUTE,
         "an overdue package is unusable at once; this moves its lessons and tells",
     ),
+    Job("billing.warn_of_expiry", HOUR, "whoever has lessons left hears of their end a month and a week before"),
     Job(
         "proofs.run_asked",
         5 * SECOND,

@@ -8,6 +8,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     auth,
     billing_addresses,
     block_range,
+    books,
     bulk_pages,
     calendar,
     feeds,
@@ -44,8 +45,10 @@ from guitaronline.admin.fee_contracts import FeeContractsDesk
 from guitaronline.admin.integrity import Integrity
 from guitaronline.admin.invoice_settings import InvoiceSettingsDesk, TaxRatesDesk
 from guitaronline.admin.invoices import CreditNotesDesk, InvoicesDesk
+from guitaronline.admin.journal import AccountsDesk, Journal
 from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
+from guitaronline.admin.liability import Liability
 from guitaronline.admin.matches import MatchesDesk
 from guitaronline.admin.money_page import MoneyPage
 from guitaronline.admin.notes import TasksDesk
@@ -56,6 +59,7 @@ from guitaronline.admin.people import PeopleDesk
 from guitaronline.admin.periods import PeriodsDesk
 from guitaronline.admin.plans import PlansDesk
 from guitaronline.admin.provider_events import ProviderEventsDesk
+from guitaronline.admin.rates import RatesDesk
 from guitaronline.admin.reconciliation import ExceptionsDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
@@ -64,6 +68,7 @@ from guitaronline.admin.settlement_lines import LinesDesk
 from guitaronline.admin.settlement_profiles import ProfilesDesk
 from guitaronline.admin.settlements import ImportsDesk, init_settlements
 from guitaronline.admin.slots import SlotsDesk
+from guitaronline.admin.statements import StatementRound, StatementsDesk
 from guitaronline.admin.system import EventsDesk, JobsDesk
 from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.time_off import TimeOffDesk
@@ -100,6 +105,9 @@ DESKS = (
     CreditNotesDesk,
     InvoiceSettingsDesk,
     TaxRatesDesk,
+    StatementsDesk,
+    RatesDesk,
+    AccountsDesk,
     AuditDesk,
     ChecksDesk,
     ExportsDesk,
@@ -123,6 +131,9 @@ def init_admin(app: Flask) -> None:
         BulkProgress,
         KpisPage,
         MoneyPage,
+        Liability,
+        Journal,
+        StatementRound,
         calendar.Calendar,
         papers.StatementPage,
         search.Search,
@@ -135,6 +146,7 @@ def init_admin(app: Flask) -> None:
     app.register_blueprint(commands.blueprint())
     init_exports(app)
     init_settlements(app)
+    app.register_blueprint(books.blueprint)
     app.register_blueprint(calendar.feed)
     app.register_blueprint(search.feed)
     app.register_blueprint(papers.blueprint)

@@ -33,6 +33,7 @@ GROUPS = {  # words → how the names of its actions begin
     "payments, refunds, disputes, approvals": ("payment.", "refund.", "dispute.", "approval."),
     "plans and prices": ("plan.",),
     "invoices and taxes": ("invoice.", "seller.", "tax_rate.", "billing_address."),
+    "books: rates, statements, accounts": ("rate.", "statement.", "account."),
     "notes and tasks": ("note.", "task."),
     "personal data shown, viewing as": ("person.reveal", "person.view_as", "audit.reveal"),
     "proofs and checks": ("audit.verify", "checks."),
@@ -42,7 +43,7 @@ GROUPS = {  # words → how the names of its actions begin
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
     "RFD": "refunds", "DSP": "disputes", "CRD": "refund_credits", "STF": "settlement_files", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
-    "INV": "invoices", "CN": "credit_notes",
+    "INV": "invoices", "CN": "credit_notes", "TST": "teacher_statements",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 

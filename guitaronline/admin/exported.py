@@ -185,6 +185,8 @@ PLANS: ByName = {
     "lesson_minutes": number(Plan.lesson_minutes),
     "valid_days": number(Plan.valid_days, label="Valid for, days"),
     "price": amount(_newest(PlanPrice.amount_minor), _newest(PlanPrice.currency), label="Price"),
+    "is_trial": yes(Plan.is_trial),
+    "books_breakage": yes(Plan.books_breakage),
     "is_active": yes(Plan.is_active, true="on sale", false="not on sale"),
 }
 PAYMENTS: ByName = {

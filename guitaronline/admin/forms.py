@@ -157,6 +157,11 @@ def hidden() -> HiddenField:
     )
 
 
+def unseen() -> HiddenField:
+    """A value that the page itself puts in and gets back."""
+    return HiddenField(validators=[Optional(), Length(max=64), typeable])
+
+
 def id_or_none(value: str | None) -> UUID | None:
     try:
         return UUID(value or "")

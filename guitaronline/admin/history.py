@@ -45,6 +45,8 @@ TABLES = {
     "refunds": "refund", "refund_credits": "credit in lessons", "disputes": "dispute", "approvals": "approval", "guardians": "guardian", "plans": "plan", "plan_prices": "price", "tasks": "task",
     "notes": "note", "saved_views": "saved view", "lesson_series": "series", "exports": "export", "bulk_runs": "bulk action",
     "checkouts": "checkout", "payment_facts": "word of the provider", "payment_exceptions": "payment exception",
+    "package_warnings": "warning of expiry", "teacher_rates": "rate", "teacher_statements": "statement",
+    "statement_extras": "other work or deduction", "statement_lines": "statement line", "account_mappings": "accounts",
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
     "settlement_files": "import", "settlement_profiles": "bank profile", "settlement_statements": "statement",
     "invoices": "invoice", "credit_notes": "credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",

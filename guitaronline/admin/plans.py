@@ -18,7 +18,7 @@ from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.money import Money
 
-FIELDS = ("name", "lessons_total", "lesson_minutes", "valid_days", "is_trial")
+FIELDS = ("name", "lessons_total", "lesson_minutes", "valid_days", "is_trial", "books_breakage")
 
 
 def plan_state(plan: Plan) -> Any:
@@ -44,9 +44,15 @@ class PlansDesk(Desk):
         Column("lesson_minutes", "Minutes", lambda plan: plan.lesson_minutes or "any", is_number=True),
         Column("valid_days", "Valid for", lambda plan: f"{plan.valid_days} days" if plan.valid_days else "ever"),
         Column("price", "Price", plan_price, is_number=True),
+        Column("is_trial", "Trial", lambda plan: show.yes(plan.is_trial), is_default=False),
+        Column("books_breakage", "Breakage", lambda plan: show.yes(plan.books_breakage), is_default=False),
         Column("is_active", "State", plan_state),
     )
-    filters = (Choice("active", "On sale", ["yes", "no"], lambda value: Plan.is_active.is_(value == "yes")),)
+    filters = (
+        Choice("active", "On sale", ["yes", "no"], lambda value: Plan.is_active.is_(value == "yes")),
+        Choice("trial", "Trial", ["yes", "no"], lambda value: Plan.is_trial.is_(value == "yes")),
+        Choice("breakage", "Breakage", ["yes", "no"], lambda value: Plan.books_breakage.is_(value == "yes")),
+    )
     exported = exported.PLANS
     default_order = (Plan.name, False)
     row_actions = staticmethod(buttons_of)
@@ -69,6 +75,7 @@ class PlansDesk(Desk):
             ("Lesson length", f"{plan.lesson_minutes} min" if plan.lesson_minutes else "any"),
             ("Valid for", f"{plan.valid_days} days" if plan.valid_days else "ever"),
             ("Trial", show.yes(plan.is_trial)),
+            ("What expires", "is booked as breakage" if plan.books_breakage else "is shown apart, and not booked"),
             ("Price now", plan_price(plan)),
         )
         return whole(plan, Page(found, state=plan_state(plan), sections=[Section("Prices", ("From", "Price"), table)]))
@@ -84,6 +91,10 @@ class PlanForm(forms.CommandForm):
         "Valid for, days", least=1, most=3660, required=False, help="From the payment. Empty: for ever."
     )
     is_trial = forms.BooleanField("Trial: one a person")
+    books_breakage = forms.BooleanField(
+        "Breakage: what expires unused is the school's",
+        description="Ask your tax adviser. Holds for packages made from now on.",
+    )
 
 
 class NewPlanForm(PlanForm):

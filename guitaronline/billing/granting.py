@@ -137,7 +137,8 @@ def order_step(
     _lock_student(work, student_id)
     if is_trial:
         _require_first_trial(work, student_id, override, reason)
-    price = queries.price_of(work.session, work.find(Plan, plan_id).id) if plan_id else None
+    plan = work.find(Plan, plan_id) if plan_id else None
+    price = queries.price_of(work.session, plan.id) if plan else None
     is_bought = kind is PackageOrigin.PURCHASE
     package = Package(
         id=package_id,
@@ -146,6 +147,7 @@ def order_step(
         plan_price_id=price.id if price else None,
         origin=kind,
         is_trial=is_trial,
+        books_breakage=plan.books_breakage if plan else False,
         status=PackageStatus.PENDING if is_bought else PackageStatus.ACTIVE,
         lessons_ordered=lessons_total if is_bought else None,
         activated_at=None if is_bought else work.now,

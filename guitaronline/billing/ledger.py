@@ -1,5 +1,7 @@
 """The credit ledger: the only writer of `credit_entries` and of a package's buckets. All are steps.
 
+Of `expire`, `expiring.py` has a twin for many packages at once.
+
 The caller has locked the package. Each fact is one entry with a unique `op_key`; told twice, it is refused as
 `already_counted`. A package that runs out becomes depleted, and active again when a lesson returns, by itself.
 """
@@ -23,6 +25,7 @@ from guitaronline.billing.refusals import (
     PackageNotActive,
 )
 from guitaronline.billing.rules import LIVING, effective_package_status, is_lapsed, lives_until
+from guitaronline.billing.worth import worth
 from guitaronline.unit_of_work import Work
 
 
@@ -196,6 +199,7 @@ def _post(
         sequence=_next_sequence(package),
         kind=kind,
         op_key=op_key,
+        breakage_minor=_breakage(package, deltas.get("expired", 0)),
         booking_id=booking_id,
         reason=reason,
         **{bucket: getattr(package, bucket) for bucket in buckets},
@@ -204,6 +208,18 @@ def _post(
     work.add(entry)
     _follow(work, package)
     return entry
+
+
+def _breakage(package: Package, d_expired: int) -> int:
+    """What lessons that expire now are worth, where the plan said that they are the school's; what comes back takes back
+    exactly that. The buckets are written already."""
+    if not (d_expired and package.books_breakage):
+        return 0
+    before, after = (
+        worth(lessons, price_minor=package.price_minor, lessons_total=package.lessons_total)
+        for lessons in (package.expired - d_expired, package.expired)
+    )
+    return after - before
 
 
 def _next_sequence(package: Package) -> int:

@@ -32,6 +32,7 @@ class Plan(Timestamps, Versioned, Base):
     lesson_minutes: Mapped[int | None]  # None: any length
     valid_days: Mapped[int | None]  # None: never expires
     is_trial: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    books_breakage: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # of what expires
     is_active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
 
 
@@ -147,6 +148,7 @@ class Package(Timestamps, Versioned, Base):
     expires_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]
     frozen_reason: Mapped[str | None]
+    books_breakage: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # as its plan said then
     # When a trial, or a package with one lesson at most, was last changed; NULL while there is more. An index on `updated_at`
     # would make every hold write all indexes of the package anew (no HOT update); this is the same NULL before and after.
     little_left_at: Mapped[datetime | None] = mapped_column(
@@ -191,6 +193,7 @@ class CreditEntry(Base):
             name="moves_only",
         ),
         CheckConstraint("kind <> 'adjust' OR reason IS NOT NULL", name="adjustment_has_reason"),
+        CheckConstraint("breakage_minor = 0 OR sign(breakage_minor) = sign(d_expired)", name="breakage_of_expired"),
         Index("ix_credit_entries_package", "package_id", "sequence", unique=True),
         Index("ix_credit_entries_booking_id", "booking_id"),
     )
@@ -210,6 +213,9 @@ class CreditEntry(Base):
     consumed: Mapped[int]
     expired: Mapped[int]
     revoked: Mapped[int]
+    # What it earned the school, because lessons expired whose plan says so; negative when they came back. In the package's
+    # currency; the entries of a package add up to what its expired lessons are worth (`worth.py`).
+    breakage_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     booking_id: Mapped[UUID | None]  # bookings stand above billing: no foreign key, checked by an invariant
     reason: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -1,11 +1,9 @@
-"""Packages are extended, frozen, reinstated, revoked, adjusted, and expire."""
+"""Packages are extended, frozen, reinstated, revoked and adjusted."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from uuid import UUID
-
-from sqlalchemy import select
 
 from guitaronline import policy
 from guitaronline.billing import ledger, queries, rules
@@ -136,26 +134,6 @@ def adjust_lessons(work: Work, package_id: UUID, *, lessons: int, reason: str | 
     package = _lock_living(work, package_id)
     ledger.adjust(work, package, lessons, reason=said)
     return package
-
-
-@command("package.expire", quiet=True)
-def expire_packages(work: Work, *, limit: int = 500) -> int:
-    """Packages whose time is over are expired; returns how many, at most `limit`.
-
-    Those that somebody has locked just now are left to the next call, so several at once do no harm. Index:
-    ix_packages_due."""
-    access.require(work.actor, Permission.ADMINISTER)
-    due = (
-        select(Package)
-        .where(Package.status.in_(rules.LIVING), Package.frozen_at.is_(None), Package.expires_at <= work.now)
-        .order_by(Package.expires_at)
-        .limit(limit)
-        .with_for_update(key_share=True, skip_locked=True)
-    )
-    packages = list(work.session.scalars(due, execution_options={"populate_existing": True}))
-    for package in packages:
-        ledger.expire(work, package)
-    return len(packages)
 
 
 def _lock_living(work: Work, package_id: UUID) -> Package:

@@ -15,7 +15,9 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 NAME_LENGTH = 100
-EDITABLE = frozenset({"name", "lessons_total", "lesson_minutes", "valid_days", "is_trial", "is_active"})
+EDITABLE = frozenset(
+    {"name", "lessons_total", "lesson_minutes", "valid_days", "is_trial", "books_breakage", "is_active"}
+)
 
 
 @command("plan.create", creates="plans")
@@ -29,6 +31,7 @@ def create_plan(
     lesson_minutes: int | None = None,
     valid_days: int | None = None,
     is_trial: bool = False,
+    books_breakage: bool = False,
     reason: str | None = None,
 ) -> Plan:
     """The plan is on sale at that price. Raises InvalidPlan with every reason, PlanNameTaken."""
@@ -40,6 +43,7 @@ def create_plan(
         lesson_minutes=lesson_minutes,
         valid_days=valid_days,
         is_trial=is_trial,
+        books_breakage=books_breakage,
         is_active=True,
     )
     _refuse(_plan_problems(plan) + _price_problems(amount_minor, currency))
@@ -51,7 +55,7 @@ def create_plan(
 
 @command("plan.edit", on="plans")
 def edit_plan(work: Work, plan_id: UUID, *, changes: dict[str, Any], reason: str | None = None) -> Plan:
-    """The plan has these values (`name lessons_total lesson_minutes valid_days is_trial is_active`); packages stay.
+    """The plan has these values (EDITABLE); packages stay.
 
     Locks the plan. Raises InvalidPlan with every reason, PlanNameTaken."""
     access.require(work.actor, Permission.EDIT_PLANS)

@@ -7,11 +7,11 @@ from guitaronline.billing.checkouts import open_page, want_page
 from guitaronline.billing.credits import CreditPreview, credit_payment, credit_preview
 from guitaronline.billing.disputes import answer_dispute, assign_dispute, decide_dispute, open_dispute
 from guitaronline.billing.exceptions import resolve_exception
+from guitaronline.billing.expiring import expire_packages, warn_of_expiry
 from guitaronline.billing.granting import grant_package, grant_step, sell_plan
 from guitaronline.billing.inbox import UNDECIDED, receive, retry_event
 from guitaronline.billing.packages import (
     adjust_lessons,
-    expire_packages,
     extend_package,
     freeze_package,
     reinstate_package,
@@ -70,5 +70,6 @@ __all__ = [
     "settle_refund",
     "unfreeze_package",
     "want_page",
+    "warn_of_expiry",
     "withdraw_approval",
 ]

@@ -64,6 +64,7 @@ def _offer_plans(school: School) -> None:
             amount_minor=part.amount_minor,
             currency=part.currency,
             is_trial=part.is_trial,
+            books_breakage=part.amount_minor > 0 and part.currency == "USD",
         )
         school.plans[part.name] = plan.id
     school.on(school.ago(20), lambda _: _raise_price(school))

@@ -52,6 +52,9 @@ class Permission(StrEnum):
     READ_CHECKS = "read the integrity checks"
     READ_SETTINGS = "read settings, plans and roles"
     EDIT_PLANS = "edit plans and prices"
+    READ_BOOKS = "read liability, breakage, the journal and its accounts"
+    READ_STATEMENTS = "read rates and statements of teachers"
+    KEEP_BOOKS = "set teachers' rates, approve their statements, map accounts"
     ADMINISTER = "settings, roles, keys, expire endpoints"
 
 
@@ -95,6 +98,9 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.READ_CHECKS:      (_NO,    _NO,    _NO,    _ANY,   _ANY,   _ANY),
         Permission.READ_SETTINGS:    (_NO,    _NO,    _NO,    _ANY,   _ANY,   _ANY),
         Permission.EDIT_PLANS:       (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
+        Permission.READ_BOOKS:       (_NO,    _NO,    _NO,    _ANY,   _ANY,   _ANY),
+        Permission.READ_STATEMENTS:  (_NO,    _OWN,   _NO,    _ANY,   _ANY,   _ANY),
+        Permission.KEEP_BOOKS:       (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
         Permission.ADMINISTER:       (_NO,    _NO,    _NO,    _NO,    _NO,    _ANY),
     }.items()
 }  # fmt: skip

@@ -8,6 +8,8 @@ same rows by `key`. Test accounts never count.
 
 from __future__ import annotations
 
+from guitaronline.billing.worth import sql_owed
+from guitaronline.finance.liability import positions
 from guitaronline.kpis.kinds import Difference, Number, Ratio, Section, Unit
 
 
@@ -30,6 +32,7 @@ EARLIER = (  # ix_packages_student
     " AND (p.activated_at, p.id) < (t.activated_at, t.id))"
 )
 LATER = EARLIER.replace("<", ">")
+OWED_NOW = sql_owed("t.available + t.reserved + coalesce(l.ahead, 0)", price="t.price_minor", total="t.lessons_total")
 OWED_AT_END = """
   FROM (SELECT e.package_id, sum(e.d_available + e.d_reserved) AS unused, sum(e.d_consumed) AS consumed
           FROM credit_entries e WHERE e.created_at < :end GROUP BY e.package_id) e
@@ -248,7 +251,8 @@ NUMBERS: tuple[Number, ...] = (
     Number(
         "earned",
         "Revenue earned",
-        "Lessons delivered on these days, each at its package's price per lesson, rounded down to a whole minor unit.",
+        "Lessons delivered on these days, each at its package's price per lesson, rounded down to a whole minor unit; the"
+        " liability report adds up to the whole price.",
         Section.SALES,
         f"FROM lessons t JOIN packages p ON p.id = t.package_id WHERE {TAUGHT} AND {DELIVERED}"
         f" AND p.price_minor > 0 AND p.lessons_total > 0{BOTH}",
@@ -290,23 +294,20 @@ NUMBERS: tuple[Number, ...] = (
         "liability",
         "Liability of unused lessons",
         "What the school still owes: lessons that were paid for or granted at a price and are not delivered, at their package's"
-        " price per lesson, at the end of the last day; now, if that is today.",
+        " price per lesson, to the minor unit as in the liability report, at the end of the last day; now, if that is today.",
         Section.SALES,
         "FROM packages t LEFT JOIN (SELECT l.package_id, count(*) AS ahead FROM lessons l WHERE l.status = 'scheduled'"
         " GROUP BY l.package_id) l ON l.package_id = t.id WHERE t.price_minor > 0 AND t.lessons_total > 0"
         f" AND t.available + t.reserved + coalesce(l.ahead, 0) > 0{STUDENT}",
         "packages",
         Unit.MONEY,
-        "sum((t.available + t.reserved + coalesce(l.ahead, 0)) * t.price_minor / t.lessons_total)",
+        f"sum({OWED_NOW})",
         currency="t.currency",
         is_level=True,
         is_long=True,
         good=0,
-        at_end=f"""'' AS dimension, t.currency, CAST(sum((e.unused + e.consumed - coalesce(d.delivered, 0)) * t.price_minor
-       / t.lessons_total) AS bigint) AS value {OWED_AT_END}
-  LEFT JOIN (SELECT t.package_id, count(*) AS delivered FROM lessons t JOIN bookings b ON b.id = t.booking_id
-              WHERE {DELIVERED} AND coalesce(b.canceled_at, t.outcome_at) < :end GROUP BY t.package_id) d ON d.package_id = t.id
- WHERE t.price_minor > 0 AND t.lessons_total > 0{STUDENT} GROUP BY t.currency""",
+        at_end="'' AS dimension, t.currency, CAST(sum(t.owed_minor) AS bigint) AS value"
+        f" FROM ({positions(':end')}) t GROUP BY t.currency",
     ),
 )
 RATIOS = (

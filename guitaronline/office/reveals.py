@@ -25,7 +25,10 @@ from guitaronline.unit_of_work import Work, command
 
 SHOWN_FOR = timedelta(minutes=10)
 CONTACTS, ACTION = "person.reveal_contacts", "audit.reveal"
-MONEY_TABLES = ("packages", "payments", "refunds", "approvals", "plans")
+MONEY_TABLES = (
+    *("packages", "payments", "refunds", "approvals", "plans"),
+    *("teacher_rates", "teacher_statements", "statement_extras", "account_mappings"),
+)
 
 
 @command(CONTACTS, on="users")

@@ -13,6 +13,7 @@ from guitaronline.portal import (  # noqa: F401  # pages add their routes themse
     navigation,
     profile,
     slots,
+    statements,
     students,
     time_off,
     times,

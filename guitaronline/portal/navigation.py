@@ -15,10 +15,11 @@ MAIN = (
 MORE = (
     ("time_off", "Time off", "calendar-event"),
     ("lessons", "Lessons taught", "notes"),
+    ("statements", "Statements", "cash"),
     ("profile", "Profile and calendar feed", "user"),
 )
 PARTS = {  # pages that belong to one of these
-    "new_calendar_feed": "profile", "new_time_off": "time_off", "cancel_time_off": "time_off", "student": "students", "slot": "calendar", "new_slot": "calendar",
+    "new_calendar_feed": "profile", "new_time_off": "time_off", "cancel_time_off": "time_off", "student": "students", "statement": "statements", "slot": "calendar", "new_slot": "calendar",
     "booking": "calendar", "cancel_booking": "calendar", "move_booking": "calendar", "report": "today", "not_taken": "today",
 }  # fmt: skip
 

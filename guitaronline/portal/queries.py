@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 from guitaronline.booking import facts
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.errors import NotFound
+from guitaronline.finance.statement_models import TeacherStatement
 from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson, LessonStatus
 from guitaronline.scheduling.hours_models import TimeOff
@@ -51,6 +52,13 @@ def own_booking(session: Session, teacher_id: UUID, booking_id: UUID) -> Booking
 
 def own_slot(session: Session, teacher_id: UUID, slot_id: UUID) -> Slot:
     return _found(session.scalars(select(Slot).where(Slot.id == slot_id, Slot.teacher_id == teacher_id)).one_or_none())
+
+
+def own_statement(session: Session, teacher_id: UUID, statement_id: UUID) -> TeacherStatement:
+    query = select(TeacherStatement).where(
+        TeacherStatement.id == statement_id, TeacherStatement.teacher_id == teacher_id
+    )
+    return _found(session.scalars(query).one_or_none())
 
 
 def own_time_off(session: Session, teacher_id: UUID, time_off_id: UUID) -> TimeOff:

@@ -42,6 +42,10 @@ from guitaronline.booking.substitution import substitute_booking
 from guitaronline.booking.waitlist import join_waitlist
 from guitaronline.booking.waitlist_models import WaitlistEntry
 from guitaronline.db import new_id, session
+from guitaronline.finance import service as finance
+from guitaronline.finance.account_models import AccountMapping
+from guitaronline.finance.months import Month, month_of
+from guitaronline.finance.statement_models import TeacherRate, TeacherStatement
 from guitaronline.identity import service as identity
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import ConsoleSession, Guardian, Task, User
@@ -198,6 +202,38 @@ class School:
     def _tina_away(self, booking: Booking, *decisions: Chosen) -> None:
         times = {"start_at": booking.start_at, "end_at": booking.end_at}
         create_time_off(self.admin, teacher_id=booking.teacher_id, decisions=decisions or None, **times)
+
+    @property
+    def last_month(self) -> Month:
+        return month_of(self.world.now).before()
+
+    @cached_property
+    def rate(self) -> TeacherRate:
+        today = self.world.now.date()
+        return finance.set_rate(
+            self.finance, teacher_id=self.world.tom.id, amount_minor=2000, currency="USD", valid_from=today
+        )
+
+    @cached_property
+    def payable(self) -> TeacherProfile:
+        """Tom, who did other work last month."""
+        self._extra(self.world.tom)
+        return self.profile
+
+    @cached_property
+    def statement(self) -> TeacherStatement:
+        """Tina's of last month."""
+        self._extra(self.world.tina)
+        return finance.approve_statement(self.finance, teacher_id=self.world.tina.id, month=self.last_month)
+
+    def _extra(self, teacher: User) -> None:
+        facts = {"kind": "work", "amount_minor": 500, "currency": "USD", "reason": "open evening"}
+        finance.add_extra(self.finance, teacher_id=teacher.id, month=self.last_month, **facts)  # type: ignore[arg-type]
+
+    @cached_property
+    def mapping(self) -> AccountMapping:
+        facts = {"kind": "breakage", "debit_account": "2400", "credit_account": "4100"}
+        return finance.map_accounts(self.finance, **facts)
 
     @cached_property
     def closure(self) -> Closure:

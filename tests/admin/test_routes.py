@@ -29,6 +29,7 @@ RECORDS = {  # a record of each table that has command pages
     "reconciliation_periods": "period",
     "settlement_files": "bank_file", "settlement_profiles": "bank_profile",
     "tax_rates": "tax_rate",
+    "teacher_rates": "rate",
 }  # fmt: skip
 
 

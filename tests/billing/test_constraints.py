@@ -75,6 +75,7 @@ ENTRY: dict[str, Any] = {
     "op_key": "hold:x",
     "d_available": -1,
     "d_reserved": 1,
+    "breakage_minor": 0,
     "reason": None,
 }
 
@@ -83,8 +84,8 @@ def write_entry(db: Session, package: Package, **more: Any) -> None:
     by_hand(
         db,
         "INSERT INTO credit_entries (id, package_id, sequence, kind, op_key, d_available, d_reserved, available, reserved, consumed,"
-        " expired, revoked, reason, created_at) VALUES (gen_random_uuid(), :package_id, :sequence, :kind, :op_key, :d_available,"
-        " :d_reserved, 4, 1, 0, 0, 0, :reason, now())",
+        " expired, revoked, breakage_minor, reason, created_at) VALUES (gen_random_uuid(), :package_id, :sequence, :kind, :op_key, :d_available,"
+        " :d_reserved, 4, 1, 0, 0, 0, :breakage_minor, :reason, now())",
         **{"package_id": package.id, **ENTRY, **more},
     )
 
@@ -95,6 +96,7 @@ def write_entry(db: Session, package: Package, **more: Any) -> None:
         ({"d_reserved": 0}, "ck_credit_entries_moves_only"),
         ({"kind": "return", "d_reserved": 2}, "ck_credit_entries_moves_only"),
         ({"kind": "adjust"}, "ck_credit_entries_adjustment_has_reason"),
+        ({"breakage_minor": 1}, "ck_credit_entries_breakage_of_expired"),
         ({"kind": "gift"}, "ck_credit_entries_kind_known"),
         ({"sequence": 1}, "ix_credit_entries_package"),
         ({"package_id": new_id()}, "fk_credit_entries_package_id"),

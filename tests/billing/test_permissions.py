@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[Permission, Callable[[Actor], Any]]] = {
         lambda who: service.adjust_lessons(who, NOBODY, lessons=1, reason="x"),
     ),
     "expire_packages": (Permission.ADMINISTER, service.expire_packages),
+    "warn_of_expiry": (Permission.ADMINISTER, service.warn_of_expiry),
     "record_payment": (
         Permission.EDIT_PAYMENTS,
         lambda who: service.record_payment(who, package_id=NOBODY, amount_minor=1, currency="USD"),

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guitaronline import clock
 from guitaronline.actor import SYSTEM
-from guitaronline.billing import approvals, granting, ledger, packages, queries, settling
+from guitaronline.billing import approvals, expiring, granting, ledger, queries, settling
 from guitaronline.billing.models import Approval, PackageStatus, Payment, PaymentStatus
 from guitaronline.billing.refusals import NoLessonsLeft
 from guitaronline.billing.service import (
@@ -137,32 +137,24 @@ def two_sweeps(app: Flask, world: World, packages: int) -> list[Any]:
         return at_once(app, *[lambda: expire_packages(ada)] * 2)
 
 
-@pytest.mark.breaks_invariants
-def test_two_sweeps_without_row_locks_expire_a_lesson_twice(
+def test_two_sweeps_without_row_locks_meet_in_the_ledger(
     app: Flask, world: World, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "select", Unlocked)
-    meet_at(monkeypatch, ledger, "_numbered")
+    """Only the ledger's unique keys are left, and all that the second one had to do waits for the next time."""
+    monkeypatch.setattr(expiring, "CLAIM", text(expiring.CLAIM.text.replace("FOR NO KEY UPDATE SKIP LOCKED", "")))
+    meet_at(monkeypatch, expiring, "_claim")
 
     results = two_sweeps(app, world, packages=1)
 
-    assert sum(done(results)) == 2
-    assert not ledger_holds(db)
-
-
-class Unlocked(Select[Any]):
-    """A SELECT that locks nothing, whatever it is told."""
-
-    inherit_cache = True
-
-    def with_for_update(self, **_: Any) -> Any:
-        return self
+    assert len(refused(results)) == 1
+    assert sum(done(results)) == 1
+    assert ledger_holds(db)
 
 
 def test_two_sweeps_at_once_expire_each_package_once(
     app: Flask, world: World, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meet_at(monkeypatch, ledger, "_numbered")
+    meet_at(monkeypatch, expiring, "_claim")
 
     results = two_sweeps(app, world, packages=20)
 

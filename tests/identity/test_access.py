@@ -42,6 +42,9 @@ READ_AUDIT        -   -   -   -   any any
 READ_CHECKS       -   -   -   any any any
 READ_SETTINGS     -   -   -   any any any
 EDIT_PLANS        -   -   -   any -   any
+READ_BOOKS        -   -   -   any any any
+READ_STATEMENTS   -   own -   any any any
+KEEP_BOOKS        -   -   -   any -   any
 ADMINISTER        -   -   -   -   -   any
 """
 COLUMNS = ("student", "teacher", "support", "finance", "auditor", "admin")

@@ -95,6 +95,17 @@ def test_overdue_packages_expire(world: World, db: Session) -> None:
     assert world.again(package).status is PackageStatus.EXPIRED
 
 
+def test_a_flood_of_overdue_packages_is_shared_by_two_hands(
+    world: World, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(billing, "AT_ONCE", 2)
+    with clock.moved_by(timedelta(days=-30)):
+        packages = [world.package(lessons=1, expires_at=world.now + timedelta(days=1)) for _ in range(9)]
+
+    assert (billing.expire_packages(), billing.expire_packages()) == (9, 0)
+    assert {world.again(each).status for each in packages} == {PackageStatus.EXPIRED}
+
+
 def test_the_nightly_run_keeps_what_it_found(world: World, db: Session) -> None:
     world.package()
 
