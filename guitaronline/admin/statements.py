@@ -55,7 +55,7 @@ def _plain_totals(totals: dict[str, int]) -> str:
 
 class StatementsDesk(Desk):
     model_of = TeacherStatement
-    path = "statements"
+    path = "teacher-statements"
     title = "Teacher statements"
     one = "Statement"
     permission = Permission.READ_STATEMENTS
@@ -131,7 +131,7 @@ def _what(line: StatementLine | Line) -> Any:
 # Files: the page prints well, and the same page is the PDF
 
 
-@books.blueprint.get("/statements/<uuid:id>/files")
+@books.blueprint.get("/teacher-statements/<uuid:id>/files")
 @gate.needs(Permission.READ_STATEMENTS)
 def statement_page(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route's word
     """The statement as it prints."""
@@ -139,7 +139,7 @@ def statement_page(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route'
     return flask.render_template("admin/statement_print.html", sheet=found)
 
 
-@books.blueprint.post("/statements/<uuid:id>/files")
+@books.blueprint.post("/teacher-statements/<uuid:id>/files")
 @gate.needs(Permission.READ_STATEMENTS)
 def statement_file(id: UUID) -> ResponseReturnValue:  # noqa: A002
     """CSV or PDF; who took it is written down before a byte leaves."""
@@ -147,7 +147,7 @@ def statement_file(id: UUID) -> ResponseReturnValue:  # noqa: A002
 
 
 def _statement(statement_id: UUID) -> TeacherStatement:
-    desk: StatementsDesk = gate.view_of("desk_statements.index_view")
+    desk: StatementsDesk = gate.view_of("desk_teacher-statements.index_view")
     found: TeacherStatement = desk.get_one(statement_id)
     return found
 

@@ -1,7 +1,7 @@
 """Lessons instead of money: a refund to credit. What a part of a payment is worth is given as a package that costs nothing.
 
 No money leaves, so it is no refund and no payment becomes `refunded` by it; it takes the payment's room all the same, so
-that nothing is given back twice (decision 0013).
+that nothing is given back twice (decision 0015).
 """
 
 from __future__ import annotations

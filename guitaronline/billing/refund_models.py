@@ -102,7 +102,7 @@ class RefundCall(Base):
 class RefundCredit(Base):
     """Lessons instead of money: what a part of a payment is worth, given as a package that costs nothing. Append-only.
 
-    No money leaves, so it is no refund; it takes the payment's room all the same (decision 0013)."""
+    No money leaves, so it is no refund; it takes the payment's room all the same (decision 0015)."""
 
     __tablename__ = "refund_credits"
     __table_args__ = (

@@ -176,7 +176,7 @@ def test_a_statement_is_handed_out_as_csv_and_pdf(app: Flask, taught: School, db
     taught.extra(MARCH)
     statement = taught.approved(MARCH)
     finn = signed_in(app, taught.world.finn)
-    url = f"/admin/statements/{statement.id}/files"
+    url = f"/admin/teacher-statements/{statement.id}/files"
 
     table = finn.post(url, {"kind": "csv"})
     paper = finn.post(url, {"kind": "pdf"})
@@ -194,7 +194,7 @@ def test_the_list_of_statements_goes_out_with_its_totals(app: Flask, taught: Sch
     taught.approved(MARCH)
     finn = signed_in(app, taught.world.finn)
 
-    table = finn.post("/admin/statements/export", {"format": "csv"}, opened=finn.get("/admin/statements/").text)
+    table = finn.post("/admin/teacher-statements/export", {"format": "csv"}, opened=finn.get("/admin/statements/").text)
 
     assert rows_of(table)[1][1:4] == ["Tom", "2026-03-01", "50.00 USD"]
 
@@ -223,6 +223,6 @@ def test_the_demo_of_formulas_in_reasons_is_harmless(
     statement = taught.approved(APRIL)
     finn = signed_in(app, taught.world.finn)
 
-    table = finn.post(f"/admin/statements/{statement.id}/files", {"kind": "csv"})
+    table = finn.post(f"/admin/teacher-statements/{statement.id}/files", {"kind": "csv"})
 
     assert rows_of(table)[1][3] == '\'=HYPERLINK("x")'
