@@ -69,7 +69,7 @@ def answer(actor: Actor, statement: TeacherStatement, kind: str) -> flask.Respon
         raise Invalid("A statement is handed out as csv or pdf.")
     statements.take_out(actor, statement.id, kind=kind)
     sheet = sheet_of(statement)
-    content = csv_of(sheet) if kind == CSV else pdf_of(flask.render_template("statement_pdf.html", sheet=sheet))
+    content = csv_of(sheet) if kind == CSV else pdf_of("statement_pdf.html", sheet=sheet)
     made = flask.Response(content, content_type=MIME[kind])
     name = f"{statement.reference}-{Month(statement.month).written()}.{kind}"
     made.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -10,9 +10,10 @@ import flask
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
+from guitaronline import pdf
 from guitaronline.admin import gate
 from guitaronline.admin.base import ConsolePage
-from guitaronline.billing.invoices import addresses, documents, printing, sellers
+from guitaronline.billing.invoices import addresses, documents, sellers
 from guitaronline.billing.invoices.days import school_day, school_zone
 from guitaronline.billing.invoices.documents import Document
 from guitaronline.billing.invoices.models import CreditNote, Invoice
@@ -61,7 +62,7 @@ def statement_pdf(id: UUID) -> ResponseReturnValue:  # noqa: A002
     """The account of a student over the days asked for."""
     student, span = _found(User, id), asked()
     statement = statement_of(session(), student.id, first=span.first, last=span.last)
-    made = printing.pdf_of("invoices/statement_pdf.html", **said(student, statement))
+    made = pdf.pdf_of("invoices/statement_pdf.html", **said(student, statement))
     return _file(made, f"statement-{student.reference}-{span.first}-{span.last}.pdf")
 
 
@@ -143,12 +144,12 @@ def _found(model: Any, record_id: UUID) -> Any:
 
 
 def _paper(document: Document) -> flask.Response:
-    made = printing.pdf_of("invoices/pdf.html", document=document)
+    made = pdf.pdf_of("invoices/pdf.html", document=document)
     return _file(made, f"{document.title.lower().replace(' ', '-')}-{document.reference}.pdf")
 
 
-def _file(made: bytes, name: str, kind: str = printing.MIME) -> flask.Response:
+def _file(made: bytes, name: str, kind: str = pdf.MIME) -> flask.Response:
     answer = flask.Response(made, content_type=kind)
-    shown = "inline" if kind == printing.MIME else "attachment"
+    shown = "inline" if kind == pdf.MIME else "attachment"
     answer.headers["Content-Disposition"] = f'{shown}; filename="{name}"'
     return answer

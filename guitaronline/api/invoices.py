@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask import Response
 
+from guitaronline import pdf
 from guitaronline.actor import Actor, Role
 from guitaronline.api.billing import resource
 from guitaronline.api.endpoint import PUBLIC, Answer, may, only
@@ -22,7 +23,7 @@ from guitaronline.api.schemas.invoices import (
     invoice_json,
     notice_json,
 )
-from guitaronline.billing.invoices import addresses, consents, documents, printing, queries
+from guitaronline.billing.invoices import addresses, consents, documents, queries
 from guitaronline.billing.invoices.consents import Notice
 from guitaronline.billing.invoices.documents import Document, NothingReceived
 from guitaronline.billing.invoices.models import BillingAddress, CreditNote, Invoice
@@ -37,7 +38,7 @@ from guitaronline.identity.access import Permission
 INVOICES = Order("invoices", lambda seen: (seen.invoice.id,), (UUID,))
 READ = may(Permission.READ_PAYMENTS)
 STUDENT = only(Role.STUDENT)
-A_PDF = Answer(200, "string", media=printing.MIME, words="The page as a PDF: the same bytes each time")
+A_PDF = Answer(200, "string", media=pdf.MIME, words="The page as a PDF: the same bytes each time")
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _with_notes(found: Sequence[Invoice]) -> list[SeenInvoice]:
 
 
 def _paper(document: Document) -> Response:
-    answer = Response(printing.pdf_of("invoices/pdf.html", document=document), content_type=printing.MIME)
+    answer = Response(pdf.pdf_of("invoices/pdf.html", document=document), content_type=pdf.MIME)
     name = f"{document.title.lower().replace(' ', '-')}-{document.reference}.pdf"
     answer.headers["Content-Disposition"] = f'inline; filename="{name}"'
     return answer

@@ -18,6 +18,7 @@ from guitaronline.api.endpoint import JSON, PUBLIC, Answer, may
 from guitaronline.api.json import dumps
 from guitaronline.api.schemas.billing import CheckoutOut, PurchaseNew, PurchaseOut, checkout_json, purchase_json
 from guitaronline.billing import service
+from guitaronline.billing.invoices.refusals import NoticeUnknown
 from guitaronline.billing.models import PaymentProvider
 from guitaronline.billing.provider_models import PaymentCheckout
 from guitaronline.billing.providers.base import BadSignature
@@ -39,6 +40,7 @@ from guitaronline.unit_of_work import AlreadyAnswered
         service.ProviderNotOffered,
         service.StudentInactive,
         service.TrialUsed,
+        NoticeUnknown,
         NotFound,
     ),
 )

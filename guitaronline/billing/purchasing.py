@@ -8,6 +8,7 @@ from uuid import UUID
 
 from guitaronline import policy
 from guitaronline.billing import granting, queries, settling
+from guitaronline.billing.invoices import consents
 from guitaronline.billing.models import Package, PackageOrigin, Payment, PaymentProvider, PaymentStatus, Plan
 from guitaronline.billing.provider_models import PaymentAsk, PaymentCheckout
 from guitaronline.billing.refusals import NotAStudent, PlanCostsNothing, PlanNotOnSale, ProviderNotOffered
@@ -34,11 +35,20 @@ def providers_offered() -> tuple[PaymentProvider, ...]:
 
 
 @command("package.buy", creates="packages")
-def buy_plan(work: Work, *, plan_id: UUID, provider: PaymentProvider | str | None = None) -> Purchase:
+def buy_plan(
+    work: Work,
+    *,
+    plan_id: UUID,
+    provider: PaymentProvider | str | None = None,
+    withdrawal_consent: bool = False,
+    withdrawal_notice: str = consents.CURRENT,
+) -> Purchase:
     """The student's package of that plan is pending, at today's price, and so is its payment. Nothing is granted yet.
 
+    It is noted which notice about withdrawal was shown, and whether lessons may begin before its days are over.
+
     The checkout is intended, not opened: that is the provider's answer to a call after the commit (`checkouts.py`).
-    Locks the student. Raises PlanNotOnSale, PlanCostsNothing, ProviderNotOffered, StudentInactive, TrialUsed."""
+    Locks the student. Raises PlanNotOnSale, PlanCostsNothing, ProviderNotOffered, StudentInactive, TrialUsed, NoticeUnknown."""
     access.require(work.actor, Permission.BUY, own=True)
     if work.actor.id is None:
         raise NotAStudent()
@@ -62,6 +72,7 @@ def buy_plan(work: Work, *, plan_id: UUID, provider: PaymentProvider | str | Non
         is_trial=plan.is_trial,
         package_id=work.record_id,
     )
+    consents.note(work, package, given=withdrawal_consent, text_version=withdrawal_notice)
     payment = await_payment(work, package, price.amount_minor, price.currency, by)
     checkout = intend_checkout(work, payment) if by is not PaymentProvider.MANUAL else None
     return Purchase(package, payment, checkout)

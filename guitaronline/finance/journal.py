@@ -7,13 +7,16 @@ gives the same bytes. What is sold, earned, expired and taken back comes from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from guitaronline.billing.reconciliation import periods
+from guitaronline.billing.settlements.models import LineKind
 from guitaronline.errors import Reason
 from guitaronline.finance import accounts, liability, months
 from guitaronline.finance.account_models import AccountMapping, EventKind
@@ -35,6 +38,12 @@ REFUNDS = text(f"""
 SELECT r.settled_at AS at, r.reference, r.currency, r.amount_minor FROM refunds r JOIN payments p ON p.id = r.payment_id
  WHERE r.settled_at >= :start AND r.settled_at < :end AND r.status = 'succeeded' AND {NOT_TEST.format("p.student_id")}
  ORDER BY r.settled_at, r.id
+""")  # noqa: S608
+# ix_disputes_decided_at
+DISPUTES = text(f"""
+SELECT d.decided_at AS at, d.reference, d.currency, d.amount_minor FROM disputes d JOIN payments p ON p.id = d.payment_id
+ WHERE d.decided_at >= :start AND d.decided_at < :end AND d.status = 'lost' AND {NOT_TEST.format("p.student_id")}
+ ORDER BY d.decided_at, d.id
 """)  # noqa: S608
 TEACHERS = text(f"""
 SELECT s.approved_at AS at, s.reference, l.currency, CAST(sum(l.amount_minor) AS bigint) AS amount_minor
@@ -98,19 +107,34 @@ def _of_plan(moved: Movement, month: Month) -> Iterator[Event]:
             yield Event(kind, month.last_day, reference, moved.currency, amount_minor)
 
 
-SOURCES: list[Source] = [  # whoever keeps further events of money (fees, disputes) adds where they are read
+def _fees(session: Session, month: Month) -> Iterator[Event]:
+    """What providers kept, by the periods that were signed: a closed month says the same whatever comes later."""
+    for period in periods.closed_within(session, month.first_day, month.last_day):
+        for account in period.snapshot["accounts"]:
+            if account["side"] == "provider":
+                fee = sum(_fee(each) for each in account["movements"])
+                reference = f"{account['account']} until {period.last_on}"
+                yield Event(EventKind.PROVIDER_FEE, period.last_on, reference, account["currency"], fee)
+
+
+def _fee(moved: Mapping[str, Any]) -> int:
+    """Fees are taken off other lines, or stand as lines of their own."""
+    return int(moved["fee_minor"]) - (int(moved["amount_minor"]) if moved["kind"] == LineKind.FEE else 0)
+
+
+SOURCES: list[Source] = [
     _rows(EventKind.PAYMENT_RECEIVED, PAYMENTS),
     _rows(EventKind.REFUND_PAID, REFUNDS),
+    _rows(EventKind.DISPUTE_LOST, DISPUTES),
+    _fees,
     _rows(EventKind.TEACHER_COST, TEACHERS),
     _of_movements,
 ]
-# Whoever closes periods adds a function that says whether a month is closed; every one of them must say yes.
-CLOSED_BY: list[Callable[[Session, Month], bool]] = []
 
 
 def is_closed(session: Session, month: Month, *, now: datetime) -> bool:
-    """Whether nothing can be written into the month any more: it is over, and whoever closes periods has closed it."""
-    return month.is_over(now) and all(closed(session, month) for closed in CLOSED_BY)
+    """Whether nothing can be written into the month any more: it is over, and where money is reconciled it was signed."""
+    return month.is_over(now) and periods.is_closed_through(session, month.last_day)
 
 
 def events_of(session: Session, month: Month) -> list[Event]:

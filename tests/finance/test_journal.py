@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from guitaronline import clock
 from guitaronline.admin.books import csv_of
+from guitaronline.billing.reconciliation.service import close_period, prepare_period
 from guitaronline.billing.service import expire_packages, reinstate_package
 from guitaronline.errors import NotAllowed
 from guitaronline.finance import accounts, journal, liability
@@ -21,6 +22,7 @@ from guitaronline.finance.refusals import AccountMissing, InvalidMapping, MonthN
 from guitaronline.finance.service import map_accounts
 from guitaronline.money import Money
 from tests.finance.school import APRIL, MARCH, School
+from tests.reconciliation.statements import line, told
 from tests.world import World, as_actor
 
 LATER = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -172,10 +174,16 @@ def test_a_month_that_runs_has_no_journal_yet(db: Session) -> None:
         journal.journal_of(db, Month(date(2026, 6, 1)), now=LATER)
 
 
-def test_whoever_closes_periods_is_asked(db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "CLOSED_BY", [lambda session, month: month == MARCH])
+def test_where_money_is_reconciled_a_month_is_closed_by_its_period(world: World, db: Session) -> None:
+    told([line("txn_1", 4_900, date(2026, 3, 9), fee=172)])
+    assert not journal.is_closed(db, MARCH, now=LATER)
+
+    period = prepare_period(as_actor(world.finn), first_on=date(2026, 3, 1), last_on=date(2026, 3, 31))
+    close_period(as_actor(world.ada), period.id)
 
     assert [journal.is_closed(db, month, now=LATER) for month in (MARCH, APRIL)] == [True, False]
+    [fee] = [each for each in journal.events_of(db, MARCH) if each.kind is EventKind.PROVIDER_FEE]
+    assert (fee.day, fee.currency, fee.amount_minor) == (date(2026, 3, 31), "USD", 172)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 import pypdf
 import pytest
 
-from guitaronline.billing.invoices import documents, printing
+from guitaronline import pdf
+from guitaronline.billing.invoices import documents
 from guitaronline.billing.invoices.documents import Document, NothingReceived
 from guitaronline.billing.invoices.parties import Party
 from guitaronline.billing.invoices.wording import Line
@@ -24,7 +25,7 @@ def words(made: bytes) -> str:
 
 
 def printed(document: Document) -> bytes:
-    return printing.pdf_of("invoices/pdf.html", document=document)
+    return pdf.pdf_of("invoices/pdf.html", document=document)
 
 
 def a_page(**more: Any) -> Document:
@@ -107,8 +108,8 @@ def test_what_people_typed_is_text() -> None:
 
 @pytest.mark.parametrize("source", ["file:///etc/hostname", "/etc/hostname", "http://127.0.0.1:9/x.png"])
 def test_a_template_cannot_make_the_printer_read_anything(source: str) -> None:
-    with pytest.raises(printing.Unprintable):
-        printing.pdf(f'<html><body><p>page</p><img src="{source}"></body></html>')
+    with pytest.raises(pdf.Unprintable):
+        pdf.pdf(f'<html><body><p>page</p><img src="{source}"></body></html>')
 
 
 def test_a_long_page_goes_on_and_numbers_its_pages() -> None:

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from guitaronline import policy
 from guitaronline.billing import queries
+from guitaronline.billing.invoices import consents
+from guitaronline.billing.invoices.refusals import NoticeUnknown
 from guitaronline.billing.models import PackageStatus, PaymentProvider, PaymentStatus
 from guitaronline.billing.service import (
     NothingToPay,
@@ -42,6 +44,20 @@ def test_a_purchase_waits_for_its_money_with_nothing_granted(world: World, db: S
     assert [each.to_status for each in queries.transitions_of(db, payment.id)] == ["pending"]
     assert made.checkout is not None
     assert made.checkout.url is None
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_what_the_buyer_was_told_about_withdrawal_is_kept(world: World, db: Session, agreed: bool) -> None:
+    made = buy_plan(as_actor(world.ann), plan_id=plan(world).id, withdrawal_consent=agreed)
+
+    kept = consents.consent_of(db, made.package)
+    assert kept
+    assert (kept.is_given, kept.text_version, kept.days) == (agreed, consents.CURRENT, 14)
+
+
+def test_a_notice_that_nobody_wrote_cannot_have_been_shown(world: World) -> None:
+    with pytest.raises(NoticeUnknown):
+        buy_plan(as_actor(world.ann), plan_id=plan(world).id, withdrawal_notice="1999-01")
 
 
 def test_the_page_to_pay_on_is_opened_once_however_often_it_is_asked_for(world: World) -> None:

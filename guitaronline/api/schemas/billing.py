@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from guitaronline.api.errors import InvalidRequest
-from guitaronline.api.fields import Id, Input, Many, Moment, OneOf, Output, Text, Whole
+from guitaronline.api.fields import Id, Input, Many, Moment, OneOf, Output, Text, Whole, YesNo
 from guitaronline.api.schemas.common import Money, maybe, moment, money_json, time
 from guitaronline.billing.models import (
     Approval,
@@ -180,6 +180,17 @@ class PurchaseNew(Input):
         PaymentProvider,
         allow_none=True,
         metadata={"description": "who takes the money; left out: the school's usual one", "example": "sandbox"},
+    )
+    withdrawal_consent = YesNo(
+        metadata={"description": "lessons may begin before the days of withdrawal are over; left out: no"}
+    )
+    withdrawal_notice = Text(
+        least=1,
+        most=20,
+        metadata={
+            "description": "the version that was shown (`GET /billing/withdrawal-notice`); left out: the newest",
+            "example": "2026-11",
+        },
     )
 
 

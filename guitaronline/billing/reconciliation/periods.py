@@ -29,6 +29,7 @@ from guitaronline.billing.reconciliation.refusals import (
 )
 from guitaronline.billing.reconciliation.running import try_lock
 from guitaronline.billing.refusals import require_reason
+from guitaronline.billing.settlements.models import SettlementFile
 from guitaronline.errors import Busy, NotAllowed, Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
@@ -58,6 +59,22 @@ class Readiness:
 def last_closed(session: Session) -> ReconciliationPeriod | None:
     query = select(ReconciliationPeriod).where(ReconciliationPeriod.status == PeriodStatus.CLOSED)
     return session.scalars(query.order_by(ReconciliationPeriod.last_on.desc()).limit(1)).first()
+
+
+def closed_within(session: Session, first: date, last: date) -> list[ReconciliationPeriod]:
+    """Closed periods that end between these days, in order."""
+    query = select(ReconciliationPeriod).where(
+        ReconciliationPeriod.status == PeriodStatus.CLOSED, ReconciliationPeriod.last_on.between(first, last)
+    )
+    return list(session.scalars(query.order_by(ReconciliationPeriod.last_on)))
+
+
+def is_closed_through(session: Session, last: date) -> bool:
+    """Whether everything until that day was signed; a school that imports no files has nothing to sign."""
+    closed = last_closed(session)
+    if closed is None:
+        return session.scalar(select(SettlementFile.id).limit(1)) is None
+    return closed.last_on >= last
 
 
 def readiness(session: Session, first_on: date, last_on: date, *, now: datetime) -> Readiness:
