@@ -12,7 +12,9 @@ from sqlalchemy import func, select
 
 from guitaronline import checks, clock
 from guitaronline.audit.models import AuditAction
+from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import Approval, CreditEntry, EntryKind, Package, Payment, PaymentStatus, Refund
+from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.booking.models import Booking, BookingStatus, CancelCause
 from guitaronline.booking.queries import needs_decision
 from guitaronline.db import database, session
@@ -88,10 +90,15 @@ def test_money_is_in_every_state(loaded: Loaded) -> None:
     }
 
 
+def test_disputes_are_in_every_state_and_one_took_lessons_instead_of_money(loaded: Loaded) -> None:
+    assert states(Dispute.status) == {"open", "won", "lost"}
+    assert number_of(RefundCredit, RefundCredit.lessons_granted > 0) == 1
+
+
 def test_packages_are_in_every_state_and_every_fact_stands_in_the_ledger(loaded: Loaded) -> None:
     assert states(Package.status) == {"pending", "active", "depleted", "expired", "revoked"}
     assert states(Package.origin) == {"purchase", "granted", "on_account"}
-    assert number_of(Package, Package.frozen_at.is_not(None), Package.available > 0) == 1
+    assert number_of(Package, Package.frozen_at.is_not(None), Package.available > 0) == 2  # ill, and disputed
     assert states(CreditEntry.kind) == set(EntryKind) - {EntryKind.OPENING}
 
 
