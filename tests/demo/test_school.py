@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from guitaronline import checks, clock
 from guitaronline.audit.models import AuditAction
+from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import (
     Approval,
     CreditEntry,
@@ -107,10 +108,14 @@ def test_money_comes_online_in_every_way(loaded: Loaded) -> None:
     assert number_of(PaymentCheckout, PaymentCheckout.lapsed_at.is_not(None)) >= 1
 
 
+def test_somebodys_bank_asks_for_money_back(loaded: Loaded) -> None:
+    assert number_of(Dispute, Dispute.status == "open", Dispute.freezes) == 1
+
+
 def test_packages_are_in_every_state_and_every_fact_stands_in_the_ledger(loaded: Loaded) -> None:
     assert states(Package.status) == {"pending", "active", "depleted", "expired", "revoked"}
     assert states(Package.origin) == {"purchase", "granted", "on_account"}
-    assert number_of(Package, Package.frozen_at.is_not(None), Package.available > 0) == 1
+    assert number_of(Package, Package.frozen_at.is_not(None), Package.available > 0) == 2  # ill, and disputed
     assert states(CreditEntry.kind) == set(EntryKind) - {EntryKind.OPENING}
 
 
