@@ -46,7 +46,9 @@ class ExceptionCommand(CommandPage):
 
 class AcceptForm(forms.CommandForm):
     linkable: ClassVar[frozenset[str]] = frozenset({"other"})
-    other = forms.record("Candidate", help="Its id; choose one from the exception's page.")
+    other = forms.choice(
+        "Candidate", (), validate_choice=False, validators=[forms.is_id]
+    )  # one that was taken meanwhile too
     reason = forms.reason(required=False)
 
 
@@ -58,10 +60,16 @@ class AcceptCandidate(ExceptionCommand):
     looks = "Show what will happen"
     targets = (ExceptionStatus.RESOLVED,)
 
-    def initial(self, record: Any) -> dict[str, Any]:
-        """The likeliest, for who comes by the key."""
+    def prepare(self, form: Any, record: Any) -> None:
+        """The likeliest first, for who comes by the key; and the one that a link chose."""
         found = queries.candidates(session(), record) if record.status in UNDECIDED else []
-        return {"other": str(found[0].record.id)} if found else {}
+        known = {str(each.record.id): f"{_name(each.record)}: {', '.join(each.reasons)}" for each in found}
+        chosen = _other(form.other.data)
+        if chosen is not None:
+            known = {str(chosen.id): _name(chosen)} | known
+        form.other.choices = forms.choices(known.items())
+        if chosen is None and known:
+            form.other.data = next(iter(known))
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         other = _other(form.other.data)
@@ -79,13 +87,17 @@ class AcceptCandidate(ExceptionCommand):
         return Consequences(lines)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return service.accept_candidate(actor, record.id, other_id=form.other.id_typed, reason=form.reason.data)
+        return service.accept_candidate(actor, record.id, other_id=UUID(form.other.data), reason=form.reason.data)
 
 
 def _other(typed: str | None) -> Any:
     found_id = forms.id_or_none(typed)
     kinds: tuple[Any, ...] = (Payment, Refund, SettlementLine)
     return next((found for kind in kinds if found_id and (found := session().get(kind, found_id))), None)
+
+
+def _name(record: Any) -> str:
+    return str(record.source_id or record.external_id) if isinstance(record, SettlementLine) else show.label_of(record)
 
 
 def _told(record: Any) -> Any:

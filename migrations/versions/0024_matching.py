@@ -21,7 +21,7 @@ CATEGORIES = (
 EXCEPTION_STATES = ("open", "escalated", "resolved", "ignored", "written_off")
 PERIOD_STATES = ("open", "prepared", "closed")
 EQUAL = """
-CREATE FUNCTION matches_are_equal() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION matches_are_equal() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = on AS $$
 -- Both sides of every match are the same money, and a line stands in one match whichever side of it. Asked once a statement
 -- for all its rows; by EXECUTE, so that it is planned for as many rows as there are; counted, since a plan for the first row
 -- that is wrong takes a row at a time.
@@ -42,7 +42,8 @@ BEGIN
     RAISE EXCEPTION 'the two sides of a match differ' USING ERRCODE = 'check_violation', CONSTRAINT = 'settlement_matches_equal';
   END IF;
   EXECUTE $sql$
-    SELECT (SELECT count(*) FROM made m JOIN settlement_matches o ON o.line_id = m.bank_line_id AND o.status = 'active')
+    SELECT (SELECT count(*) FROM (SELECT bank_line_id FROM made WHERE bank_line_id IS NOT NULL) m
+              JOIN settlement_matches o ON o.line_id = m.bank_line_id AND o.status = 'active')
          + (SELECT count(*) FROM made m JOIN settlement_matches o ON o.bank_line_id = m.line_id AND o.status = 'active') $sql$ INTO v_wrong;
   IF v_wrong > 0 THEN
     RAISE EXCEPTION 'a line stands in two matches' USING ERRCODE = 'unique_violation', CONSTRAINT = 'settlement_matches_one_side';

@@ -218,26 +218,18 @@ def find(session: Session) -> None:
     for sql in (FIND_PAYMENTS, FIND_REFUNDS):
         session.execute(text(sql))
     look(session)
-    for sql in (
-        TWO_MEANINGS,
-        ONE_ROW,
-        CHARGE_ID,
-        OUR_ID,
-        OUR_REFERENCE,
-        OUR_REFUND_ID,
-        OUR_REFUND_REFERENCE,
-        UNBAR,
-        TAKEN.format(whose="payment_id"),
-        SECOND_TIME.format(whose="payment_id"),
-        OUR_REFUNDS,
-        TAKEN.format(whose="refund_id"),
-        SECOND_TIME.format(whose="refund_id"),
-        CUSTOMERS,
-        PAIRS,
-        BY_CUSTOMER,
-        PAYOUTS,
-        ARRIVED,
-    ):
+    _run(session, TWO_MEANINGS, ONE_ROW)
+    # Of most lines it is known now what they are; the others are looked up by the indexes, if they are few.
+    session.execute(text("SET LOCAL enable_nestloop = on"))
+    _run(session, CHARGE_ID, OUR_ID, OUR_REFERENCE, OUR_REFUND_ID, OUR_REFUND_REFERENCE)
+    session.execute(text("SET LOCAL enable_nestloop = off"))
+    _run(session, UNBAR, TAKEN.format(whose="payment_id"), SECOND_TIME.format(whose="payment_id"))
+    _run(session, OUR_REFUNDS, TAKEN.format(whose="refund_id"), SECOND_TIME.format(whose="refund_id"))
+    _run(session, CUSTOMERS, PAIRS, BY_CUSTOMER, PAYOUTS, ARRIVED)
+
+
+def _run(session: Session, *statements: str) -> None:
+    for sql in statements:
         session.execute(told(sql))
 
 
