@@ -13,6 +13,7 @@ from playwright.sync_api import APIRequestContext
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LINK = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
 OF_A_KIND = 2  # pages of one kind that are read for links to further kinds; the first of them stands for its kind
+FILES = (".pdf",)  # answers that are no pages
 ALONE = ("/", "/sign-in", "/admin/no-such-page")  # what no link of the console leads to
 
 
@@ -37,7 +38,7 @@ class Found:
         if "text/html" in answer.headers.get("content-type", ""):
             for link in LINK.findall(answer.text()):
                 url = urldefrag(urljoin(path, unescape(link))).url
-                if url.startswith("/admin/"):
+                if url.startswith("/admin/") and not urlsplit(url).path.endswith(FILES):
                     yield url
         answer.dispose()
 

@@ -70,5 +70,4 @@ def credited_line(invoice: Invoice, refund: Refund) -> Line:
 def credit_texts(invoice: Invoice) -> list[str]:
     """It names its invoice, and why no tax was charged where none was."""
     corrects = f"This credit note corrects invoice {invoice.reference} of {invoice.issued_on.isoformat()}."
-    paid_back = "The amount was paid back."
-    return [corrects, paid_back, *invoice.texts[1:]]
+    return [corrects, *invoice.texts[1:]]
