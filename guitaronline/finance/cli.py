@@ -25,6 +25,6 @@ def verify() -> None:
     for each in proofs.run(session()):
         found += 1
         click.echo(f"DIFFERS: {each.ledger}: {each.reference}: {each.words}")
-    replayed = [each.name for each in (*proofs.PROOFS, *proofs.MORE)]
+    replayed = [each.name for each in proofs.PROOFS]
     click.echo(f"{', '.join(replayed)} replayed: {found or 'no'} {'difference' if found == 1 else 'differences'}")
     sys.exit(1 if found else 0)

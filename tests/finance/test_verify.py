@@ -12,14 +12,18 @@ from psycopg2.extensions import connection as Connection
 from sqlalchemy.orm import Session
 
 from guitaronline import clock
+from guitaronline.actor import SYSTEM
 from guitaronline.billing.models import Package, Payment, Refund
+from guitaronline.billing.reconciliation.service import run_matching
 from guitaronline.billing.service import create_plan, expire_packages, grant_package, refund_payment, settle_refund
 from guitaronline.finance import verify
-from guitaronline.finance.verify import Difference, Proof
+from guitaronline.finance.verify import Difference
 from tests.billing.books import paid
 from tests.finance.school import APRIL, MARCH, School
+from tests.invoices import office
 from tests.owner import tamper
-from tests.world import as_actor
+from tests.reconciliation.statements import charged, line, told
+from tests.world import World, as_actor
 
 DAY = timedelta(days=1)
 
@@ -67,7 +71,7 @@ def test_a_school_that_is_whole_has_no_differences(app: Flask, db: Session, book
     assert books.package
     done = verified(app, db)
 
-    names = "packages, breakage, payments, refunds, liability, statements"
+    names = "packages, breakage, payments, refunds, liability, statements, invoices, matches"
     assert (done.exit_code, done.output) == (0, f"{names} replayed: no differences\n")
 
 
@@ -128,15 +132,38 @@ def test_the_command_names_the_record_and_ends_with_one(
     assert done.output.endswith("replayed: 1 difference\n")
 
 
-def test_a_ledger_that_somebody_else_keeps_is_proved_too(
-    app: Flask, db: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    odd = Proof("matches", "Both sides agree.", lambda session: [Difference("matches", "MAT-1", "they do not")])
-    monkeypatch.setattr(verify, "MORE", (odd,))
+@pytest.mark.breaks_invariants
+def test_an_invoice_that_is_not_its_payment_is_named(world: World, db: Session, owner: Connection) -> None:
+    office.opened(world)
+    invoice = office.invoice_of(office.bought(world))
+    db.rollback()
+    tamper(
+        owner,
+        "SET session_replication_role = replica",
+        "UPDATE invoices SET gross_minor = gross_minor + 1, net_minor = net_minor + 1",
+    )
 
-    done = verified(app, db)
+    differences = [each for each in found(db) if each.ledger == "invoices"]
 
-    assert (done.exit_code, "DIFFERS: matches: MAT-1: they do not" in done.output) == (1, True)
+    assert invoice.id
+    assert any("Every invoice is its payment" in each.words for each in differences)
+
+
+@pytest.mark.breaks_invariants
+def test_a_match_whose_sides_differ_is_named(world: World, db: Session, owner: Connection) -> None:
+    charged(world, "pi_1")
+    told([line("txn_1", 4_900, world.now.date(), intent_id="pi_1")])
+    run_matching(SYSTEM)
+    assert [each for each in found(db) if each.ledger == "matches"] == []
+    tamper(
+        owner,
+        "SET session_replication_role = replica",
+        "UPDATE settlement_lines SET amount_minor = 5000, net_minor = 5000",
+    )
+
+    assert [each.words for each in found(db) if each.ledger == "matches"] == [
+        "both sides of the match are not equal, or a line stands in two"
+    ]
 
 
 def test_nothing_is_changed_by_looking(db: Session, books: Books) -> None:
