@@ -66,6 +66,7 @@ def bare(connection: Any, year: Year) -> float:
         copy = timed(
             "bare: COPY", lambda: cursor.copy_expert(f"COPY bare_lines ({columns}) FROM STDIN", lines), backend
         )
+        cursor.execute("ANALYZE")
         return copy + timed("bare: one join", lambda: cursor.execute(BARE_JOIN), backend)
 
 
@@ -85,7 +86,6 @@ def main(charges: int) -> None:
             "COPY of the lines into their table", lambda: load(connection, year, only=["settlement_lines"]), backend
         )
         cost = bare(connection, year)
-        connection.cursor().execute("ANALYZE")
         app = create_core(replace(complete, STATEMENT_TIMEOUT_MS=600_000), pool_size=1)
         with app.app_context():
             mine = int(session().execute(text("SELECT pg_backend_pid()")).scalar_one())
