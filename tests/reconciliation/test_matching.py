@@ -7,12 +7,16 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from guitaronline.actor import SYSTEM
+from guitaronline.billing.facts import hear
 from guitaronline.billing.models import RefundStatus
+from guitaronline.billing.providers import FactKind
 from guitaronline.billing.reconciliation.models import Category, Rule
 from guitaronline.billing.reconciliation.service import run_matching, undo_match
 from guitaronline.billing.service import refund_payment
 from tests.billing.books import is_refund, payment
 from tests.reconciliation.statements import DAY, charged, credit, line, matches, the_exception, told, waiting
+from tests.refunds.scripted import bought
+from tests.refunds.scripted import told as say
 from tests.world import World, as_actor
 
 
@@ -164,6 +168,33 @@ def test_a_refund_is_found_by_our_id_and_an_unknown_one_is_told(world: World, db
     assert {each.refund_id for each in matches(db)} == {None, refund.id}
     assert refund.status is RefundStatus.PENDING
     assert waiting(db) == [Category.STATE, Category.UNKNOWN_REFUND]
+
+
+def test_a_refund_that_the_provider_made_is_found_by_its_id(world: World, db: Session) -> None:
+    paid = bought(world)
+    facts = [say(paid, FactKind.REFUNDED, 2, 4_900, refund_reference="re_own")]
+    hear(SYSTEM, paid.id, facts=facts)
+    told([line("txn_2", -4_900, today(world), kind="refund", source_id="re_own")])
+
+    run()
+
+    assert [each.rule for each in matches(db)] == [Rule.PROVIDER_ID]
+    assert Category.UNKNOWN_REFUND not in waiting(db)
+
+
+def test_a_dispute_that_is_known_is_no_surprise_and_another_is(world: World, db: Session) -> None:
+    paid = bought(world)
+    hear(SYSTEM, paid.id, facts=[say(paid, FactKind.DISPUTE_OPENED, 2, 4_900, refund_reference="dp_1")])
+    told(
+        [
+            line("txn_2", -4_900, today(world), kind="dispute", source_id="dp_1"),
+            line("txn_3", -100, today(world), kind="dispute", source_id="dp_other"),
+        ]
+    )
+
+    run()
+
+    assert [each for each in waiting(db) if each is Category.DISPUTE] == [Category.DISPUTE]
 
 
 def test_a_refund_of_a_payment_that_the_line_names_is_found_when_its_amount_is_the_only_one(

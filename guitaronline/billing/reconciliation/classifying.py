@@ -50,7 +50,7 @@ SELECT 'dispute', 'dispute:line:' || l.id, l.id, p.id, NULL::uuid, NULL::uuid, l
   LEFT JOIN LATERAL (
     SELECT p.id FROM payments p WHERE p.reference = l.payment_reference
     UNION ALL SELECT p.id FROM payments p WHERE p.id = CASE WHEN l.payment_reference ~ :uuid THEN l.payment_reference::uuid END) p ON true
- WHERE l.kind = 'dispute'
+ WHERE l.kind = 'dispute' AND NOT EXISTS (SELECT FROM disputes d WHERE d.provider_reference = l.source_id)
 """
 OF_PAYOUT_SUMS = """
 SELECT 'payout_sum', 'payout_sum:line:' || p.id, p.id, NULL::uuid, NULL::uuid, NULL::uuid, p.currency, abs(p.net_minor + coalesce(s.net, 0)), p.booked_on,

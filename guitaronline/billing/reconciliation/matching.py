@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from guitaronline.billing.reconciliation import rules, work_tables
 
 PAYMENT_REFERENCE = "p.external_reference"  # the provider's id of a payment
-REFUND_REFERENCE = "NULL::text"  # the provider's id of a refund, over `refunds r`
+REFUND_REFERENCE = "r.provider_reference"  # the provider's id of a refund, over `refunds r`
 
 NAMED = re.compile(r"(?<!:):([a-z_]+)")
 UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
