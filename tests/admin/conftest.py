@@ -24,9 +24,9 @@ from guitaronline.billing.invoices.taxes import set_tax_rate
 from guitaronline.billing.models import Approval, Package, Payment, PaymentProvider, Plan, Refund
 from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.billing.providers import FactKind, ProviderFact, sandbox, signatures
-from guitaronline.billing.reconciliation.models import Match, ReconciliationException
+from guitaronline.billing.reconciliation.models import Category, Match, ReconciliationException
 from guitaronline.billing.reconciliation.period_models import FeeContract, ReconciliationPeriod
-from guitaronline.billing.reconciliation.service import add_fee_contract, prepare_period, run_matching
+from guitaronline.billing.reconciliation.service import add_fee_contract, ignore_exception, prepare_period, run_matching
 from guitaronline.billing.settlements.models import SettlementFile, SettlementProfile
 from guitaronline.billing.settlements.profiles import create_profile
 from guitaronline.booking import series as weekly
@@ -349,6 +349,29 @@ class School:
         run_matching(SYSTEM)
         query = select(ReconciliationException).where(ReconciliationException.value_minor == 123)
         return session().scalars(query).one()
+
+    @cached_property
+    def ignored(self) -> ReconciliationException:
+        return ignore_exception(self.finance, self.unexplained.id, reason="a test of the bank")
+
+    @cached_property
+    def lagging(self) -> ReconciliationException:
+        """A payment that failed here, and whose money came."""
+        charged(self.world, "pi_late", amount=4_800, status="failed")
+        told([line("txn_late", 4_800, self.world.now.date(), intent_id="pi_late")])
+        run_matching(SYSTEM)
+        query = select(ReconciliationException).where(ReconciliationException.category == Category.STATE)
+        return session().scalars(query.order_by(ReconciliationException.id.desc())).first()  # type: ignore[return-value]
+
+    def awaits(self, amount_minor: int) -> Payment:
+        package = self.world.package(self.world.ben, lessons=4, price_minor=amount_minor, origin="purchase")
+        return billing.record_payment(self.finance, package_id=package.id, amount_minor=amount_minor, currency="USD")
+
+    @cached_property
+    def unbilled(self) -> Payment:
+        """Paid before the school issued invoices."""
+        assert [self.paid, self.seller]
+        return self.paid
 
     @cached_property
     def period(self) -> ReconciliationPeriod:
