@@ -55,7 +55,7 @@ TIMETABLE = (
     ),
     Job(
         "payments.take_events",
-        3 * SECOND,
+        5 * SECOND,
         "a student who has paid waits for the lessons; the webhook itself only stores what it is told",
     ),
     Job(

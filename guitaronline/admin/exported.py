@@ -214,6 +214,13 @@ REFUNDS: ByName = {
 DISPUTES: ByName = {
     "reference": words(Dispute.reference),
     "payment": words(of(Payment.reference, Dispute.payment_id)),
+    "student": words(
+        select(User.full_name)
+        .join(Payment, Payment.student_id == User.id)
+        .where(Payment.id == Dispute.payment_id)
+        .correlate(Dispute)
+        .scalar_subquery()
+    ),
     "amount_minor": amount(Dispute.amount_minor, Dispute.currency, label="Amount"),
     "status": word(Dispute.status),
     "evidence_due_at": moment(Dispute.evidence_due_at),

@@ -34,10 +34,10 @@ PERIODS: ByName = {
     "first_on": words(ReconciliationPeriod.first_on),
     "last_on": words(ReconciliationPeriod.last_on),
     "status": word(ReconciliationPeriod.status),
-    "hash": words(ReconciliationPeriod.snapshot_hash),
     "preparer": words(of(User.full_name, ReconciliationPeriod.prepared_by)),
     "reviewer": words(of(User.full_name, ReconciliationPeriod.reviewed_by)),
     "closed_at": moment(ReconciliationPeriod.closed_at),
+    "hash": words(ReconciliationPeriod.snapshot_hash),
 }
 CONTRACTS: ByName = {
     "account": words(FeeContract.account),

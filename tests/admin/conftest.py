@@ -375,8 +375,8 @@ class School:
 
     @cached_property
     def period(self) -> ReconciliationPeriod:
-        """Yesterday, prepared."""
-        day = self.world.now.date() - timedelta(days=1)
+        """A day on which nothing happened yet, prepared."""
+        day = self.world.now.date() - timedelta(days=400)
         return prepare_period(self.finance, first_on=day, last_on=day)
 
     @cached_property

@@ -29,10 +29,14 @@ EDIT_PEOPLE       -   -   any -   -   any
 WRITE_NOTES       -   -   any any -   any
 RUN_BULK          -   -   any any -   any
 READ_PACKAGES     own -   any any any any
+BUY               own -   -   -   -   -
+OPEN_CHECKOUT     own -   any any -   any
 GRANT_PACKAGES    -   -   -   any -   any
 EXTEND_PACKAGES   -   -   any any -   any
 READ_PAYMENTS     own -   any any any any
 EDIT_PAYMENTS     -   -   -   any -   any
+EDIT_INVOICING    -   -   -   any -   any
+EDIT_ADDRESSES    own -   any any -   any
 APPROVE           -   -   -   any -   any
 READ_KPIS         -   -   any any any any
 EXPORT            -   -   any any any any

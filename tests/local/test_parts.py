@@ -68,7 +68,8 @@ def test_a_setting_with_a_space_is_left_out_of_run_env_and_named(tmp_path: Path)
 
 
 def test_settings_read_back_as_they_were_written() -> None:
-    settings = replace(config.Settings(), DEMO=False, WEB_THREADS=9, SECRET_KEY="k" * 40, METRICS_TOKEN="")
+    given = {"SECRET_KEY": "k" * 40, "SANDBOX_SECRET": "s" * 40, "METRICS_TOKEN": ""}
+    settings = replace(config.Settings(), DEMO=False, WEB_THREADS=9, **given)
 
     read = config.load(folder.as_environment(settings))
 
