@@ -29,7 +29,14 @@ GROUPS = {  # words → how the names of its actions begin
     "people and sign-in": ("person.", "notification."),
     "teachers": ("teacher.",),
     "packages": ("package.",),
-    "imports of providers and banks": ("settlement.",),
+    "imports and reconciliation": (
+        "settlement.",
+        "reconciliation.",
+        "match.",
+        "exception.",
+        "period.",
+        "fee_contract.",
+    ),
     "payments, refunds, disputes, approvals": ("payment.", "refund.", "dispute.", "approval."),
     "plans and prices": ("plan.",),
     "invoices and taxes": ("invoice.", "seller.", "tax_rate.", "billing_address."),
@@ -42,7 +49,7 @@ GROUPS = {  # words → how the names of its actions begin
 }
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
-    "RFD": "refunds", "DSP": "disputes", "CRD": "refund_credits", "STF": "settlement_files", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
+    "RFD": "refunds", "DSP": "disputes", "CRD": "refund_credits", "STF": "settlement_files", "EXC": "reconciliation_exceptions", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
     "INV": "invoices", "CN": "credit_notes", "TST": "teacher_statements",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)

@@ -112,7 +112,11 @@ class SetSeller(CommandPage):
         return {name: getattr(seller, name) for name in (*PARTY, "exemption", "footer")} if seller else {}
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        code, day = form.country.data, form.valid_from.data or school_day(gate.now())
+        known = dict(form.country.choices)  # the page is shown again with whatever was typed
+        code, day = (
+            form.country.data if form.country.data in known else None,
+            form.valid_from.data or school_day(gate.now()),
+        )
         if form.exemption.data:
             return Consequences([("Tax", "None is charged; every invoice says why.")])
         rate = taxes.rate_on(session(), code, day) if code else None

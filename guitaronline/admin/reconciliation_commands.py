@@ -155,7 +155,8 @@ class SplitLine(ExceptionCommand):
 
 def _payments(typed: str | None) -> list[Payment]:
     """Those that exist, each once, in the order of their references."""
-    references = {word.upper() for word in (typed or "").replace(",", " ").split()[: deciding.MOST_PARTS]}
+    words = (typed or "").replace(",", " ").split()[: deciding.MOST_PARTS]
+    references = {word.upper() for word in words if word.isprintable()}
     return list(session().scalars(select(Payment).where(Payment.reference.in_(references)).order_by(Payment.reference)))
 
 

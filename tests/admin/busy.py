@@ -16,6 +16,8 @@ from guitaronline.billing.facts import hear
 from guitaronline.billing.models import Package, Payment, PaymentProvider
 from guitaronline.billing.provider_models import EventStatus, PaymentAsk, ProviderEvent
 from guitaronline.billing.providers import FactKind, ProviderFact
+from guitaronline.billing.reconciliation.models import ReconciliationException
+from guitaronline.billing.reconciliation.service import escalate, run_matching
 from guitaronline.booking.models import Booking
 from guitaronline.db import database, new_id, session, technical_transaction
 from guitaronline.identity.models import User
@@ -24,6 +26,8 @@ from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
+from tests.reconciliation.statements import credit
+from tests.reconciliation.statements import told as lines_came
 from tests.refunds.scripted import bought, told
 from tests.world import World, as_actor
 
@@ -37,6 +41,7 @@ def busy_day(world: World) -> None:
     money_waits(world)
     providers_wait(world)
     disputes_wait(world)
+    exceptions_wait(world)
     packages_wait(world)
     system_waits(world)
     create_task(
@@ -104,6 +109,15 @@ def recorded(world: World, package: Package, amount_minor: int) -> Payment:
     return billing.record_payment(
         as_actor(world.finn), package_id=package.id, amount_minor=amount_minor, currency="USD"
     )
+
+
+def exceptions_wait(world: World) -> None:
+    """Two lines of a bank that nobody knows; one was given to Ada."""
+    day = world.now.date()
+    lines_came([credit("b1", 123, day), credit("b2", 456, day)])
+    run_matching(SYSTEM)
+    query = select(ReconciliationException.id).where(ReconciliationException.value_minor == 456)
+    escalate(as_actor(world.finn), session().scalars(query).one(), owner_id=world.ada.id, reason="who is this?")
 
 
 def packages_wait(world: World) -> None:

@@ -98,7 +98,7 @@ def test_an_auditor_changes_nothing(name: str) -> None:
     assert not access.may(somebody("auditor"), Permission[name], own=True)
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("name", [name for name in LINES if name != "BUY"])  # one buys for oneself
 def test_an_admin_reaches_every_line_and_may_agrees_with_require(name: str) -> None:
     assert access.may(somebody("admin"), Permission[name], own=True)
     assert [access.may(somebody(role), Permission[name]) for role in COLUMNS] == [
