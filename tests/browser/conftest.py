@@ -21,7 +21,7 @@ from tests.browser.visitor import PATIENCE_MS, Visitor, a_browser, context_of, s
 
 collect_ignore_glob = [] if chromium.find() else ["test_*.py"]  # the run's last lines say so
 
-STUDENTS = 20  # enough for a record of every kind
+STUDENTS = 28  # enough for a record of every kind
 
 expect.set_options(timeout=PATIENCE_MS)
 
