@@ -122,7 +122,7 @@ class SetSeller(CommandPage):
         rate = taxes.rate_on(session(), code, day) if code else None
         own = (
             f"{percent(rate.rate_bps)} in {name_of(code)}"
-            if rate
+            if rate and code
             else "the seller's country has no rate yet: set it first"
         )
         return Consequences(
