@@ -112,7 +112,7 @@ class SetSeller(CommandPage):
         return {name: getattr(seller, name) for name in (*PARTY, "exemption", "footer")} if seller else {}
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        known = {each[0] for each in form.country.choices}  # the page is shown again with whatever was typed
+        known = {each.value for each in form.country.choices}  # the page is shown again with whatever was typed
         code, day = (
             form.country.data if form.country.data in known else None,
             form.valid_from.data or school_day(gate.now()),
