@@ -31,9 +31,9 @@ from guitaronline.errors import NotAllowed, NotFound
 from guitaronline.lessons.models import Lesson, LessonStatus
 from guitaronline.scheduling.models import Slot
 from guitaronline.teachers.service import NotATeacher
-from tests.admin.busy import statements
 from tests.booking.conftest import refused
 from tests.series.conftest import MONDAY, NEXT, booked, lessons, starts, wanted
+from tests.statements import statements
 from tests.world import World, as_actor
 
 THREE = datetime(2026, 3, 9, 15, tzinfo=UTC)
