@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired, Optional
 
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
+from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
 from guitaronline.admin.people_picker import id_of
 from guitaronline.admin.record_page import Section
 from guitaronline.admin.slot_picker import described
@@ -121,8 +121,7 @@ class DecideBooking(CommandPage):
             *(("It waits", show.html("{} {}", each.words, _until(each) if each.absence else "")) for each in found),
         ]
         table = [(words, *self._told(record, form, way, found)) for way, words in WAYS]
-        if record.status is BookingStatus.CONFIRMED:
-            table.append(("Somebody else gives it", _substitute(record)))
+        table.append(("Somebody else gives it", _substitute(record)))
         chosen = form.decision.data if form.decision.data in {str(way) for way, _ in WAYS} else None
         blockers = self._blockers(record, form, chosen, found) if chosen else []
         return Consequences(lines, table=[("Way", "What will happen"), *table], blockers=blockers)
@@ -175,8 +174,11 @@ class UnkeepBooking(CommandPage):
 def _substitute(booking: Booking) -> Any:
     from guitaronline.admin.substitution import SubstituteBooking
 
-    url = commands.named(SubstituteBooking).url_for(booking)
-    return show.html('<a class="among-words" href="{}">Choose a substitute</a>: the booking stays, with its id.', url)
+    button = button_of(commands.named(SubstituteBooking), booking)
+    if button.why_not:
+        return button.why_not
+    link = '<a class="among-words" href="{}">Choose a substitute</a>: the booking stays, with its id.'
+    return show.html(link, button.url)
 
 
 def _described(slot_id: Any) -> str:

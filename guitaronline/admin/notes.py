@@ -72,6 +72,15 @@ class TasksDesk(Desk):
         Column("id", "Since", lambda task: show.stamp(task.created_at), sort=Task.id),
     )
 
+    filters = (
+        State(Task.status, TaskStatus),
+        Choice("owner", "Owner", ["me"], lambda value: Task.owner_id == gate.viewer().id),
+        Dates("due", "Due", Task.due_on),
+    )
+    exported = exported.TASKS
+    default_order = (Task.id, True)
+    row_actions = staticmethod(buttons_of)
+
     def prepare_rows(self, rows: list[Any]) -> None:
         """Owners and subjects, a statement a kind; the session finds those that are kept here without asking."""
         wanted: dict[str, set[UUID]] = defaultdict(set)
@@ -83,15 +92,6 @@ class TasksDesk(Desk):
             for kind, ids in wanted.items()
             for each in session().scalars(select(MODELS[kind]).where(MODELS[kind].id.in_(ids)))
         ]
-
-    filters = (
-        State(Task.status, TaskStatus),
-        Choice("owner", "Owner", ["me"], lambda value: Task.owner_id == gate.viewer().id),
-        Dates("due", "Due", Task.due_on),
-    )
-    exported = exported.TASKS
-    default_order = (Task.id, True)
-    row_actions = staticmethod(buttons_of)
 
     def search_clauses(self, words: str) -> list[Any]:
         return [contains(Task.title, words)]

@@ -66,11 +66,10 @@ class PeopleDesk(Desk):
     exported = exported.PEOPLE
     default_order = (User.id, True)
     row_actions = staticmethod(buttons_of)
+    details_template = "admin/person.html"
 
     def prepare_rows(self, rows: list[Any]) -> None:
         feeds.look_at(rows)
-
-    details_template = "admin/person.html"
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         exact = reference_is(User.reference, words)

@@ -14,7 +14,6 @@ from guitaronline.booking.models import Booking
 from guitaronline.db import session
 from guitaronline.scheduling.hours_models import TimeOff
 from tests.api.conftest import api, components, documented
-from tests.booking.conftest import statements
 from tests.races.conftest import meet, without_locks, without_shortcuts
 from tests.world import World, as_actor
 
@@ -23,7 +22,6 @@ __all__ = [
     "components",
     "documented",
     "meet",
-    "statements",
     "without_locks",
     "without_shortcuts",
 ]  # fixtures of other folders

@@ -24,7 +24,7 @@ from guitaronline.booking.queries import needs_decision
 from guitaronline.db import session
 from guitaronline.scheduling.hours_models import Closure, TimeOff
 from tests.absences.conftest import HOUR, away, queue
-from tests.booking.conftest import Counting
+from tests.statements import statements
 from tests.world import World, as_actor
 
 Lessons = list[Booking]
@@ -141,7 +141,6 @@ def test_an_impact_of_many_takes_few_statements(
     db: Session,
     world: World,
     lessons: Lessons,
-    statements: Counting,
 ) -> None:
     away(world, 40, 70)
     db.rollback()

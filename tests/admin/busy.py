@@ -1,12 +1,10 @@
-"""A day on which something waits in every queue of Today; and what a page asks the database."""
+"""A day on which something waits in every queue of Today."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM, Role
@@ -19,7 +17,7 @@ from guitaronline.billing.providers import FactKind, ProviderFact
 from guitaronline.billing.reconciliation.models import ReconciliationException
 from guitaronline.billing.reconciliation.service import escalate, run_matching
 from guitaronline.booking.models import Booking
-from guitaronline.db import database, new_id, session, technical_transaction
+from guitaronline.db import new_id, session, technical_transaction
 from guitaronline.identity.models import User
 from guitaronline.identity.service import create_task
 from guitaronline.lessons import service as lessons
@@ -155,15 +153,3 @@ def past_lesson(world: World, student: User, *, days: int) -> Lesson:
 
 def given(world: World, lesson: Lesson) -> Lesson:
     return lessons.complete_lesson(as_actor(world.ada), lesson.id)
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    sent: list[str] = []
-    note = lambda connection, cursor, statement, *rest: sent.append(statement)  # noqa: E731
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)

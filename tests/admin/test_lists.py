@@ -15,8 +15,8 @@ from guitaronline.admin.base import Desk
 from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.selection import Selection
 from tests.admin.browser import Browser, links, signed_in, words
-from tests.admin.busy import statements
 from tests.admin.conftest import School
+from tests.statements import statements
 from tests.world import World
 
 TODAY = date(2026, 11, 25)  # a Wednesday

@@ -11,8 +11,9 @@ from flask import Flask
 from guitaronline.identity import service as identity
 from guitaronline.identity.tokens import login
 from tests.admin.browser import Browser, signed_in, words
-from tests.admin.busy import given, past_lesson, statements
+from tests.admin.busy import given, past_lesson
 from tests.admin.conftest import School
+from tests.statements import statements
 from tests.world import PASSWORD, World, as_actor
 
 MOST_STATEMENTS = 30

@@ -19,7 +19,8 @@ from guitaronline.db import new_id
 from guitaronline.identity.service import deactivate_person
 from guitaronline.teachers.queries import profile_of
 from guitaronline.teachers.service import disable_teacher
-from tests.booking.conftest import Counting, refused
+from tests.booking.conftest import refused
+from tests.statements import statements
 from tests.world import World, as_actor
 
 pytestmark = pytest.mark.usefixtures("both_ways")
@@ -352,7 +353,7 @@ def test_a_slot_freed_by_a_cancellation_is_bookable_at_once(world: World) -> Non
     assert confirm_booking(as_actor(world.ben), held.id).status is BookingStatus.CONFIRMED
 
 
-def test_a_hold_takes_few_statements(world: World, statements: Counting) -> None:
+def test_a_hold_takes_few_statements(world: World) -> None:
     world.package()
     slot = world.slot()
     with statements() as seen:
@@ -361,7 +362,7 @@ def test_a_hold_takes_few_statements(world: World, statements: Counting) -> None
     assert len(seen) <= 10  # 12 with the token's and the idempotency row's
 
 
-def test_confirm_takes_few_statements(world: World, statements: Counting) -> None:
+def test_confirm_takes_few_statements(world: World) -> None:
     world.package()
     held = world.hold()
     with statements() as seen:

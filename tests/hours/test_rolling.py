@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from guitaronline import checks, clock
@@ -21,7 +19,6 @@ from guitaronline.booking.horizon import NOTHING_IS_KNOWN, set_hours
 from guitaronline.booking.rolling import Run, due_teachers, extend_due, extend_horizons, put_off
 from guitaronline.booking.service import cancel_booking, expire_holds
 from guitaronline.booking.slots import withdraw_slot
-from guitaronline.db import database
 from guitaronline.identity.people import edit_person
 from guitaronline.teachers.queries import profile_of
 from guitaronline.teachers.service import disable_teacher, enable_teacher
@@ -31,6 +28,7 @@ from tests.booking.test_crash import DIED, DONE, everything, in_a_child
 from tests.concurrency import at_once, refused
 from tests.hours.conftest import MONDAY, bookkeeping, give_hours, standing
 from tests.hours.planning import DAY, all_week, window
+from tests.statements import statements
 from tests.world import World, as_actor
 
 pytestmark = pytest.mark.usefixtures("monday")
@@ -256,25 +254,13 @@ def test_nobody_is_put_off_who_was_asked_about_anew(db: Session, world: World) -
 
 def test_the_statements_do_not_grow_with_the_teachers(db: Session, world: World) -> None:
     give_hours(world, *DAILY)
-    with counting() as one:
+    with statements() as one:
         assert tick(DAY).made == 1
     give_hours(world, *DAILY, teacher=world.tina)
-    with counting() as two:
+    with statements() as two:
         assert tick(2 * DAY).made == 3
 
     assert len(two) == len(one)
-
-
-@contextmanager
-def counting() -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(database.engine, "before_cursor_execute", note)
 
 
 def test_two_runs_at_once_are_one(app: Flask, db: Session, world: World) -> None:

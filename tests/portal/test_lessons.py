@@ -156,10 +156,12 @@ def test_a_students_page_shows_lessons_and_reports_and_no_address(tom: Browser, 
     assert "ann@people.example" not in page
 
 
-def test_the_calendar_shows_who_comes_and_what_is_free(tom: Browser, world: World, booked: Booking) -> None:
-    free = world.slot(start_at=booked.start_at + timedelta(hours=2))
+def test_the_calendar_shows_who_comes_and_what_is_free(tom: Browser, world: World) -> None:
+    noon = world.now.replace(hour=12, minute=0, second=0) + timedelta(days=2)
+    world.package()
+    booked, free = world.booking(world.slot(start_at=noon)), world.slot(start_at=noon + timedelta(hours=2))
 
-    page = tom.get(f"/teacher/calendar?day={booked.start_at:%Y-%m-%d}").text
+    page = tom.get(f"/teacher/calendar?day={noon:%Y-%m-%d}").text
 
     assert f"/teacher/bookings/{booked.id}" in page
     assert f"/teacher/slots/{free.id}" in page

@@ -34,6 +34,7 @@ from guitaronline.teachers.service import NotATeacher
 from tests.admin.busy import statements
 from tests.booking.conftest import refused
 from tests.series.conftest import MONDAY, NEXT, booked, lessons, starts, wanted
+from tests.statements import statements
 from tests.world import World, as_actor
 
 THREE = datetime(2026, 3, 9, 15, tzinfo=UTC)

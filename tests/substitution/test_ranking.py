@@ -14,11 +14,9 @@ from guitaronline.booking.slots import block_slot
 from guitaronline.booking.substitutes import Substitute, substitutes_for, substitutes_for_each
 from guitaronline.db import new_id
 from guitaronline.identity.service import deactivate_person
-from tests.booking.conftest import Counting, statements
+from tests.statements import statements
 from tests.substitution.conftest import describe, same_time
 from tests.world import World, as_actor
-
-__all__ = ["statements"]
 
 
 def offered(db: Session, booking: Booking, limit: int = 5) -> list[str]:
@@ -168,9 +166,7 @@ def test_at_most_as_many_as_asked_for(db: Session, world: World, booked: Booking
     assert offered(db, booked, limit=1) == ["Tad"]
 
 
-def test_many_bookings_take_no_more_statements_than_one(
-    db: Session, world: World, booked: Booking, statements: Counting
-) -> None:
+def test_many_bookings_take_no_more_statements_than_one(db: Session, world: World, booked: Booking) -> None:
     assert world.tina
     other = world.booking(world.slot(hours=72))
     now = clock.read(db)

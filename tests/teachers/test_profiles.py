@@ -62,6 +62,20 @@ def test_making_a_person_a_teacher_again_keeps_the_profile(world: World, db: Ses
     assert (profile(db, tom).bio, queries.is_active_teacher(db, tom.id)) == ("Plays.", True)
 
 
+@pytest.mark.parametrize("what", ["nothing", "deactivated", "another role", "disabled"])
+def test_a_record_says_who_teaches_as_the_lists_do(world: World, db: Session, what: str) -> None:
+    ada, tom = as_actor(world.ada), world.tom
+    happens = {
+        "nothing": lambda: None,
+        "deactivated": lambda: deactivate_person(ada, tom.id, reason="left"),
+        "another role": lambda: set_role(ada, tom.id, role=Role.STUDENT, reason="pauses"),
+        "disabled": lambda: disable_teacher(ada, profile(db, tom).id, reason="ill"),
+    }
+    happens[what]()
+
+    assert profile(db, tom).is_teaching is queries.is_active_teacher(db, tom.id) is (what == "nothing")
+
+
 def test_creating_fills_in_the_profile_that_came_with_the_role_once(world: World, db: Session) -> None:
     sue, tom = as_actor(world.sue), world.tom
     made = create_profile(
