@@ -15,7 +15,7 @@ from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.cancellations import canceled_facts, why_nothing_is_left
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.counted import Counted
-from guitaronline.admin.decide import decision_section, look_at
+from guitaronline.admin.decide import AGAINST, decision_section
 from guitaronline.admin.filters import Choice, Days, Person, State, Whose, record_or_people
 from guitaronline.admin.holding import HoldSlot
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
@@ -97,7 +97,7 @@ class BookingsDesk(Desk):
     )
 
     def prepare_rows(self, rows: list[Any]) -> None:
-        look_at(rows)
+        AGAINST.look(rows)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         return record_or_people(Booking.reference, words, Booking.student_id, Booking.teacher_id)

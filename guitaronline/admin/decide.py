@@ -3,15 +3,15 @@ could go."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
-import flask
 from wtforms import RadioField
 from wtforms.validators import InputRequired, Optional
 
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
+from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
 from guitaronline.admin.people_picker import id_of
 from guitaronline.admin.record_page import Section
@@ -37,20 +37,19 @@ WAYS = (
 NOT_WAITING = "Nothing stands against it: its teacher is active and there then, and the school is open."
 
 
-def look_at(bookings: Sequence[Booking]) -> None:
-    """What stands against each is read once, for the whole page."""
+def _whys(bookings: Collection[Booking]) -> dict[Booking, list[Why]]:
     living = (BookingStatus.HOLD, BookingStatus.CONFIRMED)
     ahead = [each for each in bookings if effective_status(each, gate.now()) in living and each.start_at > gate.now()]
     found = whys(session(), ahead, gate.now())
-    flask.g.setdefault("against", {}).update({each.id: found.get(each.id, []) for each in bookings})
+    return {each: found.get(each.id, []) for each in bookings}
+
+
+AGAINST = Ahead[Booking, list[Why]]("against", _whys)
 
 
 def against(booking: Booking) -> list[Why]:
     """What stands against the booking, decided or not; nothing against one that is over."""
-    if booking.id not in flask.g.setdefault("against", {}):
-        look_at([booking])
-    found: list[Why] = flask.g.against[booking.id]
-    return found
+    return AGAINST.of(booking) or []
 
 
 def decision_section(booking: Booking) -> list[Section]:

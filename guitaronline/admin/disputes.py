@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import flask
 from sqlalchemy import and_, select
@@ -13,6 +14,7 @@ from wtforms.validators import Optional
 
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import exported, forms, gate, show
+from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.counted import Counted
@@ -121,6 +123,9 @@ class DisputeForm(forms.CommandForm):
     reason = forms.reason(help="As the bank says it, such as: the payer does not know this payment.")
 
 
+DISPUTED = Ahead[UUID, int]("disputed", lambda ids: room.disputed_or_lost(session(), ids))
+
+
 class OpenDispute(CommandPage):
     record = Payment
     path = "payments/<uuid:id>/dispute"
@@ -165,8 +170,7 @@ class OpenDispute(CommandPage):
 
 
 def _undisputed(payment: Payment) -> int:
-    gone = room.spoken_for(session(), payment.id)
-    return max(0, payment.amount_minor - gone.lost_minor - gone.disputed_minor)
+    return max(0, payment.amount_minor - (DISPUTED.of(payment.id) or 0))
 
 
 def _freezing(package: Package) -> Any:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-import flask
-
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, show
+from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.command_page import Consequences, commands
 from guitaronline.admin.person_commands import PersonCommand
 from guitaronline.booking import feeds
 from guitaronline.db import session
-from guitaronline.identity.models import User
+
+HAVE_FEEDS = Ahead[UUID, bool]("have_feeds", lambda ids: dict.fromkeys(feeds.who_has_feeds(session(), list(ids)), True))
 
 
 class RevokeFeed(PersonCommand):
@@ -27,7 +26,7 @@ class RevokeFeed(PersonCommand):
 
     def refused_because(self, record: Any) -> str | None:
         refused = super().refused_because(record)
-        return refused or (None if _has_feed(record) else "They have no calendar feed.")
+        return refused or (None if HAVE_FEEDS.of(record.id) else "They have no calendar feed.")
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         feed = feeds.live_feed(session(), record.id)
@@ -42,16 +41,6 @@ class RevokeFeed(PersonCommand):
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return feeds.revoke_feed(actor, record.id, reason=form.reason.data)
-
-
-def look_at(people: Iterable[User]) -> None:
-    """Who of them has a feed is read in one statement, for the buttons of a list."""
-    flask.g.have_feeds = feeds.who_has_feeds(session(), [each.id for each in people])
-
-
-def _has_feed(person: User) -> bool:
-    known: set[UUID] | None = flask.g.get("have_feeds")
-    return feeds.live_feed(session(), person.id) is not None if known is None else person.id in known
 
 
 commands.add(RevokeFeed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import flask
 from sqlalchemy.orm import selectinload
@@ -10,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
 from guitaronline.admin import exported, forms, gate, show
+from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, commands
 from guitaronline.admin.filters import Amount, Choice, Dates, Person, record_or_people
@@ -18,7 +21,7 @@ from guitaronline.billing.invoices import documents, issuing, queries, sellers, 
 from guitaronline.billing.invoices.addresses import buyer_of
 from guitaronline.billing.invoices.countries import name_of
 from guitaronline.billing.invoices.days import school_day
-from guitaronline.billing.invoices.models import CreditNote, Invoice
+from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller
 from guitaronline.billing.invoices.tax import percent, split
 from guitaronline.billing.models import Payment
 from guitaronline.db import session
@@ -187,6 +190,10 @@ def _invoice_rows(found: list[Invoice]) -> list[list[Any]]:
     )
 
 
+INVOICES = Ahead[UUID, UUID]("invoices", lambda ids: queries.invoice_ids_of(session(), ids))
+SELLERS = Ahead[date, Seller | None]("sellers", lambda days: {day: sellers.seller_on(session(), day) for day in days})
+
+
 class IssueInvoice(CommandPage):
     record = Payment
     path = "payments/<uuid:id>/invoice"
@@ -199,9 +206,9 @@ class IssueInvoice(CommandPage):
     def refused_because(self, record: Any) -> str | None:
         if record.status not in issuing.PAID:
             return "Only money that came has an invoice."
-        if queries.invoice_of(session(), record.id) is not None:
+        if INVOICES.of(record.id) is not None:
             return "The payment has its invoice."
-        if sellers.seller_on(session(), school_day(gate.now())) is None:
+        if SELLERS.of(school_day(gate.now())) is None:
             return "Nobody said yet who sells: fill in the settings of invoices first."
         return None
 

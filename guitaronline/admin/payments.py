@@ -81,6 +81,13 @@ class PaymentsDesk(Desk):
     row_actions = staticmethod(buttons_of)
     load = (selectinload(Payment.student), selectinload(Payment.package))
 
+    def prepare_rows(self, rows: list[Any]) -> None:
+        from guitaronline.admin.disputes import DISPUTED
+        from guitaronline.admin.invoices import INVOICES
+
+        for each in (DISPUTED, INVOICES):
+            each.look(row.id for row in rows)
+
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         return [*record_or_people(Payment.reference, words, Payment.student_id), Payment.external_reference == words]
 

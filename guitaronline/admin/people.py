@@ -69,7 +69,7 @@ class PeopleDesk(Desk):
     details_template = "admin/person.html"
 
     def prepare_rows(self, rows: list[Any]) -> None:
-        feeds.look_at(rows)
+        feeds.HAVE_FEEDS.look(each.id for each in rows)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         exact = reference_is(User.reference, words)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 
 from guitaronline.actor import Actor
 from guitaronline.admin import exported, forms, show
+from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, contains
@@ -25,8 +27,11 @@ def plan_state(plan: Plan) -> Any:
     return show.chip("active", "on sale") if plan.is_active else show.chip("withdrawn", "not on sale")
 
 
+PRICES = Ahead[UUID, PlanPrice]("prices", lambda ids: queries.prices_of(session(), ids))
+
+
 def plan_price(plan: Plan) -> Any:
-    price = queries.price_of(session(), plan.id)
+    price = PRICES.of(plan.id)
     return show.money(price.amount_minor, price.currency) if price else show.NOTHING
 
 
@@ -56,6 +61,9 @@ class PlansDesk(Desk):
     exported = exported.PLANS
     default_order = (Plan.name, False)
     row_actions = staticmethod(buttons_of)
+
+    def prepare_rows(self, rows: list[Any]) -> None:
+        PRICES.look(each.id for each in rows)
 
     def search_clauses(self, words: str) -> list[Any]:
         return [contains(Plan.name, words)]

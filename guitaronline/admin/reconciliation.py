@@ -60,7 +60,11 @@ class ExceptionsDesk(Desk):
     exported = exported_money.EXCEPTIONS
     default_order = (ReconciliationException.id, True)
     row_actions = staticmethod(buttons_of)
-    load = (selectinload(ReconciliationException.owner), selectinload(ReconciliationException.payment))
+    load = (
+        selectinload(ReconciliationException.owner),
+        selectinload(ReconciliationException.payment),
+        selectinload(ReconciliationException.line),  # whether it can be split
+    )
     list_template = "admin/exceptions.html"
     details_template = "admin/exception.html"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import forms, gate, show
+from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.approvals import approval_title
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
 from guitaronline.admin.reconciliation import line_label, value_of
@@ -27,6 +29,8 @@ from guitaronline.errors import Reason
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.money import Money
+
+CLOSED_THROUGH = Ahead[str, date | None]("closed_through", lambda _: {"all": deciding.closed_through(session())})
 
 
 class ExceptionCommand(CommandPage):
@@ -257,7 +261,7 @@ class UndoDecision(ExceptionCommand):
     is_rare = True
 
     def refused_because(self, record: Any) -> str | None:
-        through = deciding.closed_through(session())
+        through = CLOSED_THROUGH.of("all")
         if through is not None and record.booked_on <= through:
             return "Its period is closed."
         return super().refused_because(record)

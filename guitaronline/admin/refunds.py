@@ -17,7 +17,7 @@ from guitaronline.admin.filters import Amount, Choice, Days, State
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.billing import refund_queue, service
 from guitaronline.billing.models import Approval, PaymentProvider, Refund, RefundStatus
-from guitaronline.billing.refund_models import RefundCall, RefundSource
+from guitaronline.billing.refund_models import RefundSource
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -58,7 +58,7 @@ class RefundsDesk(Desk):
     exported = exported.REFUNDS
     default_order = (Refund.id, True)
     row_actions = staticmethod(buttons_of)
-    load = (selectinload(Refund.payment),)
+    load = (selectinload(Refund.payment), selectinload(Refund.call))
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         return [Refund.reference == words.upper(), Refund.provider_reference == words]
@@ -87,7 +87,7 @@ class RefundsDesk(Desk):
 
 def _asking(refund: Refund) -> str | None:
     """How far the asking is, in words; None where nobody is asked."""
-    call = session().get(RefundCall, refund.id)
+    call = refund.call
     if call is None or refund.status is not RefundStatus.PENDING:
         return None
     if call.accepted_at is not None:
@@ -152,8 +152,7 @@ class CancelRefund(FailRefund):
     tone = "danger"
 
     def refused_because(self, record: Any) -> str | None:
-        call = session().get(RefundCall, record.id)
-        asked = call is not None and call.attempts > 0
+        asked = record.call is not None and record.call.attempts > 0
         return _not_pending(record) or ("Its provider has been asked already; it says how it ends." if asked else None)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from guitaronline.billing.dispute_models import Dispute
@@ -72,8 +74,14 @@ def all_plans(session: Session, *, limit: int = 500) -> list[Offer]:
 
 def price_of(session: Session, plan_id: UUID) -> PlanPrice | None:
     """The newest price version of the plan."""
-    query = select(PlanPrice).where(PlanPrice.plan_id == plan_id).order_by(PlanPrice.revision.desc()).limit(1)
-    return session.scalars(query).one_or_none()
+    return prices_of(session, [plan_id]).get(plan_id)
+
+
+def prices_of(session: Session, plan_ids: Collection[UUID]) -> dict[UUID, PlanPrice]:
+    """The newest price version of each plan that has one."""
+    newest_first = select(PlanPrice).order_by(PlanPrice.plan_id, PlanPrice.revision.desc())
+    query = newest_first.where(PlanPrice.plan_id.in_(plan_ids)).ext(distinct_on(PlanPrice.plan_id))
+    return {each.plan_id: each for each in session.scalars(query)}
 
 
 def fitting_package_ids(

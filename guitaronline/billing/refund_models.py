@@ -80,6 +80,7 @@ class Refund(Timestamps, Versioned, Base):
     ended_package: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # it took the last lessons
     settled_at: Mapped[datetime | None]
     payment: Mapped[Payment] = relationship(viewonly=True)
+    call: Mapped[RefundCall | None] = relationship(viewonly=True)
 
 
 class RefundCall(Base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -40,6 +41,18 @@ class SpokenFor:
     @property
     def total_minor(self) -> int:
         return self.committed_minor + self.disputed_minor
+
+
+DISPUTED_OR_LOST = text("""
+SELECT payment_id, CAST(sum(amount_minor) AS bigint) AS amount FROM disputes
+ WHERE payment_id = ANY(:payment_ids) AND status IN ('open', 'lost') GROUP BY payment_id
+""")
+
+
+def disputed_or_lost(session: Session, payment_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Minor units of each payment that has any, which cannot be disputed again. Index: ix_disputes_payment_id."""
+    found = session.execute(DISPUTED_OR_LOST, {"payment_ids": list(payment_ids)})
+    return {row.payment_id: row.amount for row in found}
 
 
 def spoken_for(session: Session, payment_id: UUID) -> SpokenFor:

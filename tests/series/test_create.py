@@ -31,7 +31,6 @@ from guitaronline.errors import NotAllowed, NotFound
 from guitaronline.lessons.models import Lesson, LessonStatus
 from guitaronline.scheduling.models import Slot
 from guitaronline.teachers.service import NotATeacher
-from tests.admin.busy import statements
 from tests.booking.conftest import refused
 from tests.series.conftest import MONDAY, NEXT, booked, lessons, starts, wanted
 from tests.statements import statements

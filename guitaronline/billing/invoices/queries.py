@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -14,6 +14,12 @@ from guitaronline.billing.invoices.models import CreditNote, Invoice
 def invoice_of(session: Session, payment_id: UUID) -> Invoice | None:
     """Index: uq_invoices_payment_id."""
     return session.scalars(select(Invoice).where(Invoice.payment_id == payment_id)).one_or_none()
+
+
+def invoice_ids_of(session: Session, payment_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """By payment, of those that have one. Index: uq_invoices_payment_id."""
+    query = select(Invoice.payment_id, Invoice.id).where(Invoice.payment_id.in_(payment_ids))
+    return {row.payment_id: row.id for row in session.execute(query)}
 
 
 def credit_note_of(session: Session, refund_id: UUID) -> CreditNote | None:
