@@ -22,6 +22,7 @@ from guitaronline.finance import statement_models as statements
 from guitaronline.identity import models as identity
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
+from guitaronline.notifications import models as notifications
 from guitaronline.office import bulk_models as bulk
 from guitaronline.office import export_models as exports
 from guitaronline.office import view_models as saved_views
@@ -46,6 +47,7 @@ __all__ = [
     "kpis",
     "lessons",
     "matching",
+    "notifications",
     "periods",
     "providers",
     "reconciliation",

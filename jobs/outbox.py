@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -45,7 +45,7 @@ UPDATE outbox_events SET attempts = attempts + 1, lease_token = :token, lease_un
                WHERE status = 'pending' AND available_at <= clock_timestamp() AND topic = ANY(:told)
                  AND (lease_until IS NULL OR lease_until < clock_timestamp())
                ORDER BY available_at, id LIMIT :limit FOR UPDATE SKIP LOCKED))
-RETURNING id, topic, record_type, record_id, payload, attempts
+RETURNING id, topic, record_type, record_id, payload, attempts, created_at
 """)
 CLOSE = text("""
 UPDATE outbox_events SET status = :status, closed_at = clock_timestamp(), last_error = :error, lease_until = NULL
@@ -71,6 +71,7 @@ class Event:
     record_id: UUID
     payload: dict[str, Any]
     attempts: int
+    created_at: datetime
 
 
 @job

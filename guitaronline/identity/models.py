@@ -26,6 +26,9 @@ class User(Timestamps, Versioned, Base):
         Index("uq_users_email_key", "email_key", unique=True),
         Index("ix_users_role_name", "role", "full_name", "id"),
         Index("ix_users_name", "full_name", "id"),
+        Index(
+            "ix_users_address_problem", "address_problem_at", "id", postgresql_where=text("address_problem IS NOT NULL")
+        ),
         Index("ix_users_test", "id", postgresql_where=text("is_test")),
         Index("ix_users_teaching", "id", postgresql_where=text("role = 'teacher' AND is_active")),
         Index(
@@ -58,6 +61,8 @@ class User(Timestamps, Versioned, Base):
     language: Mapped[str | None]
     instrument: Mapped[str | None]
     level: Mapped[str | None]
+    address_problem: Mapped[str | None]  # why mail to `email` does not arrive; cleared when it changes
+    address_problem_at: Mapped[datetime | None]
 
 
 class Guardian(Timestamps, Base):

@@ -1,0 +1,1 @@
+"""Ways to a person, behind one interface: `base.Way`."""
