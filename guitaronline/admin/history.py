@@ -243,11 +243,19 @@ def readable(value: Any) -> Any:
     if isinstance(value, str) and STAMP.match(value):
         moment = datetime.fromisoformat(value)
         return show.when(moment) if moment.tzinfo else f"{moment:%Y-%m-%d %H:%M} on the wall clock"
+    if _is_nested(value):
+        return "(stands on its page)"
     if isinstance(value, list):
         return ", ".join(str(each) for each in value) or "nothing"
     if isinstance(value, dict):
         return value.get("sentence") or ", ".join(f"{key} {each}" for key, each in value.items())
     return show.word(value) if isinstance(value, str) and value.islower() else value
+
+
+def _is_nested(value: Any) -> bool:
+    """Data for programs, such as a period's snapshot: nobody reads it in a line."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(each, dict | list) for each in parts)
 
 
 def _is_id(value: Any) -> bool:

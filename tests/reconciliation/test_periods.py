@@ -189,3 +189,16 @@ def states(work: Work, file_id: UUID, day: date, opening: int, moved: int) -> No
         opening_minor=opening, movements_minor=moved, closing_minor=opening + moved, lines=1,
     )  # fmt: skip
     work.add(statement)
+
+
+@pytest.mark.parametrize(
+    ("first_on", "last_on", "title"),
+    [
+        (date(2026, 2, 1), date(2026, 2, 28), "February 2026"),
+        (date(2026, 12, 1), date(2026, 12, 31), "December 2026"),
+        (date(2026, 11, 1), date(2026, 11, 26), "2026-11-01 to 2026-11-26"),
+        (date(2026, 11, 2), date(2026, 11, 30), "2026-11-02 to 2026-11-30"),
+    ],
+)
+def test_only_a_whole_month_is_called_by_its_name(first_on: date, last_on: date, title: str) -> None:
+    assert ReconciliationPeriod(first_on=first_on, last_on=last_on).title == title
