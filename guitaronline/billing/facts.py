@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import select
 
-from guitaronline.billing import exceptions, queries, settling
-from guitaronline.billing.models import Package, PackageOrigin, PackageStatus, Payment, PaymentStatus
-from guitaronline.billing.provider_models import ExceptionKind, PaymentAsk, PaymentFact
+from guitaronline.billing import arriving, exceptions, queries, settling
+from guitaronline.billing.models import Package, Payment, PaymentStatus
+from guitaronline.billing.provider_models import ExceptionKind, PaymentFact
 from guitaronline.billing.providers.base import FactKind, ProviderFact
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
@@ -85,7 +85,7 @@ def _paid(work: Work, payment: Payment, package: Package, fact: ProviderFact) ->
         return Outcome.APPLIED
     _name_reference(work, payment, fact)
     if payment.status not in PAID_STATES:
-        _succeed(work, payment, package, fact)
+        arriving.arrive_as_told(work, payment, package, fact)
     return Outcome.APPLIED
 
 
@@ -100,37 +100,6 @@ def _failed(work: Work, payment: Payment, package: Package, fact: ProviderFact) 
 
 
 appliers |= {FactKind.PAID: _paid, FactKind.FAILED: _failed, FactKind.CHECKOUT_EXPIRED: _failed}
-
-
-def _succeed(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> None:
-    """The money is there: that is written whatever became of the package meanwhile. What cannot be granted is noted."""
-    problem = _reopen(work, payment, package)
-    if problem is None and _is_paid_otherwise(work, payment, package):
-        problem = ExceptionKind.ALREADY_PAID
-    if problem is not None:
-        exceptions.note(work, problem, payment, fact, key=str(payment.id))
-    cause = f"event:{fact.event_id}"
-    settling.move_as_told(work, payment, package, PaymentStatus.SUCCEEDED, cause=cause, evidence=fact.reference)
-    work.session.execute(delete(PaymentAsk).where(PaymentAsk.payment_id == payment.id))
-
-
-def _reopen(work: Work, payment: Payment, package: Package) -> ExceptionKind | None:
-    """A package whose checkout had lapsed waits for its money again. What a person took back stays taken back."""
-    if package.status is not PackageStatus.REVOKED:
-        return None
-    checkout = queries.checkout_of(work.session, payment.id)
-    if checkout is None or checkout.lapsed_at is None:
-        return ExceptionKind.PACKAGE_TAKEN_BACK
-    if package.is_trial and _has_another_trial(work, package):
-        return ExceptionKind.SECOND_TRIAL
-    work.move(package, PackageStatus.PENDING)
-    return None
-
-
-def _is_paid_otherwise(work: Work, payment: Payment, package: Package) -> bool:
-    if package.origin is not PackageOrigin.PURCHASE or package.status is PackageStatus.PENDING:
-        return False
-    return queries.paid_by_others(work.session, payment) >= package.price_minor
 
 
 def _name_reference(work: Work, payment: Payment, fact: ProviderFact) -> None:
@@ -184,13 +153,3 @@ def _lock_trial_student(work: Work, payment_id: UUID) -> None:
     payment = work.find(Payment, payment_id)
     if work.find(Package, payment.package_id).is_trial:
         work.lock(User, payment.student_id)
-
-
-def _has_another_trial(work: Work, package: Package) -> bool:
-    another = exists().where(
-        Package.student_id == package.student_id,
-        Package.is_trial,
-        Package.status != PackageStatus.REVOKED,
-        Package.id != package.id,
-    )
-    return bool(work.session.scalar(select(another)))
