@@ -8,8 +8,9 @@ from uuid import UUID
 import structlog
 
 from guitaronline.actor import SYSTEM
-from guitaronline.billing import one_person, refund_asking
-from guitaronline.db import session
+from guitaronline.billing import one_person, refund_asking, refund_queue
+from guitaronline.billing.refund_queue import Call
+from guitaronline.db import new_id, session
 from guitaronline.errors import DomainError
 from jobs.runtime import error_code, job
 
@@ -22,9 +23,19 @@ log = structlog.get_logger("jobs.refunds")
 def ask_providers() -> int:
     """Every refund that is due was asked for once; how many. Its row says when it is asked for again."""
     asked, give_up_at = 0, time.monotonic() + RUN_SECONDS
-    while time.monotonic() < give_up_at and refund_asking.ask_next():
+    while time.monotonic() < give_up_at and (call := refund_queue.claim(new_id())):
+        _ask(call)
         asked += 1
     return asked
+
+
+def _ask(call: Call) -> None:
+    try:
+        refund_asking.ask(call)
+    except Exception as error:  # noqa: BLE001  # whatever one answer does, the next refund must have its turn
+        session().rollback()
+        log.warning("could not ask", refund_id=str(call.refund_id), error=error_code(error))
+        refund_queue.put_off(call, error=error_code(error))
 
 
 @job

@@ -80,7 +80,7 @@ def _reopen(work: Work, payment: Payment, package: Package) -> ExceptionKind | N
 def _is_paid_otherwise(work: Work, payment: Payment, package: Package) -> bool:
     if package.origin is not PackageOrigin.PURCHASE or package.status is PackageStatus.PENDING:
         return False
-    return queries.paid_by_others(work.session, payment) >= package.price_minor
+    return queries.money_of_others(work.session, payment).left_minor >= package.price_minor
 
 
 def _has_another_trial(work: Work, package: Package) -> bool:

@@ -103,16 +103,16 @@ appliers |= {FactKind.PAID: _paid, FactKind.FAILED: _failed, FactKind.CHECKOUT_E
 
 
 def _name_reference(work: Work, payment: Payment, fact: ProviderFact) -> None:
-    """The payment bears the provider's reference of the earliest money for it; more than one is money taken twice."""
-    kept = queries.paid_facts_of(work.session, payment.id)
-    paid = [(each.at, each.reference or "") for each in kept if not _wrong(payment, each)]
-    paid.append((fact.at, fact.reference or ""))
-    references = {reference for _, reference in paid if reference}
-    first = min((each for each in paid if each[1]), default=None)
+    """The payment bears the provider's reference of the earliest money for it. Money of another reference was taken twice:
+    that one is noted, because that one has to go back."""
+    told = [*queries.paid_facts_of(work.session, payment.id), fact]
+    named = [each for each in told if each.reference and not _wrong(payment, each)]
+    first = min(named, key=lambda each: (each.at, each.reference or ""), default=None)
     if first is not None:
-        payment.external_reference = first[1]
-    if len(references) > 1:
-        exceptions.note(work, ExceptionKind.PAID_TWICE, payment, fact, key=str(payment.id))
+        payment.external_reference = first.reference
+        again = [each for each in named if each.reference != first.reference]
+        if again:
+            exceptions.note(work, ExceptionKind.PAID_TWICE, payment, again[0], key=str(payment.id))
     work.session.flush()
 
 
