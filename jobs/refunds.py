@@ -9,9 +9,10 @@ import structlog
 
 from guitaronline.actor import SYSTEM
 from guitaronline.billing import one_person, refund_asking, refund_queue
+from guitaronline.billing.reconciliation import settling as _conditions  # noqa: F401  # what must still be true of a wish
 from guitaronline.billing.refund_queue import Call
+from guitaronline.booking import refunding as _ways  # noqa: F401  # how wishes are done: credits, bookings canceled first
 from guitaronline.db import new_id, session
-from guitaronline.errors import DomainError
 from jobs.runtime import error_code, job
 
 RUN_SECONDS = 30  # then the next tick goes on
@@ -45,10 +46,11 @@ def carry_out_alone() -> int:
 
 
 def _carry_out(approval_id: UUID) -> int:
-    """One that is refused waits on, and people see it on Today; the next must have its turn."""
+    """One that is refused, or breaks, waits on, and people see it on Today; the next must have its turn."""
     try:
         one_person.carry_out_alone(SYSTEM, approval_id)
-    except DomainError as refusal:
-        log.warning("not carried out", approval_id=str(approval_id), error=error_code(refusal))
+    except Exception as error:  # noqa: BLE001
+        session().rollback()
+        log.warning("not carried out", approval_id=str(approval_id), error=error_code(error))
         return 0
     return 1
