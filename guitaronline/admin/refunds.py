@@ -81,8 +81,6 @@ class RefundsDesk(Desk):
             ("Allowed by", approval_link(approval) if approval else None),
             ("Settled", show.when(refund.settled_at)),
         )
-        if refund.returned_at is not None:
-            found += facts(("Came back", show.when(refund.returned_at)))
         marks = [show.chip("to look at", "it came unasked, or came back")] if refund.needs_look else []
         return whole(refund, Page(found, state=show.state(refund), marks=marks))
 

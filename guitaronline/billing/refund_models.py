@@ -40,7 +40,6 @@ class Refund(Timestamps, Versioned, Base):
         Index("ix_refunds_payment_id", "payment_id"),
         Index("ix_refunds_status", "status", "id"),
         Index("ix_refunds_settled_at", "settled_at"),
-        Index("ix_refunds_returned_at", "returned_at", postgresql_where=text("returned_at IS NOT NULL")),
         Index("uq_refunds_provider_reference", "provider_reference", unique=True),
         Index("ix_refunds_to_look_at", "id", postgresql_where=text("needs_look")),
     )
@@ -79,8 +78,7 @@ class Refund(Timestamps, Versioned, Base):
     provider_reference: Mapped[str | None]  # the provider's id of it
     needs_look: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # finance has to see it
     ended_package: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # it took the last lessons
-    settled_at: Mapped[datetime | None]  # kept when it comes back: what a closed month says stays said
-    returned_at: Mapped[datetime | None]  # it was paid out, and came back then
+    settled_at: Mapped[datetime | None]
     payment: Mapped[Payment] = relationship(viewonly=True)
     call: Mapped[RefundCall | None] = relationship(viewonly=True)
 

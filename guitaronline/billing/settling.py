@@ -262,7 +262,7 @@ def return_refund(work: Work, payment: Payment, package: Package, refund: Refund
     neither is the payment refunded any more nor its package taken back by that. Finance has to look at it."""
     was_refunded = payment.status is PaymentStatus.REFUNDED
     work.move(refund, RefundStatus.FAILED)
-    refund.returned_at, refund.needs_look = work.now, True
+    refund.settled_at, refund.needs_look = work.now, True
     invoices.cancel_credit(work, refund)
     _give_back_package(work, payment, package)
     ledger.unrevoke(work, package, refund.lessons_revoked, f"unrevoke:{refund.id}")

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from guitaronline import clock
 from guitaronline.admin.books import csv_of
-from guitaronline.billing.providers.base import FactKind
 from guitaronline.billing.reconciliation.service import close_period, prepare_period
 from guitaronline.billing.service import expire_packages, reinstate_package
 from guitaronline.errors import NotAllowed
@@ -24,7 +23,6 @@ from guitaronline.finance.service import map_accounts
 from guitaronline.money import Money
 from tests.finance.school import APRIL, MARCH, School
 from tests.reconciliation.statements import line, told
-from tests.refunds.scripted import bought, say
 from tests.world import World, as_actor
 
 LATER = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -103,24 +101,6 @@ def test_a_month_is_told_to_the_minor_unit(taught: School, db: Session) -> None:
     }
     april = {each.event.kind: each.event.amount_minor for each in entries(db, APRIL)}
     assert april == {EventKind.TEACHER_COST: 2_000}
-
-
-def test_a_refund_that_comes_back_is_told_in_its_own_month(taught: School, db: Session) -> None:
-    mapped(taught.world)
-    with clock.standing_at(datetime(2026, 3, 1, 8, tzinfo=UTC)):
-        made = bought(taught.world)
-    with clock.standing_at(datetime(2026, 3, 10, tzinfo=UTC)):
-        say(made, FactKind.REFUNDED, 2, 4_900, "re_a")
-    march = file_of(entries(db, MARCH))
-
-    with clock.standing_at(datetime(2026, 4, 2, tzinfo=UTC)):
-        say(made, FactKind.REFUND_FAILED, 3, 4_900, "re_a")
-
-    assert file_of(entries(db, MARCH)) == march
-    april = [each.event for each in entries(db, APRIL)]
-    assert [(each.day, each.amount_minor) for each in april if each.kind is EventKind.REFUND_PAID] == [
-        (date(2026, 4, 2), -4_900)
-    ]
 
 
 def test_debit_is_credit_in_every_entry_and_the_same_month_gives_the_same_bytes(taught: School, db: Session) -> None:

@@ -13,8 +13,6 @@ from guitaronline.billing.models import PackageStatus
 from guitaronline.billing.service import revoke_package
 from tests.billing.books import paid, payment
 from tests.invoices.office import bought, credit_notes, given_back, invoice_of, opened, ordered, today
-from tests.refunds.scripted import bought as bought_there
-from tests.refunds.scripted import came_back
 from tests.world import World, as_actor
 
 TEN_DAYS = timedelta(days=10)
@@ -51,23 +49,6 @@ def test_a_refund_is_credited_and_paid_back(world: World, db: Session) -> None:
         (refund.reference, credit_notes(made)[0].reference),
         (refund.reference, None),
     ]
-
-
-def test_a_refund_that_came_back_is_told_with_both_its_days(world: World, db: Session) -> None:
-    opened(world)
-    made = bought_there(world)
-    came_back(made, 4_900)
-    papers = [each.reference for each in credit_notes(made)]
-
-    found = account(world, db).accounts[0]
-
-    assert [(each.kind, each.amount_minor, each.paper) for each in found.entries[2:]] == [
-        (EntryKind.CREDIT, -4_900, papers[0]),
-        (EntryKind.REFUND, 4_900, None),
-        (EntryKind.CREDIT, 4_900, papers[1]),
-        (EntryKind.REFUND, -4_900, None),
-    ]
-    assert found.closing_minor == 0
 
 
 def test_lessons_on_account_are_open_until_they_are_paid(world: World, db: Session) -> None:

@@ -172,7 +172,6 @@ class RefundOut(Output):
     lessons_revoked = fields.Integer(required=True)
     created_at = time()
     settled_at = maybe(fields.DateTime)
-    returned_at = maybe(fields.DateTime, metadata={"description": "it was paid out, and came back"})
 
 
 class PurchaseNew(Input):
@@ -330,7 +329,6 @@ def refund_json(refund: Refund) -> dict[str, Any]:
         "lessons_revoked": refund.lessons_revoked,
         "created_at": moment(refund.created_at),
         "settled_at": moment(refund.settled_at),
-        "returned_at": moment(refund.returned_at),
     }
 
 

@@ -2,7 +2,7 @@
 
 A purchase is charged when it is paid, by its invoice. A package on account is charged when it is granted, so what is open
 is its price less what was paid for it; of one that was taken back only what was paid back of it is charged, because that was
-credited. A refund that came back is told with both its days. Amounts of one currency never meet those of
+credited. Amounts of one currency never meet those of
 another: each has an account of its own.
 """
 
@@ -54,16 +54,13 @@ ENTRIES = text("""
           FROM payments p JOIN packages k ON k.id = p.package_id LEFT JOIN invoices i ON i.payment_id = p.id
          WHERE p.student_id = :student_id AND p.paid_at IS NOT NULL
         UNION ALL
-        SELECT m.at, 3, 'credit', r.reference, n.reference, r.currency, -m.sign * r.amount_minor
-          FROM refunds r JOIN payments p ON p.id = r.payment_id
-         CROSS JOIN LATERAL (VALUES (r.settled_at, 1), (r.returned_at, -1)) AS m(at, sign)
-          LEFT JOIN credit_notes n ON n.refund_id = r.id AND (n.cancels_id IS NULL) = (m.sign = 1)
-         WHERE p.student_id = :student_id AND (r.status = 'succeeded' OR r.returned_at IS NOT NULL)
+        SELECT r.settled_at, 3, 'credit', r.reference, n.reference, r.currency, -r.amount_minor
+          FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN credit_notes n ON n.refund_id = r.id
+         WHERE p.student_id = :student_id AND r.status = 'succeeded'
         UNION ALL
-        SELECT m.at, 4, 'refund', r.reference, NULL, r.currency, m.sign * r.amount_minor
+        SELECT r.settled_at, 4, 'refund', r.reference, NULL, r.currency, r.amount_minor
           FROM refunds r JOIN payments p ON p.id = r.payment_id
-         CROSS JOIN LATERAL (VALUES (r.settled_at, 1), (r.returned_at, -1)) AS m(at, sign)
-         WHERE p.student_id = :student_id AND (r.status = 'succeeded' OR r.returned_at IS NOT NULL)) entries
+         WHERE p.student_id = :student_id AND r.status = 'succeeded') entries
      WHERE at < :until ORDER BY at, rank, reference LIMIT :most
 """)
 

@@ -1,4 +1,4 @@
-"""A refund that was paid out and comes back: it keeps both moments, and its credit note is canceled by another one."""
+"""A refund that comes back cancels its credit note: by a credit note of its own, which names the one that holds no more."""
 
 from __future__ import annotations
 
@@ -20,14 +20,10 @@ def upgrade() -> None:
     op.drop_constraint("uq_credit_notes_refund_id", TABLE)
     credits = sa.text("cancels_id IS NULL")
     op.create_index("uq_credit_notes_refund_id", TABLE, ["refund_id"], unique=True, postgresql_where=credits)
-    op.add_column("refunds", sa.Column("returned_at", sa.DateTime(timezone=True), nullable=True))
-    came_back = sa.text("returned_at IS NOT NULL")
-    op.create_index("ix_refunds_returned_at", "refunds", ["returned_at"], postgresql_where=came_back)
 
 
 def downgrade() -> None:
     """Not while there are papers that cancel others: the constraint refuses it."""
-    op.drop_column("refunds", "returned_at")
     op.drop_index("uq_credit_notes_refund_id", TABLE)
     op.create_unique_constraint("uq_credit_notes_refund_id", TABLE, ["refund_id"])
     op.drop_constraint("uq_credit_notes_cancels_id", TABLE)
