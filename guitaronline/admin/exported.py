@@ -269,7 +269,6 @@ CREDIT_NOTES: ByName = {
     **_issued(CreditNote),
     "invoice": words(of(Invoice.reference, CreditNote.invoice_id)),
     "refund": words(of(Refund.reference, CreditNote.refund_id)),
-    "cancels_id": words(case((CreditNote.cancels_id.is_(None), "credits"), else_="cancels another")),
 }
 SELLERS: ByName = {
     "name": words(Seller.name),

@@ -94,20 +94,13 @@ class InvoicesDesk(Desk):
         return whole(invoice, page) | {"document": documents.of_invoice(invoice)}
 
 
-def what_it_does(note: CreditNote) -> str:
-    return "credits" if note.cancels_id is None else "cancels another"
-
-
 class CreditNotesDesk(Desk):
     model_of = CreditNote
     path = "credit-notes"
     title = "Credit notes"
     one = "Credit note"
     permission = Permission.READ_PAYMENTS
-    intro = (
-        "One for every refund that was paid out, with its share of the invoice's tax. Where the refund came back, another one"
-        " cancels it."
-    )
+    intro = "One for every refund that was paid out, with its share of the invoice's tax."
     empty = "No credit note yet. One is issued when a refund is paid out."
     search_words = "CN-…, student"
     columns = (
@@ -115,7 +108,6 @@ class CreditNotesDesk(Desk):
         *amounts(CreditNote),
         Column("invoice", "Invoice", lambda each: show.link(each.invoice)),
         Column("refund", "Refund", lambda each: show.link(each.refund)),
-        Column("cancels_id", "What it does", what_it_does),
     )
     filters = narrowed(CreditNote)
     exported = exported.CREDIT_NOTES
@@ -128,8 +120,6 @@ class CreditNotesDesk(Desk):
 
     def record_page(self, note: Any) -> dict[str, Any]:
         about = [("Invoice", show.link(note.invoice)), ("Refund", show.link(note.refund))]
-        if note.cancels_id is not None:
-            about.append(("Cancels", show.link(session().get_one(CreditNote, note.cancels_id))))
         page = Page(_facts(note, *about), also=[pdf_button("papers.credit_note_pdf", note)])
         return whole(note, page) | {"document": documents.of_credit_note(note)}
 
@@ -160,14 +150,12 @@ def credit_notes_section(invoices: list[Invoice]) -> Section:
     table = rows(
         found,
         show.link,
-        what_it_does,
         lambda each: show.day(each.issued_on),
         lambda each: show.money(each.gross_minor, each.currency),
         lambda each: show.money(each.tax_minor, each.currency),
         lambda each: pdf_link("papers.credit_note_pdf", each),
     )
-    headings = ("Credit note", "What it does", "Issued", "Gross", "Tax", "")
-    return Section("Credit notes", headings, table, "Nothing of it went back.")
+    return Section("Credit notes", ("Credit note", "Issued", "Gross", "Tax", ""), table, "Nothing of it went back.")
 
 
 def invoices_section(person: Any) -> Section:

@@ -263,7 +263,6 @@ def return_refund(work: Work, payment: Payment, package: Package, refund: Refund
     was_refunded = payment.status is PaymentStatus.REFUNDED
     work.move(refund, RefundStatus.FAILED)
     refund.settled_at, refund.needs_look = work.now, True
-    invoices.cancel_credit(work, refund)
     _give_back_package(work, payment, package)
     ledger.unrevoke(work, package, refund.lessons_revoked, f"unrevoke:{refund.id}")
     if was_refunded:

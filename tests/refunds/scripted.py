@@ -114,17 +114,6 @@ def told(
     )
 
 
-def say(payment: Payment, kind: FactKind, number: int, amount_minor: int, reference: str) -> None:
-    """The provider's event `number` about its refund of that reference is heard."""
-    hear(SYSTEM, payment.id, facts=[told(payment, kind, number, amount_minor, refund_reference=reference)])
-
-
-def came_back(payment: Payment, amount_minor: int) -> None:
-    """A refund was paid out, and then it was not."""
-    say(payment, FactKind.REFUNDED, 2, amount_minor, "re_a")
-    say(payment, FactKind.REFUND_FAILED, 3, amount_minor, "re_a")
-
-
 def bought(world: World, *, lessons: int = 10, amount_minor: int = 49_000) -> Payment:
     """Ann's payment of a plan, through a provider that took the money."""
     name = f"{lessons} for {amount_minor}"

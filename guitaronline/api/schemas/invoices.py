@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from guitaronline.api.fields import Input, OneOf, Output, Text
-from guitaronline.api.schemas.common import Money, maybe, moment, money_json, time
+from guitaronline.api.schemas.common import Money, moment, money_json, time
 from guitaronline.billing.invoices.consents import Notice
 from guitaronline.billing.invoices.countries import COUNTRIES
 from guitaronline.billing.invoices.models import BillingAddress, CreditNote, Invoice
@@ -38,10 +38,6 @@ class CreditNoteOut(Output):
     id = fields.UUID(required=True)
     reference = fields.String(required=True, metadata={"example": "CN-2026-000007"})
     refund_id = fields.UUID(required=True)
-    cancels_id = maybe(
-        fields.UUID,
-        metadata={"description": "the credit note that holds no more, because its refund came back; null: none"},
-    )
     issued_on = fields.Date(required=True)
     gross = fields.Nested(Money, required=True)
     net = fields.Nested(Money, required=True)
@@ -104,7 +100,6 @@ def credit_note_json(note: CreditNote) -> dict[str, Any]:
         "id": str(note.id),
         "reference": note.reference,
         "refund_id": str(note.refund_id),
-        "cancels_id": str(note.cancels_id) if note.cancels_id else None,
         "issued_on": note.issued_on.isoformat(),
         **_amounts(note),
         "created_at": moment(note.created_at),

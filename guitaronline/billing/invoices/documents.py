@@ -52,9 +52,8 @@ def of_invoice(invoice: Invoice) -> Document:
 
 
 def of_credit_note(note: CreditNote) -> Document:
-    """From the credit note alone; its texts name the invoice, and what it cancels."""
-    title = "Credit note" if note.cancels_id is None else "Cancellation of a credit note"
-    return _issued(title, note, [("Date", note.issued_on.isoformat())])
+    """From the credit note alone; its texts name the invoice."""
+    return _issued("Credit note", note, [("Date", note.issued_on.isoformat())])
 
 
 def of_receipt(session: Session, payment: Payment) -> Document:

@@ -48,11 +48,6 @@ def credit(work: Work, payment: Payment, refund: Refund) -> None:
     work.at_end(partial(_credit, work, payment, refund))
 
 
-def cancel_credit(work: Work, refund: Refund) -> None:
-    """Step: when this unit commits, the credit note of the refund that came back is canceled by another one, if it has one."""
-    work.at_end(partial(_cancel, work, refund))
-
-
 @command("invoice.issue", on="payments")
 def issue_invoice(work: Work, payment_id: UUID, *, reason: str | None = None) -> Invoice:
     """A payment that came before the school issued invoices has its invoice, dated today, and what of it went back its
@@ -104,14 +99,13 @@ def _credit(work: Work, payment: Payment, refund: Refund) -> CreditNote | None:
     invoice = queries.invoice_of(work.session, payment.id)
     if invoice is None or queries.credit_note_of(work.session, refund.id) is not None:
         return None
-    before = queries.credited(work.session, invoice.id)
-    left = invoice.gross_minor - before.gross_minor
-    if refund.amount_minor > left:
-        raise CreditExceedsInvoice(limit=left, asked=refund.amount_minor)
+    before = queries.credited_minor(work.session, invoice.id)
+    if before + refund.amount_minor > invoice.gross_minor:
+        raise CreditExceedsInvoice(limit=invoice.gross_minor - before, asked=refund.amount_minor)
     whole = Split(invoice.gross_minor, invoice.net_minor, invoice.tax_minor)
     rule = TaxRule(invoice.country, invoice.rate_bps, None)
     day = school_day(work.now)
-    part = share(whole, before=before, gross_minor=refund.amount_minor)
+    part = share(whole, before_minor=before, gross_minor=refund.amount_minor)
     note = CreditNote(
         invoice_id=invoice.id,
         refund_id=refund.id,
@@ -123,30 +117,6 @@ def _credit(work: Work, payment: Payment, refund: Refund) -> CreditNote | None:
         **_facts(day, part, invoice.currency, rule),
     )
     return numbering.write(work, note, Series.CREDIT_NOTE)
-
-
-def _cancel(work: Work, refund: Refund) -> CreditNote | None:
-    """The same amounts once more, and words that say they hold no more. Told once: a refund comes back once."""
-    note = queries.credit_note_of(work.session, refund.id)
-    if note is None:
-        return None
-    canceling = CreditNote(
-        invoice_id=note.invoice_id,
-        refund_id=refund.id,
-        cancels_id=note.id,
-        student_id=note.student_id,
-        lines=[asdict(wording.canceled_line(note, refund))],
-        texts=wording.cancel_texts(note),
-        seller=note.seller,
-        buyer=note.buyer,
-        **_facts(
-            school_day(work.now),
-            Split(note.gross_minor, note.net_minor, note.tax_minor),
-            note.currency,
-            TaxRule(note.country, note.rate_bps, None),
-        ),
-    )
-    return numbering.write(work, canceling, Series.CREDIT_NOTE)
 
 
 def _facts(day: date, amounts: Split, currency: str, rule: TaxRule) -> dict[str, Any]:

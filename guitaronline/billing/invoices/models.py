@@ -166,21 +166,18 @@ class Invoice(Issued, Base):
 
 
 class CreditNote(Issued, Base):
-    """What of an invoice a refund took back, one a refund; or that such a one holds no more, because the refund came back.
-    Append-only. Less those that are canceled, all of an invoice never exceed it."""
+    """What of an invoice a refund took back. One a refund; append-only. All of an invoice never exceed it."""
 
     __tablename__ = "credit_notes"
     __table_args__ = (
         *_issued_rules("credit_notes"),
         CheckConstraint("series = 'CN'", name="series_of_credit_notes"),
-        UniqueConstraint("cancels_id", name="uq_credit_notes_cancels_id"),
-        Index("uq_credit_notes_refund_id", "refund_id", unique=True, postgresql_where=text("cancels_id IS NULL")),
+        UniqueConstraint("refund_id", name="uq_credit_notes_refund_id"),
         Index("ix_credit_notes_invoice_id", "invoice_id"),
     )
 
     invoice_id: Mapped[UUID] = mapped_column(ForeignKey("invoices.id"))
     refund_id: Mapped[UUID] = mapped_column(ForeignKey("refunds.id"))
-    cancels_id: Mapped[UUID | None] = mapped_column(ForeignKey("credit_notes.id"))  # then its amounts count the other way
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     invoice: Mapped[Invoice] = relationship(viewonly=True)
     refund: Mapped[Refund] = relationship(viewonly=True)

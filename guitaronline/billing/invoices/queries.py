@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from guitaronline.billing.invoices.models import CreditNote, Invoice
-from guitaronline.billing.invoices.tax import Split
 
 
 def invoice_of(session: Session, payment_id: UUID) -> Invoice | None:
@@ -24,9 +23,8 @@ def invoice_ids_of(session: Session, payment_ids: Collection[UUID]) -> dict[UUID
 
 
 def credit_note_of(session: Session, refund_id: UUID) -> CreditNote | None:
-    """The one that credits it. Index: uq_credit_notes_refund_id."""
-    query = select(CreditNote).where(CreditNote.refund_id == refund_id, CreditNote.cancels_id.is_(None))
-    return session.scalars(query).one_or_none()
+    """Index: uq_credit_notes_refund_id."""
+    return session.scalars(select(CreditNote).where(CreditNote.refund_id == refund_id)).one_or_none()
 
 
 def credit_notes_of(session: Session, invoice_ids: Sequence[UUID], *, limit: int = 100) -> list[CreditNote]:
@@ -35,12 +33,9 @@ def credit_notes_of(session: Session, invoice_ids: Sequence[UUID], *, limit: int
     return list(session.scalars(query.limit(limit)))
 
 
-def credited(session: Session, invoice_id: UUID) -> Split:
-    """What of the invoice is credited, without what was canceled. Index: ix_credit_notes_invoice_id."""
-    counts = case((CreditNote.cancels_id.is_(None), 1), else_=-1)
-    columns = (CreditNote.gross_minor, CreditNote.net_minor, CreditNote.tax_minor)
-    sums = (func.coalesce(func.sum(column * counts), 0) for column in columns)
-    return Split(*map(int, session.execute(select(*sums).where(CreditNote.invoice_id == invoice_id)).one()))
+def credited_minor(session: Session, invoice_id: UUID) -> int:
+    query = select(func.coalesce(func.sum(CreditNote.gross_minor), 0)).where(CreditNote.invoice_id == invoice_id)
+    return int(session.scalars(query).one())
 
 
 def invoices_of(

@@ -34,14 +34,17 @@ def split(gross_minor: int, rate_bps: int) -> Split:
     return Split(gross_minor, net, gross_minor - net)
 
 
-def share(whole: Split, *, before: Split, gross_minor: int) -> Split:
-    """Net and tax of a part of `whole`, after parts that together are `before`.
+def share(whole: Split, *, before_minor: int, gross_minor: int) -> Split:
+    """Net and tax of a part of `whole`, after parts of `before_minor` together.
 
     The tax of all parts so far is the share of the whole's, rounded; a part's is what that adds. So the last part takes the
-    rest, and the parts together are the whole to the minor unit, however it was cut, and whichever of them were canceled."""
-    until = divided_half_even(whole.tax_minor * (before.gross_minor + gross_minor), whole.gross_minor)
-    tax = min(gross_minor, max(0, until - before.tax_minor))
+    rest, and the parts together are the whole to the minor unit, however it was cut."""
+    tax = _tax_until(whole, before_minor + gross_minor) - _tax_until(whole, before_minor)
     return Split(gross_minor, gross_minor - tax, tax)
+
+
+def _tax_until(whole: Split, gross_minor: int) -> int:
+    return divided_half_even(whole.tax_minor * gross_minor, whole.gross_minor)
 
 
 def divided_half_even(numerator: int, denominator: int) -> int:

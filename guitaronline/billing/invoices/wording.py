@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from guitaronline.billing.invoices.days import school_day
-from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller
+from guitaronline.billing.invoices.models import Invoice, Seller
 from guitaronline.billing.invoices.tax import TaxRule
 from guitaronline.billing.models import Package, Payment, Plan, Refund
 from guitaronline.identity.models import User
@@ -71,18 +71,3 @@ def credit_texts(invoice: Invoice) -> list[str]:
     """It names its invoice, and why no tax was charged where none was."""
     corrects = f"This credit note corrects invoice {invoice.reference} of {invoice.issued_on.isoformat()}."
     return [corrects, *invoice.texts[1:]]
-
-
-def canceled_line(note: CreditNote, refund: Refund) -> Line:
-    """What is owed for again."""
-    what = note.lines[0]["text"] if note.lines else ""
-    return Line(f"Canceled: {what}", f"refund {refund.reference} could not be paid out", note.gross_minor)
-
-
-def cancel_texts(note: CreditNote) -> list[str]:
-    """It names the credit note and the invoice, and why no tax was charged where none was."""
-    cancels = (
-        f"This cancels credit note {note.reference} of {note.issued_on.isoformat()}: its refund could not be paid out."
-        f" Invoice {note.invoice.reference} holds again in this amount."
-    )
-    return [cancels, *note.texts[1:]]
