@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from markupsafe import Markup
 from sqlalchemy import and_
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
@@ -181,7 +180,7 @@ def _foreseen(approval: Approval) -> list[tuple[str, Any]]:
     return [
         ("Lessons taken back", found.lessons_revoked),
         *given,
-        ("Bookings canceled with it", Markup(", ").join(canceled) or "none"),
+        ("Bookings canceled with it", show.joined(canceled) if canceled else "none"),
     ]
 
 
