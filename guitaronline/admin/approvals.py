@@ -33,7 +33,6 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.money import Money
 
-
 CREDIT = "credit in lessons"
 
 

@@ -15,9 +15,7 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 
-def note(
-    work: Work, kind: ExceptionKind, payment: Payment, fact: ProviderFact | PaymentFact, *, key: str
-) -> None:
+def note(work: Work, kind: ExceptionKind, payment: Payment, fact: ProviderFact | PaymentFact, *, key: str) -> None:
     """A step: the exception is written down, once for `kind` and `key`. The caller has locked the payment."""
     _note(work, kind, payment.provider, fact, key=key, payment_id=payment.id)
 

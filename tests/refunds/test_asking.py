@@ -102,9 +102,7 @@ def test_a_no_to_the_question_is_none_to_a_refund_that_was_sent(
     assert world.again(refund).status is RefundStatus.SUCCEEDED
 
 
-def test_an_answer_that_breaks_us_keeps_no_other_waiting(
-    world: World, provider: Scripted, db: Session
-) -> None:
+def test_an_answer_that_breaks_us_keeps_no_other_waiting(world: World, provider: Scripted, db: Session) -> None:
     broken = asked(world, 10_000)
     good = is_refund(refund_payment(as_actor(world.finn), broken.payment_id, amount_minor=4_900, reason="besides"))
     provider.script = ["breaks", "yes"]
