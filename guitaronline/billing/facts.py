@@ -105,7 +105,7 @@ appliers |= {FactKind.PAID: _paid, FactKind.FAILED: _failed, FactKind.CHECKOUT_E
 def _name_reference(work: Work, payment: Payment, fact: ProviderFact) -> None:
     """The payment bears the provider's reference of the earliest money for it. Money of another reference was taken twice:
     that one is noted, because that one has to go back."""
-    told = [*queries.paid_facts_of(work.session, payment.id), fact]
+    told: list[ProviderFact | PaymentFact] = [*queries.paid_facts_of(work.session, payment.id), fact]
     named = [each for each in told if each.reference and not _wrong(payment, each)]
     first = min(named, key=lambda each: (each.at, each.reference or ""), default=None)
     if first is not None:

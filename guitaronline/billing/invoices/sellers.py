@@ -46,7 +46,7 @@ def set_seller(
         problems.append(
             Reason(
                 "country_invalid",
-                f"{party.country} does not have a tax rate on every day from {first} on.",
+                f"There is no tax rate for {party.country} on {first}, or not on every day after it.",
                 "Set the rate first, or say why no tax is charged.",
                 "/country",
             )
