@@ -34,12 +34,12 @@ def value_of(exception: ReconciliationException) -> Any:
 class ExceptionsDesk(Desk):
     model_of = ReconciliationException
     path = "exceptions"
-    title = "Exceptions"
+    title = "Reconciliation exceptions"
     one = "Exception"
     permission = Permission.READ_PAYMENTS
     intro = (
-        "What the files of providers and banks show otherwise than our payments do. What a provider told us itself and what does"
-        " not fit is a payment exception. Keys on a row: a accept, s split, i ignore, w write off, e escalate."
+        "What the files of providers and banks show otherwise than our payments do. Money that a provider itself told us of and"
+        " that does not fit is a payment exception. Keys on a row: a accept, s split, i ignore, w write off, e escalate."
     )
     empty = "Everything agrees. Exceptions appear after files are imported."
     search_words = "EXC-…"
