@@ -89,7 +89,12 @@ TIMETABLE = (
         "what was imported shows its matches and exceptions within a minute; once a day even when nothing came",
         within=15 * MINUTE,
     ),
-    Job("refunds.ask_providers", 10 * SECOND, "money goes back within seconds; who did not answer is asked again"),
+    Job(
+        "refunds.ask_providers",
+        10 * SECOND,
+        "money goes back within seconds; who did not answer is asked again",
+        within=5 * MINUTE,  # a provider that hangs is waited for
+    ),
     Job(
         "refunds.carry_out_alone",
         10 * MINUTE,

@@ -160,7 +160,7 @@ def credit_notes_section(invoices: list[Invoice]) -> Section:
 
 def invoices_section(person: Any) -> Section:
     """The newest invoices of a student."""
-    found = queries.invoices_of_student(session(), person.id, limit=10)
+    found = queries.invoices_of(session(), [person.id], limit=10)
     return Section(
         "Invoices",
         ("Invoice", "Issued", "Gross", ""),

@@ -55,10 +55,10 @@ def seen_json(seen: SeenInvoice) -> dict[str, Any]:
 
 @resource.listing("/invoices/my", InvoiceOut, seen_json, order=INVOICES, who=STUDENT)
 def my_invoices(actor: Actor, page: Page) -> Sequence[SeenInvoice]:
-    """One's own invoices with their credit notes, newest first"""
+    """One's own invoices and those of children one pays for, with their credit notes, newest first"""
     assert actor.id is not None
-    after = page.after[0] if page.after else None
-    found = queries.invoices_of_student(session(), actor.id, after=after, offset=page.offset, limit=page.rows)
+    after, whose = page.after[0] if page.after else None, addresses.paid_for_by(session(), actor.id)
+    found = queries.invoices_of(session(), whose, after=after, offset=page.offset, limit=page.rows)
     return _with_notes(found)
 
 
@@ -116,11 +116,12 @@ def withdrawal_notice(actor: Actor) -> Notice:
 
 
 def _own(actor: Actor, model: Any, record_id: UUID) -> Any:
-    """Raises NotFound for what is not there or not the caller's to see."""
+    """Raises NotFound for what is not there or not the caller's to see: their own, or of a child for whom they pay."""
     found = session().get(model, record_id)
     if found is None:
         raise NotFound()
-    access.require(actor, Permission.READ_PAYMENTS, own=found.student_id == actor.id)
+    is_own = actor.id is not None and found.student_id in addresses.paid_for_by(session(), actor.id)
+    access.require(actor, Permission.READ_PAYMENTS, own=is_own)
     return found
 
 

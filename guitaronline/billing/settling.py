@@ -127,7 +127,7 @@ def figures_of(
     """What can be refunded. `delivered` None: counted from the package's lessons."""
     if delivered is None:
         delivered = queries.delivered_lessons(session, package.id)
-    others = queries.paid_by_others(session, payment)
+    others = queries.money_of_others(session, payment)
     spoken_for = room.spoken_for(session, payment.id)
     return rules.refund_figures(
         paid_minor=payment.amount_minor,
@@ -136,7 +136,8 @@ def figures_of(
         lessons_total=package.lessons_total,
         delivered=delivered,
         price_minor=package.price_minor if package.currency == payment.currency else 0,
-        covered_otherwise=0 < package.price_minor <= others,
+        covered_otherwise=0 < package.price_minor <= others.left_minor,
+        others_gone_minor=0 if others.left_minor > 0 else others.paid_minor,
     )
 
 

@@ -1,7 +1,8 @@
 """A small Stripe for what the stateful stand-in cannot do: Checkout, idempotency, and answers that never come.
 
 `faults` holds what goes wrong with the next requests, in order: `drop` does what was asked and hangs up without a word,
-`hang` does it and never answers, `error` does it and answers 500, `refuse` does nothing and answers 400.
+`hang` does it and never answers, `error` does it and answers 500, `refuse` does nothing and answers 400, `locked` does nothing
+because our key is not taken, `other` because the key of idempotency was used for something else.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 REFUSAL = {"error": {"type": "invalid_request_error", "code": "amount_too_small", "message": "too small"}}
+LOCKED = {"error": {"type": "invalid_request_error", "code": "api_key_expired", "message": "expired"}}
+OTHER = {"error": {"type": "idempotency_error", "message": "used with other parameters"}}
+NOTHING_DONE = {"refuse": (400, REFUSAL), "locked": (401, LOCKED), "other": (400, OTHER)}
 BROKEN = {"error": {"type": "api_error", "message": "broken"}}
 MISSING = {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "no such"}}
 
@@ -127,8 +131,8 @@ def handler_of(fake: FakeStripe) -> type[BaseHTTPRequestHandler]:
             form = dict(parse_qsl(self.rfile.read(length).decode() or parts.query))
             fake.asked.append(f"{self.command} {parts.path}")
             fault = fake.faults.pop(0) if fake.faults else ""
-            if fault == "refuse":
-                self.answer(400, REFUSAL)
+            if fault in NOTHING_DONE:
+                self.answer(*NOTHING_DONE[fault])
                 return
             found = fake.do(self.command, parts.path, form, self.headers.get("Idempotency-Key"))
             if fault == "drop":

@@ -114,7 +114,8 @@ def told(lines: Sequence[dict[str, Any]], *, until: date | None = None, kind: Fi
 
 
 @command("test.pay", on="payments")
-def _provide(work: Work, payment_id: UUID, reference: str | None, status: str) -> Payment:
+def provide(work: Work, payment_id: UUID, reference: str | None, status: str) -> Payment:
+    """The payment is one through the provider, of that reference and state."""
     from guitaronline.billing import settling
     from guitaronline.billing.models import PaymentStatus
 
@@ -136,7 +137,7 @@ def charged(
 ) -> Payment:
     """A payment through the provider, with its id."""
     made = payment(world, world.package(student, price_minor=amount, origin="purchase", **more), amount)
-    return _provide(SYSTEM, made.id, reference, status)
+    return provide(SYSTEM, made.id, reference, status)
 
 
 def matches(db: Session) -> list[Match]:
@@ -168,6 +169,7 @@ __all__ = [
     "matches",
     "moving",
     "new_id",
+    "provide",
     "session",
     "the_exception",
     "told",

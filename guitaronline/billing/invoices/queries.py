@@ -38,11 +38,11 @@ def credited_minor(session: Session, invoice_id: UUID) -> int:
     return int(session.scalars(query).one())
 
 
-def invoices_of_student(
-    session: Session, student_id: UUID, *, after: UUID | None = None, offset: int = 0, limit: int = 20
+def invoices_of(
+    session: Session, student_ids: Collection[UUID], *, after: UUID | None = None, offset: int = 0, limit: int = 20
 ) -> list[Invoice]:
-    """Newest first; `after` is the id of the last one seen. Index: ix_invoices_student."""
-    query = select(Invoice).where(Invoice.student_id == student_id).order_by(Invoice.id.desc())
+    """Of these students, newest first; `after` is the id of the last one seen. Index: ix_invoices_student."""
+    query = select(Invoice).where(Invoice.student_id.in_(student_ids)).order_by(Invoice.id.desc())
     if after is not None:
         query = query.where(Invoice.id < after)
     return list(session.scalars(query.offset(offset).limit(limit)))

@@ -1,7 +1,8 @@
 """The account of one student over a range of days: what was charged, what was paid, what went back, and what is open.
 
 A purchase is charged when it is paid, by its invoice. A package on account is charged when it is granted, so what is open
-is its price less what was paid for it; one that was taken back is not charged. Amounts of one currency never meet those of
+is its price less what was paid for it; of one that was taken back only what was paid back of it is charged, because that was
+credited. Amounts of one currency never meet those of
 another: each has an account of its own.
 """
 
@@ -41,9 +42,13 @@ ENTRIES = text("""
           FROM payments p JOIN packages k ON k.id = p.package_id LEFT JOIN invoices i ON i.payment_id = p.id
          WHERE p.student_id = :student_id AND p.paid_at IS NOT NULL AND k.origin <> 'on_account'
         UNION ALL
-        SELECT coalesce(k.activated_at, k.created_at), 1, 'charge', k.reference, NULL, k.currency, k.price_minor
+        SELECT coalesce(k.activated_at, k.created_at), 1, 'charge', k.reference, NULL, k.currency,
+               CASE WHEN k.status = 'revoked' THEN b.back ELSE k.price_minor END
           FROM packages k
-         WHERE k.student_id = :student_id AND k.origin = 'on_account' AND k.status <> 'revoked' AND k.price_minor > 0
+         CROSS JOIN LATERAL (SELECT CAST(sum(r.amount_minor) AS bigint) AS back FROM payments p JOIN refunds r ON r.payment_id = p.id
+                              WHERE p.package_id = k.id AND p.currency = k.currency AND r.status = 'succeeded') b
+         WHERE k.student_id = :student_id AND k.origin = 'on_account' AND k.price_minor > 0
+           AND (k.status <> 'revoked' OR b.back > 0)
         UNION ALL
         SELECT p.paid_at, 2, 'payment', p.reference, CASE WHEN k.origin = 'on_account' THEN i.reference END, p.currency, -p.amount_minor
           FROM payments p JOIN packages k ON k.id = p.package_id LEFT JOIN invoices i ON i.payment_id = p.id
