@@ -11,7 +11,7 @@ from sqlalchemy import Select, Uuid, literal, or_, select, union_all
 
 from guitaronline.actor import Role
 from guitaronline.billing.dispute_models import Dispute
-from guitaronline.billing.invoices.models import BillingAddress, CreditNote, Invoice, WithdrawalConsent
+from guitaronline.billing.invoices.models import BillingAddress, CreditCancellation, CreditNote, Invoice, WithdrawalConsent
 from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, PaymentTransition, PlanPrice, Refund
 from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.booking.models import Booking
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 MONEY = frozenset(
-    {CreditEntry, Payment, PaymentTransition, Refund, RefundCredit, Dispute, Approval, Package, Invoice, CreditNote}
+    {CreditEntry, Payment, PaymentTransition, Refund, RefundCredit, Dispute, Approval, Package, Invoice, CreditNote, CreditCancellation}
 )
 WRITTEN = frozenset({Note, Task})
 
@@ -104,6 +104,7 @@ def _of_payment(payment: Payment) -> Belonging:
 
 
 def _money(payments: Any) -> Belonging:
+    notes = CreditNote.invoice_id.in_(select(Invoice.id).where(Invoice.payment_id.in_(payments)))
     return (
         (Payment, Payment.id.in_(payments)),
         (PaymentTransition, PaymentTransition.payment_id.in_(payments)),
@@ -112,7 +113,8 @@ def _money(payments: Any) -> Belonging:
         (Dispute, Dispute.payment_id.in_(payments)),
         (Approval, Approval.payment_id.in_(payments)),
         (Invoice, Invoice.payment_id.in_(payments)),
-        (CreditNote, CreditNote.invoice_id.in_(select(Invoice.id).where(Invoice.payment_id.in_(payments)))),
+        (CreditNote, notes),
+        (CreditCancellation, CreditCancellation.credit_note_id.in_(select(CreditNote.id).where(notes))),
     )
 
 

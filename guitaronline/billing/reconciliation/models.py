@@ -200,6 +200,7 @@ class ReconciliationException(Timestamps, Versioned, Base):
         Index("ix_reconciliation_exceptions_payment_id", "payment_id"),
         Index("ix_reconciliation_exceptions_value", "value_minor", "id"),
         Index("ix_reconciliation_exceptions_owner", "owner_id", "id"),
+        Index("ix_reconciliation_exceptions_match", "match_id", postgresql_where=text("match_id IS NOT NULL")),
     )
     states: ClassVar[StateTable] = StateTable(
         "reconciliation_exceptions",

@@ -14,7 +14,12 @@ from sqlalchemy.orm import Session, selectinload
 from guitaronline.billing.models import Payment, Refund
 from guitaronline.billing.reconciliation import rules
 from guitaronline.billing.reconciliation.models import UNDECIDED, Match, MatchPart, MatchStatus, ReconciliationException
-from guitaronline.billing.reconciliation.period_models import ReconciliationRun
+from guitaronline.billing.reconciliation.period_models import (
+    PeriodFile,
+    PeriodStatus,
+    ReconciliationPeriod,
+    ReconciliationRun,
+)
 from guitaronline.billing.reconciliation.rules import Item, Likeness
 from guitaronline.billing.settlements.models import LineKind, SettlementLine
 from guitaronline.identity.models import Guardian, User
@@ -118,8 +123,16 @@ def _lines_around(
         SettlementLine.kind.in_(kinds),
         ~exists().where(Match.line_id == SettlementLine.id, active),
         ~exists().where(Match.bank_line_id == SettlementLine.id, active),
+        ~_is_held(),
     )
     return list(session.scalars(query.limit(LOOKED_AT)))
+
+
+def _is_held() -> Any:
+    """A closed period counted the line as it is."""
+    closed = (PeriodFile.period_id == ReconciliationPeriod.id) & (ReconciliationPeriod.status == PeriodStatus.CLOSED)
+    counted = (PeriodFile.file_id == SettlementLine.file_id) & (ReconciliationPeriod.last_on >= SettlementLine.booked_on)
+    return exists().where(closed, counted)
 
 
 def _payment_is_free() -> Any:
