@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from sqlalchemy.orm import Session
 
 from guitaronline.actor import SYSTEM
 from guitaronline.billing.facts import hear
 from guitaronline.billing.models import RefundStatus
 from guitaronline.billing.providers import FactKind
+from guitaronline.billing.reconciliation import matching, running
 from guitaronline.billing.reconciliation.models import Category, Rule
 from guitaronline.billing.reconciliation.service import run_matching, undo_match
 from guitaronline.billing.service import refund_payment
 from tests.billing.books import is_refund, payment
-from tests.reconciliation.statements import DAY, charged, credit, line, matches, the_exception, told, waiting
+from tests.reconciliation.statements import DAY, charged, credit, elsewhere, line, matches, the_exception, told, waiting
 from tests.refunds.scripted import bought
 from tests.refunds.scripted import told as say
 from tests.world import World, as_actor
@@ -284,3 +286,23 @@ def test_an_exception_that_is_gone_is_resolved_and_opens_again_when_it_comes_bac
     run()
 
     assert the_exception(db).id == first.id
+
+
+def test_a_file_that_comes_while_a_run_is_at_work_is_no_proof_of_what_is_missing(
+    world: World, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charged(world, "pi_1")
+    told([line("txn_0", 1, today(world) - DAY, kind="fee")])
+    late = [line("txn_1", 4_900, today(world), intent_id="pi_1")]
+    find = matching.find
+
+    def found_and_overtaken(session: Session) -> None:
+        find(session)
+        elsewhere(lambda: told(late, until=today(world) + 9 * DAY))
+
+    monkeypatch.setattr(matching, "find", found_and_overtaken)
+    run()
+    monkeypatch.undo()
+
+    assert waiting(db) == []
+    assert running.is_due(db, world.now)

@@ -28,7 +28,7 @@ from guitaronline.billing.reconciliation.service import (
     undo_decision,
     undo_match,
 )
-from tests.reconciliation.statements import DAY, GIRO, charged, line, matches, the_exception, told, waiting
+from tests.reconciliation.statements import DAY, GIRO, charged, elsewhere, line, matches, the_exception, told, waiting
 from tests.reconciliation.test_periods import stated
 from tests.refunds.scripted import bought
 from tests.refunds.scripted import told as say
@@ -153,7 +153,7 @@ def test_a_file_that_comes_while_the_period_closes_is_counted_in_the_next_one(
     run_matching(SYSTEM)
     with later(world):
         waits = prepared(world, first)
-        monkeypatch.setattr(periods, "_refuse", lambda ready: _import_elsewhere(first))
+        monkeypatch.setattr(periods, "_refuse", lambda ready: elsewhere(lambda: told([line("txn_2", -1, first)])))
         close_period(as_actor(world.ada), waits.id)
         monkeypatch.undo()
 
@@ -162,23 +162,6 @@ def test_a_file_that_comes_while_the_period_closes_is_counted_in_the_next_one(
         ignored(world, db)
         (account,) = closed(world, first + 10 * DAY).snapshot["accounts"]
         assert (account["opening_minor"], account["closing_minor"]) == (77, 76)
-
-
-def _import_elsewhere(day: date) -> None:
-    """Another worker's import is committed at that moment."""
-    from threading import Thread
-
-    from flask import current_app
-
-    app: Any = current_app._get_current_object()  # type: ignore[attr-defined]
-
-    def work() -> None:
-        with app.app_context():
-            told([line("txn_2", -1, day)])
-
-    worker = Thread(target=work)
-    worker.start()
-    worker.join()
 
 
 def test_what_agreed_when_it_was_signed_and_agrees_no_more_waits_in_the_next_period(

@@ -6,7 +6,7 @@ exception, the match, then inserts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,7 @@ from guitaronline.billing.reconciliation.models import (
     ReconciliationException,
     Rule,
 )
-from guitaronline.billing.reconciliation.period_models import PeriodStatus, ReconciliationPeriod
+from guitaronline.billing.reconciliation.period_models import PeriodFile, PeriodStatus, ReconciliationPeriod
 from guitaronline.billing.reconciliation.refusals import (
     AlreadyMatched,
     ExceptionDecided,
@@ -67,10 +67,6 @@ ANSWERED_BY_A_MATCH = frozenset(
     }
 )
 NO_ANSWER = "A match does not answer this: it is not about what the line is."
-HELD = """
-SELECT EXISTS (SELECT FROM reconciliation_period_files f JOIN reconciliation_periods p ON p.id = f.period_id
-                WHERE f.file_id = :file AND p.status = 'closed' AND p.last_on >= :day)
-"""
 
 
 def closed_through(session: Session) -> date | None:
@@ -262,7 +258,18 @@ def is_closed(session: Session, match: Match) -> bool:
 
 
 def _holds(session: Session, file_id: UUID, day: date) -> bool:
-    return bool(session.execute(text(HELD), {"file": file_id, "day": day}).scalar_one())
+    through = counted_through(session, [file_id]).get(file_id)
+    return through is not None and day <= through
+
+
+def counted_through(session: Session, file_ids: Collection[UUID]) -> dict[UUID, date]:
+    """Of files that closed periods counted: the last day of them."""
+    query = (
+        select(PeriodFile.file_id, func.max(ReconciliationPeriod.last_on))
+        .join(ReconciliationPeriod, ReconciliationPeriod.id == PeriodFile.period_id)
+        .where(PeriodFile.file_id.in_(file_ids), ReconciliationPeriod.status == PeriodStatus.CLOSED)
+    )
+    return {row[0]: row[1] for row in session.execute(query.group_by(PeriodFile.file_id))}
 
 
 def _undo(work: Work, match: Match, because: str) -> None:

@@ -4,7 +4,7 @@ A run works out all matches of the lines that no closed period holds, as if none
 makes the difference true (running.py). So the end does not depend on how many files the lines came in, in which order, or how often.
 Matches of people, and those of closed periods, stand; what a person undid is not made again.
 
-    matching_files    files that still have lines outside of closed periods
+    matching_files    files that were imported when the run began, and the last day of which a closed period holds their lines
     matching_kept     matches that stand, whatever the rules would say
     matching_found    each line that has to be something here: what it was found to be, or `verdict` why it is not matched
     matching_payouts  payouts and the bank credits that they arrived as
@@ -26,21 +26,21 @@ NAMED = re.compile(r"(?<!:):([a-z_]+)")
 UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 CUSTOMER_KEY = "nullif(regexp_replace(lower({}), '\\W|_', '', 'g'), '')"
 
-OPEN_FILES = """
+FILES = """
 INSERT INTO matching_files (id, through)
 SELECT f.id, coalesce(c.through, '-infinity') AS through
   FROM settlement_files f
   LEFT JOIN (SELECT pf.file_id, max(p.last_on) AS through FROM reconciliation_period_files pf
                JOIN reconciliation_periods p ON p.id = pf.period_id AND p.status = 'closed' GROUP BY 1) c ON c.file_id = f.id
- WHERE f.status = 'imported' AND (c.through IS NULL OR f.last_on > c.through)
+ WHERE f.status = 'imported'
 """
 KEPT = """
 INSERT INTO matching_kept (line_id, bank_line_id, payment_id, refund_id)
 SELECT m.line_id, m.bank_line_id, coalesce(m.payment_id, s.payment_id) AS payment_id, m.refund_id
   FROM settlement_matches m
-  LEFT JOIN matching_files f ON f.id = m.file_id
+  JOIN matching_files f ON f.id = m.file_id
   LEFT JOIN settlement_match_parts s ON s.match_id = m.id AND s.is_active
- WHERE m.status = 'active' AND (m.matched_by IS NOT NULL OR f.id IS NULL OR m.booked_on <= f.through)
+ WHERE m.status = 'active' AND (m.matched_by IS NOT NULL OR m.booked_on <= f.through)
 """
 BARRED = """
 INSERT INTO matching_barred (line_id, other_id)
@@ -212,7 +212,7 @@ def find(session: Session) -> None:
     # takes to be empty took minutes.
     session.execute(text("SET LOCAL enable_nestloop = off"))
     session.execute(text(f"TRUNCATE {', '.join(each.name for each in work_tables.ALL)}"))
-    for sql in (OPEN_FILES, KEPT, BARRED):
+    for sql in (FILES, KEPT, BARRED):
         session.execute(text(sql))
     look(session)
     for sql in (FIND_PAYMENTS, FIND_REFUNDS):

@@ -37,6 +37,7 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 TELL_AT_MOST = 20
+EARLIEST = date(2000, 1, 1)  # the next one has to follow without a gap: a year that was mistyped could not be left again
 # The files of the snapshot and no others: what is imported while the period closes was not counted in it.
 COUNTED_FILES = text("""
 INSERT INTO reconciliation_period_files (id, period_id, file_id)
@@ -77,15 +78,15 @@ def is_closed_through(session: Session, last: date) -> bool:
 
 
 def readiness(session: Session, first_on: date, last_on: date, *, now: datetime) -> Readiness:
-    """A query: the consequences by the rules that decide. Raises PeriodNotNext, PeriodClosed."""
+    """A query: the consequences by the rules that decide. Raises PeriodNotNext, PeriodClosed, PeriodNotOver."""
     before = last_closed(session)
     _must_be_next(before, first_on, last_on)
+    if last_on >= now.astimezone(ZoneInfo(policy.current().SCHOOL_TIMEZONE)).date():
+        raise PeriodNotOver()
     stretch = Stretch(last_on, before.last_on if before else None)
     proof = proving.prove(session, stretch, before.snapshot if before else None)
     waiting = _waiting(session, last_on)
-    today = now.astimezone(ZoneInfo(policy.current().SCHOOL_TIMEZONE)).date()
     blockers = [
-        *([Reason("period_not_over", PeriodNotOver.detail)] if last_on >= today else []),
         *([Reason("not_matched", PeriodNotMatched.detail)] if has_news(session) else []),
         *(Reason("exception_open", f"{each.reference} still waits for a decision.") for each in waiting),
         *(Reason("does_not_add_up", sentence) for sentence in proof.problems[:TELL_AT_MOST]),
@@ -96,6 +97,8 @@ def readiness(session: Session, first_on: date, last_on: date, *, now: datetime)
 def _must_be_next(before: ReconciliationPeriod | None, first_on: date, last_on: date) -> None:
     if last_on < first_on or (last_on - first_on).days >= 366:
         raise PeriodNotNext("A period has a first and a last day, and at most a year between them.")
+    if first_on < EARLIEST:
+        raise PeriodNotNext(f"A period begins on {EARLIEST} or later.")
     if before is not None and first_on <= before.last_on:
         raise PeriodClosed(through=before.last_on.isoformat())
     if before is not None and (first_on - before.last_on).days != 1:
@@ -130,8 +133,6 @@ def prepare_period(work: Work, *, first_on: date, last_on: date, reason: str | N
 
 def _refuse(ready: Readiness) -> None:
     codes = {each.code for each in ready.blockers}
-    if "period_not_over" in codes:
-        raise PeriodNotOver()
     if "not_matched" in codes:
         raise PeriodNotMatched(reasons=ready.blockers)
     if "exception_open" in codes:
