@@ -26,7 +26,6 @@ from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 
-
 COUNTED_THROUGH = Ahead[UUID, date]("counted_through", lambda ids: deciding.counted_through(session(), ids))
 
 

@@ -11,7 +11,13 @@ from sqlalchemy import Select, Uuid, literal, or_, select, union_all
 
 from guitaronline.actor import Role
 from guitaronline.billing.dispute_models import Dispute
-from guitaronline.billing.invoices.models import BillingAddress, CreditCancellation, CreditNote, Invoice, WithdrawalConsent
+from guitaronline.billing.invoices.models import (
+    BillingAddress,
+    CreditCancellation,
+    CreditNote,
+    Invoice,
+    WithdrawalConsent,
+)
 from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, PaymentTransition, PlanPrice, Refund
 from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.booking.models import Booking
@@ -33,7 +39,19 @@ class Kind(StrEnum):
 
 
 MONEY = frozenset(
-    {CreditEntry, Payment, PaymentTransition, Refund, RefundCredit, Dispute, Approval, Package, Invoice, CreditNote, CreditCancellation}
+    {
+        CreditEntry,
+        Payment,
+        PaymentTransition,
+        Refund,
+        RefundCredit,
+        Dispute,
+        Approval,
+        Package,
+        Invoice,
+        CreditNote,
+        CreditCancellation,
+    }
 )
 WRITTEN = frozenset({Note, Task})
 

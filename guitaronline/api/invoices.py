@@ -83,7 +83,9 @@ def credit_note_pdf(actor: Actor, credit_note_id: UUID) -> Response:
     return _paper(documents.of_credit_note(_own(actor, CreditNote, credit_note_id)))
 
 
-@resource.endpoint("GET", "/credit-notes/cancellations/<uuid:cancellation_id>.pdf", A_PDF, who=READ, refuses=(NotFound,))
+@resource.endpoint(
+    "GET", "/credit-notes/cancellations/<uuid:cancellation_id>.pdf", A_PDF, who=READ, refuses=(NotFound,)
+)
 def cancellation_pdf(actor: Actor, cancellation_id: UUID) -> Response:
     """The cancellation of a credit note, to print"""
     return _paper(documents.of_cancellation(_own(actor, CreditCancellation, cancellation_id)))

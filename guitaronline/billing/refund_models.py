@@ -37,7 +37,9 @@ class Refund(Timestamps, Versioned, Base):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("source = 'asked' OR provider_reference IS NOT NULL", name="seen_where"),
-        CheckConstraint("returned_at IS NULL OR (status = 'failed' AND settled_at IS NOT NULL)", name="returned_was_paid"),
+        CheckConstraint(
+            "returned_at IS NULL OR (status = 'failed' AND settled_at IS NOT NULL)", name="returned_was_paid"
+        ),
         Index("ix_refunds_payment_id", "payment_id"),
         Index("ix_refunds_status", "status", "id"),
         Index("ix_refunds_settled_at", "settled_at"),

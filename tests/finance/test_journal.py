@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from guitaronline import clock
-from guitaronline.admin.books import csv_of
 from guitaronline.actor import SYSTEM
+from guitaronline.admin.books import csv_of
 from guitaronline.billing.facts import hear
 from guitaronline.billing.providers import FactKind
 from guitaronline.billing.reconciliation.service import close_period, ignore_exception, prepare_period, run_matching

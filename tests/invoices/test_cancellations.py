@@ -54,7 +54,9 @@ def test_it_is_numbered_and_says_what_it_cancels(db: Session, came_back: Payment
     assert paper.reference == f"CNC-{paper.year}-000001"
     assert (paper.credit_note_id, amounts(paper)) == (note.id, amounts(note))
     said = words(printed(documents.of_cancellation(paper)))
-    assert [each for each in (paper.reference, note.reference, invoice_of(came_back).reference) if each not in said] == []
+    assert [
+        each for each in (paper.reference, note.reference, invoice_of(came_back).reference) if each not in said
+    ] == []
 
 
 def test_told_again_there_is_one(db: Session, came_back: Payment) -> None:
@@ -110,7 +112,9 @@ def test_the_console_shows_it_with_the_note_and_with_the_invoice(
     assert (printed_page.status_code, printed_page.content_type) == (200, "application/pdf")
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM credit_cancellations", "UPDATE credit_cancellations SET gross_minor = 1"])
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM credit_cancellations", "UPDATE credit_cancellations SET gross_minor = 1"]
+)
 def test_nobody_changes_it(owner: Connection, came_back: Payment, statement: str) -> None:
     with owner.cursor() as cursor, pytest.raises(psycopg2.Error, match=r"not possible|needs an audit action"):
         cursor.execute(statement)

@@ -67,7 +67,12 @@ def one_bank_line_twice(app: Flask, world: World, db: Session) -> list[Any]:
     day: date = world.now.date()
     awaited = payment(world, world.package(), 700).id
     arrived = credit("b1", 700, day)
-    told([line("txn_1", -700, day, kind="payout", source_id="po_1"), line("txn_2", -700, day, kind="payout", source_id="po_2")])
+    told(
+        [
+            line("txn_1", -700, day, kind="payout", source_id="po_1"),
+            line("txn_2", -700, day, kind="payout", source_id="po_2"),
+        ]
+    )
     told([arrived], until=day)
     run_matching(SYSTEM)
     db.rollback()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -36,11 +35,11 @@ from tests.world import World, as_actor
 
 
 @pytest.fixture
-def first(world: World) -> Iterator[date]:
-    """The day of the payments; afterwards it is a month later."""
+def first(world: World) -> date:
+    """The day of the payments."""
     world.ann, world.finn, world.ada  # noqa: B018  # made before the clock stands
     day = world.now.date()
-    yield day
+    return day
 
 
 def later(world: World, days: int = 31) -> Any:
@@ -253,4 +252,3 @@ def test_a_file_that_was_committed_late_is_due_whatever_time_it_bears(world: Wor
     db.rollback()
 
     assert running.is_due(db, world.now)
-

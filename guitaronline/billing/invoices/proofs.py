@@ -45,8 +45,7 @@ PROOFS = (
     ),
     (
         "I12 credit notes",
-        "The credit notes of an invoice that stand are what was paid back of it: no more than it, and all of its net and tax when all of"
-        " it. One whose refund came back is canceled, to the minor unit.",
+        "The credit notes of an invoice are what was paid back of it, less those whose refund came back; all of its net and tax when all.",
         CREDIT_NOTES,
     ),
 )

@@ -36,7 +36,10 @@ def credit_notes_of(session: Session, invoice_ids: Sequence[UUID], *, limit: int
 
 def credited(session: Session, invoice_id: UUID) -> Split:
     """What the invoice's credit notes that stand took back, all together."""
-    sums = [func.coalesce(func.sum(each), 0) for each in (CreditNote.gross_minor, CreditNote.net_minor, CreditNote.tax_minor)]
+    sums = [
+        func.coalesce(func.sum(each), 0)
+        for each in (CreditNote.gross_minor, CreditNote.net_minor, CreditNote.tax_minor)
+    ]
     canceled = exists().where(CreditCancellation.credit_note_id == CreditNote.id)
     row = session.execute(select(*sums).where(CreditNote.invoice_id == invoice_id, ~canceled)).one()
     return Split(*(int(each) for each in row))

@@ -129,7 +129,9 @@ def _lock_lines(work: Work, *line_ids: UUID) -> None:
     closed period counted as it was stays so, and so does what it counted as on its way."""
     for line in work.lock_all(SettlementLine, line_ids):
         if _holds(work.session, line.file_id, line.booked_on):
-            raise PeriodClosed("A closed period counted this line as it is. Ignore or write off what is left, with a reason.")
+            raise PeriodClosed(
+                "A closed period counted this line as it is. Ignore or write off what is left, with a reason."
+            )
 
 
 @command("exception.split", on="reconciliation_exceptions")

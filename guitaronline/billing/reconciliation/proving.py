@@ -185,7 +185,12 @@ def _accounts(session: Session, values: dict[str, Any], before: Mapping[str, Any
         sides[key] = row["side"]
         moved.setdefault(key, []).append(row)
     return [
-        {"side": sides[key], "account": key[0], "currency": key[1], **_balance(signed.get(key), stated.get(key, 0), rows)}
+        {
+            "side": sides[key],
+            "account": key[0],
+            "currency": key[1],
+            **_balance(signed.get(key), stated.get(key, 0), rows),
+        }
         for key, rows in sorted(moved.items())
     ]
 

@@ -131,7 +131,9 @@ def _lines_around(
 def _is_held() -> Any:
     """A closed period counted the line as it is."""
     closed = (PeriodFile.period_id == ReconciliationPeriod.id) & (ReconciliationPeriod.status == PeriodStatus.CLOSED)
-    counted = (PeriodFile.file_id == SettlementLine.file_id) & (ReconciliationPeriod.last_on >= SettlementLine.booked_on)
+    counted = (PeriodFile.file_id == SettlementLine.file_id) & (
+        ReconciliationPeriod.last_on >= SettlementLine.booked_on
+    )
     return exists().where(closed, counted)
 
 
