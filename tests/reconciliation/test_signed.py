@@ -38,8 +38,7 @@ from tests.world import World, as_actor
 def first(world: World) -> date:
     """The day of the payments."""
     world.ann, world.finn, world.ada  # noqa: B018  # made before the clock stands
-    day = world.now.date()
-    return day
+    return world.now.date()
 
 
 def later(world: World, days: int = 31) -> Any:
