@@ -20,6 +20,11 @@ NUMBERED_TABLES = ("number_series", "invoices", "credit_notes")
 PERSONAL = "{buyer,lines}"
 RETURNED_WAS_PAID = "returned_at IS NULL OR (status = 'failed' AND settled_at IS NOT NULL)"
 
+OUT = "(-r.amount_minor, r.currency) IS DISTINCT FROM (m.amount_minor, m.currency)"
+OUT_OR_BACK = (
+    "(r.amount_minor, r.currency) IS DISTINCT FROM (abs(m.amount_minor), m.currency)"
+    " OR (m.amount_minor > 0 AND r.returned_at IS NULL)"
+)
 MATCHES_ARE_EQUAL = """
 CREATE OR REPLACE FUNCTION matches_are_equal() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = on AS $$
 -- Both sides of every match are the same money, and a line stands in one match whichever side of it. Asked once a statement
@@ -35,7 +40,7 @@ BEGIN
       LEFT JOIN settlement_lines b ON b.id = m.bank_line_id {bank}
      WHERE (l.amount_minor, l.currency, l.booked_on) IS DISTINCT FROM (m.amount_minor, m.currency, m.booked_on)
         OR CASE WHEN m.payment_id IS NOT NULL THEN (p.amount_minor, p.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
-                WHEN m.refund_id IS NOT NULL THEN (-r.amount_minor, r.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
+                WHEN m.refund_id IS NOT NULL THEN {refund}
                 WHEN m.bank_line_id IS NOT NULL THEN (b.amount_minor, b.currency) IS DISTINCT FROM (-l.net_minor, m.currency)
                 ELSE false END $sql$ INTO v_wrong;
   IF v_wrong > 0 THEN
@@ -67,7 +72,9 @@ def upgrade() -> None:
     for table in NUMBERED_TABLES:
         op.drop_constraint(op.f(f"ck_{table}_series_known"), table)
         _check(table, "series_known", "series IN ('INV', 'CN', 'CNC')")
-    op.execute(MATCHES_ARE_EQUAL.format(bank="AND b.side = 'bank'"))
+    op.add_column("matching_kept", sa.Column("amount_minor", sa.BigInteger(), nullable=True))
+    _match_refunds("refund_id", sa.text("(amount_minor > 0)"))
+    op.execute(MATCHES_ARE_EQUAL.format(bank="AND b.side = 'bank'", refund=OUT_OR_BACK))
     _create_cancellations()
     op.execute(f"SELECT audit_attach('{TABLE}', '{{}}', '{PERSONAL}')")
     op.execute(f"SELECT append_only_attach('{TABLE}')")
@@ -75,7 +82,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(MATCHES_ARE_EQUAL.format(bank=""))
+    op.execute(MATCHES_ARE_EQUAL.format(bank="", refund=OUT))
+    _match_refunds("refund_id")
+    op.drop_column("matching_kept", "amount_minor")
     op.drop_table(TABLE)
     for table in NUMBERED_TABLES:
         op.drop_constraint(op.f(f"ck_{table}_series_known"), table)
@@ -84,6 +93,14 @@ def downgrade() -> None:
     op.drop_column("reconciliation_runs", "files_seen")
     op.drop_constraint(op.f("ck_refunds_returned_was_paid"), "refunds")
     op.drop_column("refunds", "returned_at")
+
+
+def _match_refunds(*columns: Any) -> None:
+    """At most one active match for each value of these columns."""
+    table, name = "settlement_matches", "uq_settlement_matches_refund"
+    active = sa.text("status = 'active' AND refund_id IS NOT NULL")
+    op.drop_index(name, table)
+    op.create_index(name, table, list(columns), unique=True, postgresql_where=active)
 
 
 def _check(table: str, name: str, says: str) -> None:

@@ -306,3 +306,30 @@ def test_a_file_that_comes_while_a_run_is_at_work_is_no_proof_of_what_is_missing
 
     assert waiting(db) == []
     assert running.is_due(db, world.now)
+
+
+def test_a_refund_that_came_back_is_both_of_its_lines(world: World, db: Session) -> None:
+    paid = bought(world)
+    out = line("txn_1", -4_900, today(world), kind="refund", source_id="re_own")
+    back = line("txn_2", 4_900, today(world) + DAY, kind="refund", source_id="re_own")
+    told([out, back])
+    hear(SYSTEM, paid.id, facts=[say(paid, FactKind.REFUNDED, 2, 4_900, refund_reference="re_own")])
+    run()
+    assert ([each.line_id for each in matches(db)], waiting(db)) == ([out["id"]], [Category.STATE])
+
+    hear(SYSTEM, paid.id, facts=[say(paid, FactKind.REFUND_FAILED, 3, 4_900, refund_reference="re_own")])
+    run()
+
+    assert ({each.line_id for each in matches(db)}, waiting(db)) == ({out["id"], back["id"]}, [])
+
+
+def test_the_third_line_of_a_refund_is_a_duplicate(world: World, db: Session) -> None:
+    paid = bought(world)
+    facts = [say(paid, kind, number, 4_900, refund_reference="re_own") for number, kind in enumerate((FactKind.REFUNDED, FactKind.REFUND_FAILED), 2)]  # fmt: skip
+    hear(SYSTEM, paid.id, facts=facts)
+    amounts = {"txn_1": -4_900, "txn_2": 4_900, "txn_3": 4_900}
+    told([line(each, amount, today(world), kind="refund", source_id="re_own") for each, amount in amounts.items()])
+
+    run()
+
+    assert (len(matches(db)), waiting(db)) == (2, [Category.DUPLICATE])

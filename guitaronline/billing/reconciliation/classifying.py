@@ -37,7 +37,7 @@ UNION ALL
 SELECT 'state', 'state:line:' || m.line_id, m.line_id, NULL, r.id, NULL, m.currency, r.amount_minor, m.booked_on,
        jsonb_build_object('ours_minor', r.amount_minor, 'our_currency', r.currency, 'our_status', r.status)
   FROM settlement_matches m JOIN matching_files f ON f.id = m.file_id AND m.booked_on > f.through JOIN refunds r ON r.id = m.refund_id
- WHERE m.status = 'active' AND m.matched_by IS NOT NULL AND r.status <> 'succeeded'
+ WHERE m.status = 'active' AND m.matched_by IS NOT NULL AND r.status <> 'succeeded' AND r.returned_at IS NULL
 """
 OF_FEES = """
 SELECT 'fee', 'fee:line:' || l.id, l.id, NULL::uuid, NULL::uuid, NULL::uuid, l.currency, abs(l.fee_minor - l.expected), l.booked_on,

@@ -111,7 +111,8 @@ def _sides(work: Work, line: SettlementLine, other_id: UUID) -> dict[str, UUID]:
         return {"payment_id": payment.id}
     if line.kind in OUTGOING:
         refund = work.lock(Refund, other_id)
-        _must_equal(line.amount_minor == -refund.amount_minor and line.currency == refund.currency)
+        is_its_way = line.amount_minor < 0 or refund.returned_at is not None
+        _must_equal(is_its_way and abs(line.amount_minor) == refund.amount_minor and line.currency == refund.currency)
         _lock_lines(work, line.id)
         return {"refund_id": refund.id}
     if line.kind is LineKind.PAYOUT:

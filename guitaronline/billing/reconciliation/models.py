@@ -60,6 +60,7 @@ class Match(Versioned, Base):
         Index(
             "uq_settlement_matches_refund",
             "refund_id",
+            text("(amount_minor > 0)"),  # once on its way out, and once back where it could not be paid out
             unique=True,
             postgresql_where=text("status = 'active' AND refund_id IS NOT NULL"),
         ),

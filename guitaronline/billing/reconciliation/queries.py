@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, func, select, text, true
 from sqlalchemy.orm import Session, selectinload
 
 from guitaronline.billing.models import Payment, Refund
@@ -76,10 +76,13 @@ def _payments_for(session: Session, line: SettlementLine) -> list[Candidate]:
 
 def _refunds_for(session: Session, line: SettlementLine) -> list[Candidate]:
     """ix_refunds_settled_at for those that are settled; few are not."""
-    free = ~exists().where(Match.refund_id == Refund.id, Match.status == MatchStatus.ACTIVE)
+    is_back = line.amount_minor > 0
+    same_way = Match.amount_minor > 0 if is_back else Match.amount_minor < 0
+    free = ~exists().where(Match.refund_id == Refund.id, Match.status == MatchStatus.ACTIVE, same_way)
     moment = func.coalesce(Refund.settled_at, Refund.created_at)
     query = select(Refund).where(
-        Refund.amount_minor == -line.amount_minor,
+        Refund.amount_minor == abs(line.amount_minor),
+        Refund.returned_at.is_not(None) if is_back else true(),
         Refund.currency == line.currency,
         Refund.id.between(_id_at(line.at - 2 * AROUND), _id_at(line.at + AROUND)),
         free,
