@@ -37,9 +37,8 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 TELL_AT_MOST = 20
-EARLIEST = date(
-    2000, 1, 1
-)  # the next one has to follow without a gap: a year that was mistyped could not be left again
+# The next one has to follow without a gap, so a year that was mistyped could not be left again.
+EARLIEST = date(2000, 1, 1)
 # The files of the snapshot and no others: what is imported while the period closes was not counted in it.
 COUNTED_FILES = text("""
 INSERT INTO reconciliation_period_files (id, period_id, file_id)
