@@ -64,10 +64,10 @@ def test_a_line_that_was_signed_as_it_is_is_no_candidate_and_no_match_any_more(
     told([early])
     run_matching(SYSTEM)
     ignored(world, db)
-    with later(world, 5):
+    with later(world, 4):
         closed(world, first, days=2)
         charged(world, "pi_1")
-        told([line("txn_2", 1, first + 5 * DAY, kind="fee")], until=first + 9 * DAY)
+        told([line("txn_2", 1, first + 4 * DAY, kind="fee")], until=first + 9 * DAY)
         run_matching(SYSTEM)
         missing = the_exception(db)
 
@@ -81,9 +81,9 @@ def test_a_line_that_was_signed_as_it_is_is_no_candidate_and_no_match_any_more(
 
 
 def test_a_match_that_was_signed_outlives_the_decision_that_made_it(world: World, db: Session, first: date) -> None:
-    with later(world, 5):
+    with later(world, 4):
         charged(world)
-        told([line("txn_2", 1, first + 5 * DAY, kind="fee")], until=first + 9 * DAY)
+        told([line("txn_2", 1, first + 4 * DAY, kind="fee")], until=first + 9 * DAY)
         early = line("txn_1", 4_900, first)
         told([early])
         run_matching(SYSTEM)
