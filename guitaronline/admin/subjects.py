@@ -131,6 +131,12 @@ def _money(payments: Any) -> Belonging:
         (Dispute, Dispute.payment_id.in_(payments)),
         (Approval, Approval.payment_id.in_(payments)),
         (Invoice, Invoice.payment_id.in_(payments)),
+        *_credits(notes),
+    )
+
+
+def _credits(notes: Any) -> Belonging:
+    return (
         (CreditNote, notes),
         (CreditCancellation, CreditCancellation.credit_note_id.in_(select(CreditNote.id).where(notes))),
     )
@@ -171,7 +177,8 @@ BELONGING: dict[str, Callable[[Any], Belonging]] = {
         (Package, Package.id == dispute.payment.package_id),
     ),
     "users": _of_person,
-    "invoices": lambda invoice: ((CreditNote, CreditNote.invoice_id == invoice.id),),
+    "invoices": lambda invoice: _credits(CreditNote.invoice_id == invoice.id),
+    "credit_notes": lambda note: ((CreditCancellation, CreditCancellation.credit_note_id == note.id),),
     "lesson_series": lambda series: ((Booking, Booking.series_id == series.id),),
     "plans": lambda plan: ((PlanPrice, PlanPrice.plan_id == plan.id),),
 }

@@ -108,6 +108,7 @@ def test_the_console_shows_it_with_the_note_and_with_the_invoice(
     ]
 
     assert [paper.reference in page for page in pages] == [True, True]
+    assert ["cancellation of a credit note" in page for page in pages] == [True, True]
     printed_page = finn.get(f"/admin/credit-notes/cancellations/{paper.id}.pdf")
     assert (printed_page.status_code, printed_page.content_type) == (200, "application/pdf")
 

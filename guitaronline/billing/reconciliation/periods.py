@@ -85,7 +85,8 @@ def readiness(session: Session, first_on: date, last_on: date, *, now: datetime)
     if last_on >= now.astimezone(ZoneInfo(policy.current().SCHOOL_TIMEZONE)).date():
         raise PeriodNotOver()
     stretch = Stretch(last_on, before.last_on if before else None)
-    proof = proving.prove(session, stretch, before.snapshot if before else None)
+    told = proving.prove(session, stretch, before.snapshot if before else None)
+    proof = Proof({"first_on": first_on.isoformat(), **told.snapshot}, told.problems)
     waiting = _waiting(session, last_on)
     blockers = [
         *([Reason("not_matched", PeriodNotMatched.detail)] if has_news(session) else []),
@@ -124,7 +125,7 @@ def prepare_period(work: Work, *, first_on: date, last_on: date, reason: str | N
     ready = readiness(work.session, first_on, last_on, now=work.now)
     _refuse(ready)
     period = _period(work, first_on, last_on)
-    period.snapshot = {"first_on": first_on.isoformat(), **ready.proof.snapshot}
+    period.snapshot = ready.proof.snapshot
     period.snapshot_hash = ready.proof.digest
     period.prepared_by, period.prepared_at = work.actor.id, work.now
     if period.status is not PeriodStatus.PREPARED:
