@@ -50,7 +50,7 @@ TABLES = {
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
     "settlement_files": "import", "settlement_profiles": "bank profile", "settlement_statements": "statement",
     "reconciliation_exceptions": "exception", "reconciliation_periods": "period", "settlement_matches": "match", "settlement_match_parts": "part of the match", "fee_contracts": "fee contract",
-    "invoices": "invoice", "credit_notes": "credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
+    "invoices": "invoice", "credit_notes": "credit note", "credit_cancellations": "cancellation of a credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
     "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
@@ -60,6 +60,7 @@ MADE_SAYS = {  # of a row that was made, what tells people something
     "notes": (),
     "invoices": ("gross_minor", "currency"),
     "credit_notes": ("gross_minor", "currency"),
+    "credit_cancellations": ("gross_minor", "currency"),
 }
 
 

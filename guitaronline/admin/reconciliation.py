@@ -14,7 +14,7 @@ from guitaronline.admin.command_page import Button, buttons_of
 from guitaronline.admin.filters import Amount, Choice, Dates, State, Whose
 from guitaronline.admin.record_page import Page, Section, facts, whole
 from guitaronline.billing.models import Payment
-from guitaronline.billing.reconciliation import queries
+from guitaronline.billing.reconciliation import deciding, queries
 from guitaronline.billing.reconciliation.models import WORDS, Category, ExceptionStatus, ReconciliationException
 from guitaronline.billing.settlements.models import LineKind, SettlementLine
 from guitaronline.db import session
@@ -90,7 +90,7 @@ class ExceptionsDesk(Desk):
             *_details(exception),
         )
         sections = [_both_sides(exception)]
-        if exception.decided_at is None:
+        if exception.decided_at is None and exception.category in deciding.ANSWERED_BY_A_MATCH:
             sections.append(_candidates(exception))
         return whole(exception, Page(found, state=show.state(exception), sections=[each for each in sections if each]))
 

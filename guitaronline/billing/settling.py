@@ -259,10 +259,11 @@ def close_refund(
 
 def return_refund(work: Work, payment: Payment, package: Package, refund: Refund, *, reason: str) -> None:
     """The refund that was reported as paid out came back: it has failed after all, its room and its lessons are back, and
-    neither is the payment refunded any more nor its package taken back by that. Finance has to look at it."""
+    neither is the payment refunded any more nor its package taken back by that. Its credit note is canceled. Finance has to look."""
     was_refunded = payment.status is PaymentStatus.REFUNDED
     work.move(refund, RefundStatus.FAILED)
-    refund.settled_at, refund.needs_look = work.now, True
+    refund.returned_at, refund.needs_look = work.now, True  # `settled_at` stays: that day the money was out
+    invoices.cancel_credit(work, refund)
     _give_back_package(work, payment, package)
     ledger.unrevoke(work, package, refund.lessons_revoked, f"unrevoke:{refund.id}")
     if was_refunded:

@@ -27,6 +27,8 @@ class EntryKind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     CREDIT = "credit"
+    RETURN = "return"
+    CANCELLATION = "cancellation"
 
 
 WORDS = {
@@ -34,6 +36,8 @@ WORDS = {
     EntryKind.PAYMENT: "Payment received",
     EntryKind.REFUND: "Paid back",
     EntryKind.CREDIT: "Credit",
+    EntryKind.RETURN: "Could not be paid back",
+    EntryKind.CANCELLATION: "Credit canceled",
 }
 # Each reads by the student, over ix_packages_student, ix_payments_student, uq_invoices_payment_id and their like.
 ENTRIES = text("""
@@ -56,11 +60,20 @@ ENTRIES = text("""
         UNION ALL
         SELECT r.settled_at, 3, 'credit', r.reference, n.reference, r.currency, -r.amount_minor
           FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN credit_notes n ON n.refund_id = r.id
-         WHERE p.student_id = :student_id AND r.status = 'succeeded'
+         WHERE p.student_id = :student_id AND (r.status = 'succeeded' OR r.returned_at IS NOT NULL)
         UNION ALL
         SELECT r.settled_at, 4, 'refund', r.reference, NULL, r.currency, r.amount_minor
           FROM refunds r JOIN payments p ON p.id = r.payment_id
-         WHERE p.student_id = :student_id AND r.status = 'succeeded') entries
+         WHERE p.student_id = :student_id AND (r.status = 'succeeded' OR r.returned_at IS NOT NULL)
+        UNION ALL
+        SELECT r.returned_at, 3, 'cancellation', r.reference, x.reference, r.currency, r.amount_minor
+          FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN credit_notes n ON n.refund_id = r.id
+          LEFT JOIN credit_cancellations x ON x.credit_note_id = n.id
+         WHERE p.student_id = :student_id AND r.returned_at IS NOT NULL
+        UNION ALL
+        SELECT r.returned_at, 4, 'return', r.reference, NULL, r.currency, -r.amount_minor
+          FROM refunds r JOIN payments p ON p.id = r.payment_id
+         WHERE p.student_id = :student_id AND r.returned_at IS NOT NULL) entries
      WHERE at < :until ORDER BY at, rank, reference LIMIT :most
 """)
 

@@ -110,6 +110,7 @@ class ReconciliationRun(Base):
 
     id: Mapped[Id]
     rule_version: Mapped[int]
+    files_seen: Mapped[int] = mapped_column(server_default=text("0"))  # imported or refused, when it began
     lines_seen: Mapped[int]
     made: Mapped[int]
     undone: Mapped[int]
