@@ -334,13 +334,21 @@ class ConfirmFile(CommandPage):
         is_first = doubts.is_first_of_its_account(session(), record)
         lines = [
             ("Account", show.html("{}{}", record.account or "each as the file says", FIRST if is_first else "")),
-            ("New lines", f"{record.lines_new:,} of {record.lines_total:,}" if record.lines_total else f"none: {NOTHING_MOVED}"),
+            (
+                "New lines",
+                f"{record.lines_new:,} of {record.lines_total:,}" if record.lines_total else f"none: {NOTHING_MOVED}",
+            ),
             ("Are there already", f"{record.lines_known:,}; they stay as they came"),
         ]
         before = doubts.told_of_before(session(), record) if record.lines_new else []
         if before:
             told = show.joined(map(show.link, before))
-            lines.append(("Look twice", show.html("{} told of the same days in another form. What both have would be there twice.", told)))
+            lines.append(
+                (
+                    "Look twice",
+                    show.html("{} told of the same days in another form. What both have would be there twice.", told),
+                )
+            )
         if record.lines_changed:
             lines.append(("Say something else", f"{record.lines_changed:,}; each becomes a problem to look at"))
         totals = [

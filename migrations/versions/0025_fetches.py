@@ -37,9 +37,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_settlement_fetches")),
         sa.UniqueConstraint("kind", "day", name="uq_settlement_fetches_day"),
     )
-    op.create_index(
-        "ix_settlement_fetches_due", table, ["due_at", "id"], postgresql_where=sa.text("closed_at IS NULL")
-    )
+    op.create_index("ix_settlement_fetches_due", table, ["due_at", "id"], postgresql_where=sa.text("closed_at IS NULL"))
     op.execute(f"SELECT app_grant('{table}', 'SELECT, INSERT, UPDATE')")
 
 

@@ -29,7 +29,9 @@ class FakeStripe:
     by_key: dict[str, dict[str, Any]] = field(default_factory=dict)  # first answer by idempotency key
     asked: list[str] = field(default_factory=list)
     reports: dict[str, bytes] = field(default_factory=dict)  # content by report type
-    run_ends: list[str] = field(default_factory=list)  # how the next runs stand when they are looked at; then they succeed
+    run_ends: list[str] = field(
+        default_factory=list
+    )  # how the next runs stand when they are looked at; then they succeed
     released: threading.Event = field(default_factory=threading.Event)
 
     def do(self, method: str, path: str, form: dict[str, str], key: str | None) -> dict[str, Any] | None:

@@ -37,7 +37,10 @@ def test_production_takes_real_money(more: dict[str, str]) -> None:
     ("more", "told"),
     [
         ({"STRIPE_REPORTS": "activity"}, "must be set with STRIPE_REPORTS"),
-        ({"STRIPE_REPORTS": "activity,nonsense", "STRIPE_SECRET_KEY": "sk"}, "must be of activity, payout_lines, payouts"),
+        (
+            {"STRIPE_REPORTS": "activity,nonsense", "STRIPE_SECRET_KEY": "sk"},
+            "must be of activity, payout_lines, payouts",
+        ),
     ],
 )
 def test_reports_are_fetched_with_a_key_and_of_kinds_that_are_known(more: dict[str, str], told: str) -> None:

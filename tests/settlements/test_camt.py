@@ -96,7 +96,9 @@ def test_equal_entries_without_a_reference_are_two_lines_with_lasting_ids() -> N
     assert [line.external_id for line in read_camt(content).lines] == [first, second]
 
 
-@pytest.mark.parametrize("ref", ["<NtryRef>1</NtryRef>", "<AcctSvcrRef>1</AcctSvcrRef>", "<AcctSvcrRef>000000000</AcctSvcrRef>"])
+@pytest.mark.parametrize(
+    "ref", ["<NtryRef>1</NtryRef>", "<AcctSvcrRef>1</AcctSvcrRef>", "<AcctSvcrRef>000000000</AcctSvcrRef>"]
+)
 def test_what_only_numbers_the_entries_of_a_statement_is_no_id(ref: str) -> None:
     today = read_camt(camt(statement(entry("49.00", more=ref)))).lines[0]
     tomorrow = read_camt(camt(statement(entry("49.00", more=ref, day="2026-11-04")))).lines[0]

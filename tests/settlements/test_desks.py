@@ -85,7 +85,9 @@ def test_a_report_of_a_quiet_day_says_that_nothing_moved(db: Session, finn: Brow
 
 def test_the_first_file_of_an_account_asks_whether_its_name_is_right(db: Session, finn: Browser, actor: Actor) -> None:
     first = checked(actor, TWO)
-    assert "shop, the first file of it: is it written as before?" in words(finn.get(f"/admin/imports/{first.id}/import").text)
+    assert "shop, the first file of it: is it written as before?" in words(
+        finn.get(f"/admin/imports/{first.id}/import").text
+    )
     imported(actor, stripe(stripe_row(9)))
 
     assert "the first file of it" not in words(finn.get(f"/admin/imports/{first.id}/import").text)

@@ -30,7 +30,11 @@ ACTIVITY, PAYOUTS, PAYOUT_LINES = (fetching.REPORTS[kind][0] for kind in ReportK
 @pytest.fixture
 def school(fake: FakeStripe, db: Session) -> Iterator[FakeStripe]:
     """Their report of activity has one line; the day before is over for more than six hours."""
-    fake.reports = {ACTIVITY: stripe(stripe_row(1)), PAYOUTS: stripe(), PAYOUT_LINES: stripe(stripe_row(1, payout="po_9"))}
+    fake.reports = {
+        ACTIVITY: stripe(stripe_row(1)),
+        PAYOUTS: stripe(),
+        PAYOUT_LINES: stripe(stripe_row(1, payout="po_9")),
+    }
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     with (
         clock.moved_by(noon - datetime.now(UTC)),
@@ -45,7 +49,9 @@ def again(owner: Connection) -> Any:
 
     def comes() -> int:
         with owner.cursor() as cursor:
-            cursor.execute("UPDATE settlement_fetches SET due_at = now() - interval '2 days', lease_until = NULL WHERE closed_at IS NULL")
+            cursor.execute(
+                "UPDATE settlement_fetches SET due_at = now() - interval '2 days', lease_until = NULL WHERE closed_at IS NULL"
+            )
         return settlements.fetch()
 
     return comes
@@ -207,9 +213,7 @@ def test_two_workers_take_each_report_once(app: Flask, school: FakeStripe, db: S
     assert (sorted(map(bool, steps)), list(school.made)) == ([False, False, True], ["frr_1"])
 
 
-def test_what_somebody_uploaded_is_not_kept_twice(
-    school: FakeStripe, db: Session, again: Any, world: World
-) -> None:
+def test_what_somebody_uploaded_is_not_kept_twice(school: FakeStripe, db: Session, again: Any, world: World) -> None:
     settlements.fetch()
     file = uploaded(as_actor(world.finn), school.reports[ACTIVITY], account="stripe")
 
@@ -228,7 +232,9 @@ def test_days_that_were_missed_are_caught_up_with(school: FakeStripe, db: Sessio
     assert [day - days[0] for day in days] == [timedelta(days=number) for number in range(4)]
 
 
-def test_what_a_later_report_tells_of_the_payout_completes_the_line(school: FakeStripe, db: Session, again: Any) -> None:
+def test_what_a_later_report_tells_of_the_payout_completes_the_line(
+    school: FakeStripe, db: Session, again: Any
+) -> None:
     school.reports[ACTIVITY] = stripe(stripe_row(1, payout=""))
     settlements.fetch()
     again()

@@ -59,7 +59,7 @@ class StripeReports(Stripe):
         except (stripe.APIConnectionError, HTTPError) as error:
             raise ProviderUnknown(status=None) from error
         finally:
-            http.close()
+            http.close()  # type: ignore[no-untyped-call]
         if report.size is not None and size != report.size:
             raise ProviderUnknown(status=200)  # it was cut off
 

@@ -31,7 +31,9 @@ class SettlementFetch(Base):
     day: Mapped[date]  # of UTC
     due_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(server_default="0")  # since something came of one
-    runs: Mapped[int] = mapped_column(server_default="0")  # that ended without a report; part of the key of the next one
+    runs: Mapped[int] = mapped_column(
+        server_default="0"
+    )  # that ended without a report; part of the key of the next one
     reference: Mapped[str | None]  # theirs of the run that is under way
     lease_token: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]

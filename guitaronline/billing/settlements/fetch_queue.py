@@ -74,7 +74,12 @@ def plan(kinds: Iterable[ReportKind]) -> None:
     """The report of every day that is over is wanted, from the day before the first planning on."""
     with technical_transaction() as current:
         yesterday = clock.read(current).astimezone(UTC).date() - timedelta(days=1)
-        facts = {"kinds": [str(kind) for kind in kinds], "yesterday": yesterday, "back": BACK_MOST, "after": WHOLE_AFTER}
+        facts = {
+            "kinds": [str(kind) for kind in kinds],
+            "yesterday": yesterday,
+            "back": BACK_MOST,
+            "after": WHOLE_AFTER,
+        }
         current.execute(PLAN, facts)
 
 
@@ -115,5 +120,9 @@ def close(session: Session, claimed: Claimed, file_id: UUID, now: datetime) -> b
 
 def awaited(session: Session) -> list[SettlementFetch]:
     """Reports that are no files yet, the oldest first. ix_settlement_fetches_due"""
-    query = select(SettlementFetch).where(SettlementFetch.closed_at.is_(None)).order_by(SettlementFetch.due_at, SettlementFetch.id)
+    query = (
+        select(SettlementFetch)
+        .where(SettlementFetch.closed_at.is_(None))
+        .order_by(SettlementFetch.due_at, SettlementFetch.id)
+    )
     return list(session.scalars(query.limit(SHOWN_MOST)))

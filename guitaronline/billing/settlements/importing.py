@@ -285,7 +285,9 @@ def _write_facts(file: SettlementFile, reading: Reading, tally: Tally) -> None:
     file.first_on, file.last_on = (min(days), max(days)) if days else (None, None)
     named = sorted(tally.accounts | {each.account for each in reading.statements})
     if file.account is None and (len(named) == 1 or file.status is FileStatus.CONFIRMED):
-        file.account = named[0]  # of several only when they have been read for the last time: then no other would be allowed
+        file.account = named[
+            0
+        ]  # of several only when they have been read for the last time: then no other would be allowed
     if len(reading.statements) == 1:
         file.opening_minor, file.closing_minor = (
             reading.statements[0].opening_minor,

@@ -137,7 +137,9 @@ class _Rows:
         """Whether the last row ends with an amount that may be the beginning of a longer one. (Many banks write no end after
         the last line, so that alone says nothing.)"""
         place = len(self.heading.cells) - 1
-        if self.last is None or not any(self.heading.places.get(ours) == place for ours in ("amount", "credit", "debit")):
+        if self.last is None or not any(
+            self.heading.places.get(ours) == place for ours in ("amount", "credit", "debit")
+        ):
             return False
         row, currency = self.last
         decimals = row[-1].strip().rpartition(self.columns.decimal)

@@ -35,7 +35,11 @@ class Ids:
         self.seen: Counter[int] = Counter()
 
     def of(self, account: str, ref: str | None, *content: object) -> str:
-        made = ref if ref and not SERIAL.fullmatch(ref) else "~" + hashlib.sha256("\x1f".join(map(str, content)).encode()).hexdigest()[:24]
+        made = (
+            ref
+            if ref and not SERIAL.fullmatch(ref)
+            else "~" + hashlib.sha256("\x1f".join(map(str, content)).encode()).hexdigest()[:24]
+        )
         key = hash((account, made))
         self.seen[key] += 1
         return made if self.seen[key] == 1 else f"{made}#{self.seen[key]}"
