@@ -78,6 +78,12 @@ TIMETABLE = (
         within=10 * MINUTE,
     ),
     Job(
+        "settlements.fetch",
+        MINUTE,
+        "a provider takes some minutes for its report of yesterday; nobody waits for it by name",
+        within=10 * MINUTE,
+    ),
+    Job(
         "kpis.roll_up",
         MINUTE,
         "yesterday's numbers follow a late outcome or refund within minutes; today's are counted live",
