@@ -17,6 +17,7 @@ from typing import Literal as OneOf
 from zoneinfo import available_timezones
 
 MINUTES_PER_DAY = 24 * 60
+REPORTS = frozenset({"activity", "payouts", "payout_lines"})
 
 
 class BadConfig(Exception):
@@ -124,6 +125,14 @@ class Settings:
     STRIPE_API_BASE: str = setting("https://api.stripe.com", "another address is for tests")
     STRIPE_WEBHOOK_SECRETS: str = setting(
         "", "what their events are signed with; two while one replaces the other", unit="comma-separated"
+    )
+    STRIPE_REPORTS: str = setting(
+        "",
+        "fetched every day and imported by themselves: `activity`, `payouts`, `payout_lines` (for automatic payouts); empty = people upload them",
+        unit="comma-separated",
+    )
+    STRIPE_REPORTS_ACCOUNT: str = setting(
+        "stripe", "what their account is called in the lines; as it is called where its files were uploaded before"
     )
     SANDBOX_SECRET: str = setting("", "signs the events of the sandbox; made of SECRET_KEY when left out")
 
@@ -243,7 +252,13 @@ def _parse(raw: str, kind: Any, facts: Mapping[str, Any]) -> Any:
 
 def _unfit_for_stripe(settings: Settings) -> list[str]:
     needed = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS") if settings.PAYMENT_PROVIDER == "stripe" else ()
-    return [f"{name}: must be set with PAYMENT_PROVIDER=stripe" for name in needed if not getattr(settings, name)]
+    unset = [f"{name}: must be set with PAYMENT_PROVIDER=stripe" for name in needed if not getattr(settings, name)]
+    asked = {each.strip() for each in settings.STRIPE_REPORTS.split(",")} - {""}
+    if asked - REPORTS:
+        unset.append(f"STRIPE_REPORTS={settings.STRIPE_REPORTS!r}: must be of {', '.join(sorted(REPORTS))}")
+    if asked and not (settings.STRIPE_SECRET_KEY and settings.STRIPE_REPORTS_ACCOUNT):
+        unset.append("STRIPE_SECRET_KEY, STRIPE_REPORTS_ACCOUNT: must be set with STRIPE_REPORTS")
+    return unset
 
 
 def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:

@@ -11,6 +11,7 @@ from guitaronline.billing.invoices import models as invoices
 from guitaronline.billing.reconciliation import models as reconciliation
 from guitaronline.billing.reconciliation import period_models as periods
 from guitaronline.billing.reconciliation import work_tables as matching
+from guitaronline.billing.settlements import fetch_models as fetches
 from guitaronline.billing.settlements import models as settlements
 from guitaronline.booking import absence_models as absences
 from guitaronline.booking import feed_models as feeds
@@ -41,6 +42,7 @@ __all__ = [
     "expiry",
     "exports",
     "feeds",
+    "fetches",
     "hours",
     "identity",
     "invoices",

@@ -8,9 +8,11 @@ from uuid import UUID
 import structlog
 
 from guitaronline.actor import SYSTEM
-from guitaronline.billing import one_person, refund_asking
-from guitaronline.db import session
-from guitaronline.errors import DomainError
+from guitaronline.billing import one_person, refund_asking, refund_queue
+from guitaronline.billing.reconciliation import settling as _conditions  # noqa: F401  # what must still be true of a wish
+from guitaronline.billing.refund_queue import Call
+from guitaronline.booking import refunding as _ways  # noqa: F401  # how wishes are done: credits, bookings canceled first
+from guitaronline.db import new_id, session
 from jobs.runtime import error_code, job
 
 RUN_SECONDS = 30  # then the next tick goes on
@@ -22,9 +24,19 @@ log = structlog.get_logger("jobs.refunds")
 def ask_providers() -> int:
     """Every refund that is due was asked for once; how many. Its row says when it is asked for again."""
     asked, give_up_at = 0, time.monotonic() + RUN_SECONDS
-    while time.monotonic() < give_up_at and refund_asking.ask_next():
+    while time.monotonic() < give_up_at and (call := refund_queue.claim(new_id())):
+        _ask(call)
         asked += 1
     return asked
+
+
+def _ask(call: Call) -> None:
+    try:
+        refund_asking.ask(call)
+    except Exception as error:  # noqa: BLE001  # whatever one answer does, the next refund must have its turn
+        session().rollback()
+        log.warning("could not ask", refund_id=str(call.refund_id), error=error_code(error))
+        refund_queue.put_off(call, error=error_code(error))
 
 
 @job
@@ -34,10 +46,11 @@ def carry_out_alone() -> int:
 
 
 def _carry_out(approval_id: UUID) -> int:
-    """One that is refused waits on, and people see it on Today; the next must have its turn."""
+    """One that is refused, or breaks, waits on, and people see it on Today; the next must have its turn."""
     try:
         one_person.carry_out_alone(SYSTEM, approval_id)
-    except DomainError as refusal:
-        log.warning("not carried out", approval_id=str(approval_id), error=error_code(refusal))
+    except Exception as error:  # noqa: BLE001
+        session().rollback()
+        log.warning("not carried out", approval_id=str(approval_id), error=error_code(error))
         return 0
     return 1

@@ -78,6 +78,12 @@ TIMETABLE = (
         within=10 * MINUTE,
     ),
     Job(
+        "settlements.fetch",
+        MINUTE,
+        "a provider takes some minutes for its report of yesterday; nobody waits for it by name",
+        within=10 * MINUTE,
+    ),
+    Job(
         "kpis.roll_up",
         MINUTE,
         "yesterday's numbers follow a late outcome or refund within minutes; today's are counted live",
@@ -89,7 +95,12 @@ TIMETABLE = (
         "what was imported shows its matches and exceptions within a minute; once a day even when nothing came",
         within=15 * MINUTE,
     ),
-    Job("refunds.ask_providers", 10 * SECOND, "money goes back within seconds; who did not answer is asked again"),
+    Job(
+        "refunds.ask_providers",
+        10 * SECOND,
+        "money goes back within seconds; who did not answer is asked again",
+        within=5 * MINUTE,  # a provider that hangs is waited for
+    ),
     Job(
         "refunds.carry_out_alone",
         10 * MINUTE,

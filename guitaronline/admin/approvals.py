@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import and_
 from sqlalchemy.orm import selectinload
@@ -16,16 +18,22 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, but
 from guitaronline.admin.filters import Amount, Choice, State
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.billing import rules, service
+from guitaronline.billing.credits import TO_CREDIT
 from guitaronline.billing.models import (
     Approval,
     ApprovalKind,
     ApprovalStatus,
     DecidedHow,
 )
+from guitaronline.booking import refunding
+from guitaronline.booking.refunding import Decided, With
 from guitaronline.db import session
+from guitaronline.errors import DomainError
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.money import Money
+
+CREDIT = "credit in lessons"
 
 
 def approval_link(approval: Approval) -> Any:
@@ -34,7 +42,12 @@ def approval_link(approval: Approval) -> Any:
 
 def approval_title(approval: Approval) -> str:
     what = {ApprovalKind.REFUND: "refund", ApprovalKind.PAYMENT_SUCCEEDED: "payment received"}[approval.kind]
-    return f"{what}, {Money(approval.amount_minor, approval.currency)}"
+    return f"{CREDIT if is_credit(approval) else what}, {Money(approval.amount_minor, approval.currency)}"
+
+
+def is_credit(approval: Approval) -> bool:
+    """Lessons are given back instead of money."""
+    return approval.wish.get("to") == TO_CREDIT
 
 
 def approval_line(amount_minor: int, currency: str, before_minor: int = 0) -> list[tuple[str, str]]:
@@ -137,8 +150,37 @@ class Approve(ApprovalCommand):
     form = forms.MaybeReasonForm
     targets = (ApprovalStatus.APPROVED,)
 
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        """By the rule that decides; where it refuses, its reasons."""
+        told = super().consequences(actor, record, form)
+        if record.kind is not ApprovalKind.REFUND or record.status is not ApprovalStatus.PENDING:
+            return told
+        try:
+            return replace(told, lines=[*told.lines, *_foreseen(record)])
+        except DomainError as refusal:
+            return replace(told, blockers=forms.reasons_of(refusal))
+
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.decide_approval(actor, record.id, approve=True, reason=form.reason.data)
+
+
+def _foreseen(approval: Approval) -> list[tuple[str, Any]]:
+    """What the refund or credit would do now. Raises what carrying it out would."""
+    ending = [UUID(each) for each in approval.wish.get("bookings", ())]
+    found = refunding.preview_with_bookings(
+        session(),
+        approval.payment_id,
+        now=gate.now(),
+        amount_minor=approval.amount_minor,
+        bookings=[Decided(each, With.CANCEL) for each in ending],
+    )
+    canceled = [show.link_to("bookings", each.id, each.reference) for each in found.bookings if each.id in ending]
+    given = [("Lessons in a new package", approval.wish["lessons"])] if is_credit(approval) else []
+    return [
+        ("Lessons taken back", found.lessons_revoked),
+        *given,
+        ("Bookings canceled with it", show.joined(canceled) if canceled else "none"),
+    ]
 
 
 class Reject(ApprovalCommand):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import flask
-from sqlalchemy import select
 
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import ConsolePage
 from guitaronline.admin.history import TOLD
 from guitaronline.admin.record_page import Section, facts, rows
 from guitaronline.billing.dispute_models import Dispute
+from guitaronline.billing.invoices.queries import invoice_of
 from guitaronline.booking.models import Booking
-from guitaronline.db import Base, session
+from guitaronline.db import session
 from guitaronline.errors import NotFound
 from guitaronline.identity.access import Permission
 from guitaronline.lessons.models import LessonStatus
@@ -78,17 +78,8 @@ def _bought(found: Evidence) -> list[show.Fact]:
         ("Package", f"{package.reference}, {package.lessons_total} lessons"),
         ("Lessons used", package.consumed),
         ("Valid until", show.when(package.expires_at) if package.expires_at else "no end"),
-        ("Invoice", _invoices(found)),
+        ("Invoice", show.link(invoice_of(session(), payment.id))),
     )
-
-
-def _invoices(found: Evidence) -> Any:
-    """Numbers of the payment's invoices, where invoices are written."""
-    table = Base.metadata.tables.get("invoices")
-    if table is None or not {"payment_id", "number"} <= set(table.columns.keys()):
-        return None
-    query = select(table.c.id, table.c.number).where(table.c.payment_id == found.payment.id).limit(10)
-    return show.joined(show.link_to("invoices", row.id, str(row.number)) for row in session().execute(query))
 
 
 def _terms(policy: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from guitaronline.admin.plain import Plain, Plains, amount, label, moment, numbe
 from guitaronline.audit.models import AuditAction, CheckRun, JobTick, OutboxEvent
 from guitaronline.audit.queries import state_of_tick
 from guitaronline.billing import rules
+from guitaronline.billing.credits import TO_CREDIT
 from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.invoices.days import school_day
 from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller, TaxRate
@@ -306,7 +307,7 @@ WAITLIST: ByName = {
     "id": moment(WaitlistEntry.created_at),
 }
 APPROVALS: ByName = {
-    "kind": word(Approval.kind),
+    "kind": word(case((Approval.wish["to"].astext == TO_CREDIT, "credit in lessons"), else_=cast(Approval.kind, Text))),
     "payment": words(of(Payment.reference, Approval.payment_id)),
     "amount_minor": amount(Approval.amount_minor, Approval.currency, label="Amount"),
     "status": word(Approval.status),

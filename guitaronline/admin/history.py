@@ -50,7 +50,7 @@ TABLES = {
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
     "settlement_files": "import", "settlement_profiles": "bank profile", "settlement_statements": "statement",
     "reconciliation_exceptions": "exception", "reconciliation_periods": "period", "settlement_matches": "match", "settlement_match_parts": "part of the match", "fee_contracts": "fee contract",
-    "invoices": "invoice", "credit_notes": "credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
+    "invoices": "invoice", "credit_notes": "credit note", "credit_cancellations": "cancellation of a credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
     "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
@@ -60,6 +60,7 @@ MADE_SAYS = {  # of a row that was made, what tells people something
     "notes": (),
     "invoices": ("gross_minor", "currency"),
     "credit_notes": ("gross_minor", "currency"),
+    "credit_cancellations": ("gross_minor", "currency"),
 }
 
 
@@ -243,11 +244,19 @@ def readable(value: Any) -> Any:
     if isinstance(value, str) and STAMP.match(value):
         moment = datetime.fromisoformat(value)
         return show.when(moment) if moment.tzinfo else f"{moment:%Y-%m-%d %H:%M} on the wall clock"
+    if _is_nested(value):
+        return "(stands on its page)"
     if isinstance(value, list):
         return ", ".join(str(each) for each in value) or "nothing"
     if isinstance(value, dict):
         return value.get("sentence") or ", ".join(f"{key} {each}" for key, each in value.items())
     return show.word(value) if isinstance(value, str) and value.islower() else value
+
+
+def _is_nested(value: Any) -> bool:
+    """Data for programs, such as a period's snapshot: nobody reads it in a line."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(isinstance(each, dict | list) for each in parts)
 
 
 def _is_id(value: Any) -> bool:

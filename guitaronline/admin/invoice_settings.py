@@ -270,7 +270,7 @@ class EndTaxRate(CommandPage):
     def refused_because(self, record: Any) -> str | None:
         if record.valid_until is not None and record.valid_until <= school_day(gate.now()):
             return "It has ended."
-        if taxes.is_needed(session(), record.country):
+        if taxes.is_needed(session(), record.country, school_day(gate.now())):
             return "It is the seller's country, which must have a rate on every day. Set the next rate: this one ends there."
         return None
 

@@ -21,7 +21,7 @@ from guitaronline.billing.invoices import documents, issuing, queries, sellers, 
 from guitaronline.billing.invoices.addresses import buyer_of
 from guitaronline.billing.invoices.countries import name_of
 from guitaronline.billing.invoices.days import school_day
-from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller
+from guitaronline.billing.invoices.models import CreditCancellation, CreditNote, Invoice, Seller
 from guitaronline.billing.invoices.tax import percent, split
 from guitaronline.billing.models import Payment
 from guitaronline.db import session
@@ -100,7 +100,7 @@ class CreditNotesDesk(Desk):
     title = "Credit notes"
     one = "Credit note"
     permission = Permission.READ_PAYMENTS
-    intro = "One for every refund that was paid out, with its share of the invoice's tax."
+    intro = "One for every refund that was paid out, with its share of the invoice's tax. One whose refund came back is canceled by a paper of its own."
     empty = "No credit note yet. One is issued when a refund is paid out."
     search_words = "CN-…, student"
     columns = (
@@ -119,9 +119,20 @@ class CreditNotesDesk(Desk):
         return record_or_people(CreditNote.reference, words, CreditNote.student_id)
 
     def record_page(self, note: Any) -> dict[str, Any]:
-        about = [("Invoice", show.link(note.invoice)), ("Refund", show.link(note.refund))]
+        canceled = queries.cancellations_of(session(), [note.id]).get(note.id)
+        about = [
+            ("Invoice", show.link(note.invoice)),
+            ("Refund", show.link(note.refund)),
+            *([("Canceled by", _canceled(canceled))] if canceled else []),
+        ]
         page = Page(_facts(note, *about), also=[pdf_button("papers.credit_note_pdf", note)])
         return whole(note, page) | {"document": documents.of_credit_note(note)}
+
+
+def _canceled(cancellation: CreditCancellation) -> Any:
+    """By which paper, and when."""
+    address = gate.address("papers.cancellation_pdf", cancellation.id)
+    return show.html('<a href="{}">{}</a>, {}', address, cancellation.reference, show.day(cancellation.issued_on))
 
 
 def _facts(paper: Any, *about: tuple[str, Any]) -> list[show.Fact]:
@@ -147,20 +158,23 @@ def pdf_link(endpoint: str, record: Any) -> Any:
 
 def credit_notes_section(invoices: list[Invoice]) -> Section:
     found = queries.credit_notes_of(session(), [each.id for each in invoices], limit=20)
+    canceled = queries.cancellations_of(session(), [each.id for each in found])
     table = rows(
         found,
         show.link,
         lambda each: show.day(each.issued_on),
         lambda each: show.money(each.gross_minor, each.currency),
         lambda each: show.money(each.tax_minor, each.currency),
+        lambda each: _canceled(canceled[each.id]) if each.id in canceled else show.NOTHING,
         lambda each: pdf_link("papers.credit_note_pdf", each),
     )
-    return Section("Credit notes", ("Credit note", "Issued", "Gross", "Tax", ""), table, "Nothing of it went back.")
+    headings = ("Credit note", "Issued", "Gross", "Tax", "Canceled by", "")
+    return Section("Credit notes", headings, table, "Nothing of it went back.")
 
 
 def invoices_section(person: Any) -> Section:
     """The newest invoices of a student."""
-    found = queries.invoices_of_student(session(), person.id, limit=10)
+    found = queries.invoices_of(session(), [person.id], limit=10)
     return Section(
         "Invoices",
         ("Invoice", "Issued", "Gross", ""),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -10,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
 from guitaronline.admin import exported_money, forms, show
+from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, State, Whose
@@ -22,6 +25,8 @@ from guitaronline.billing.settlements.models import SettlementLine
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
+
+COUNTED_THROUGH = Ahead[UUID, date]("counted_through", lambda ids: deciding.counted_through(session(), ids))
 
 
 def other_side(match: Match) -> Any:
@@ -69,6 +74,9 @@ class MatchesDesk(Desk):
         selectinload(Match.refund),
     )
     page_title = staticmethod(match_title)
+
+    def prepare_rows(self, rows: list[Any]) -> None:
+        COUNTED_THROUGH.look(each.file_id for each in rows)
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         """ix_settlement_lines_source, ix_settlement_lines_intent, uq_settlement_lines_external"""
@@ -123,7 +131,8 @@ class UndoMatch(CommandPage):
     targets = (MatchStatus.UNDONE,)
 
     def refused_because(self, record: Any) -> str | None:
-        closed = deciding.is_closed(session(), record)
+        through = COUNTED_THROUGH.of(record.file_id)
+        closed = through is not None and record.booked_on <= through
         return super().refused_because(record) or ("Its period is closed." if closed else None)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:

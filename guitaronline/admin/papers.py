@@ -16,7 +16,7 @@ from guitaronline.admin.base import ConsolePage
 from guitaronline.billing.invoices import addresses, documents, sellers
 from guitaronline.billing.invoices.days import school_day, school_zone
 from guitaronline.billing.invoices.documents import Document
-from guitaronline.billing.invoices.models import CreditNote, Invoice
+from guitaronline.billing.invoices.models import CreditCancellation, CreditNote, Invoice
 from guitaronline.billing.invoices.parties import Party
 from guitaronline.billing.invoices.statement import Account, Statement, statement_of
 from guitaronline.billing.models import Payment
@@ -47,6 +47,13 @@ def invoice_pdf(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route's w
 def credit_note_pdf(id: UUID) -> ResponseReturnValue:  # noqa: A002
     """The credit note as it was issued."""
     return _paper(documents.of_credit_note(_found(CreditNote, id)))
+
+
+@blueprint.get("/credit-notes/cancellations/<uuid:id>.pdf")
+@gate.needs(Permission.READ_PAYMENTS)
+def cancellation_pdf(id: UUID) -> ResponseReturnValue:  # noqa: A002
+    """That a credit note holds no more, as it was issued."""
+    return _paper(documents.of_cancellation(_found(CreditCancellation, id)))
 
 
 @blueprint.get("/payments/<uuid:id>/receipt.pdf")

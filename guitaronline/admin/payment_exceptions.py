@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import flask
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
 from guitaronline.admin import exported, forms, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
+from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days
 from guitaronline.admin.record_page import Page, facts, whole
 from guitaronline.billing import service
@@ -38,7 +39,11 @@ class PaymentExceptionsDesk(Desk):
     title = "Payment exceptions"
     one = "Payment exception:"
     permission = Permission.READ_PAYMENTS
-    intro = "Money that a provider took and that does not fit what was agreed. None of it counts by itself."
+    intro = (
+        "A provider told us of money that does not fit what was agreed: another amount, taken twice, for what was taken back."
+        " None of it counts by itself. What the files of providers and banks show otherwise than we do is a reconciliation"
+        " exception."
+    )
     empty = "All money that came fits."
     search_words = "The provider's reference"
     columns = (
@@ -66,6 +71,10 @@ class PaymentExceptionsDesk(Desk):
     row_actions = staticmethod(buttons_of)
     load = (selectinload(PaymentException.payment),)
     page_title = staticmethod(exception_title)
+
+    def list_extras(self) -> dict[str, Any]:
+        other = Button("Reconciliation exceptions", flask.url_for("desk_exceptions.index_view"), None, "")
+        return {"buttons": [other]}
 
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         return [PaymentException.external_reference == words]

@@ -83,8 +83,8 @@ def snapshot_sections(snapshot: dict[str, Any]) -> list[Section]:
         ),
         Section(
             "Providers and banks",
-            ("Account", "Opening", "Movements", "Closing"),
-            [[row["account"], _money(row, "opening"), _movements(row), _money(row, "closing")] for row in snapshot.get("accounts", [])],
+            ("Account", "Opening", "Restated", "Movements", "Closing"),
+            [[row["account"], _money(row, "opening"), _money(row, "restated") if row.get("restated_minor") else show.NOTHING, _movements(row), _money(row, "closing")] for row in snapshot.get("accounts", [])],
             "No line was told.",
         ),
         Section(

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Integer, Text, case, cast, extract, func, select, type_coerce
 
-from guitaronline.billing.invoices.models import CreditNote, Invoice
+from guitaronline.billing.invoices.models import CreditCancellation, CreditNote, Invoice
 from guitaronline.billing.models import Package, Payment, Plan, Refund
 from guitaronline.billing.settlements.models import SettlementFile
 from guitaronline.booking.models import Booking
@@ -108,6 +108,7 @@ LABELS: dict[str, Any] = {
     "refunds": Refund.reference,
     "invoices": Invoice.reference,
     "credit_notes": CreditNote.reference,
+    "credit_cancellations": CreditCancellation.reference,
     "waitlist_entries": WaitlistEntry.reference,
     "settlement_files": SettlementFile.reference,
 }

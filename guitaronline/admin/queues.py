@@ -22,6 +22,7 @@ from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import Approval, Package, Payment, Refund
 from guitaronline.billing.provider_models import PaymentException, ProviderEvent
 from guitaronline.billing.reconciliation.models import ReconciliationException
+from guitaronline.billing.settlements.models import SettlementFile
 from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import UtcDateTime, session
@@ -165,6 +166,14 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         since=Dispute.created_at,
         due=Dispute.evidence_due_at,
         sort="evidence_due_at",
+    ),
+    Queue(
+        "Files that wait to be imported",
+        "They were read and nothing in them is wrong; somebody has to say that they are wanted.",
+        Role.FINANCE,
+        "imports",
+        {"state": "checked"},
+        since=SettlementFile.updated_at,
     ),
     Queue(
         "Refunds to look at",

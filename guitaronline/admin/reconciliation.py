@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import flask
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.admin import ages, exported_money, gate, show
 from guitaronline.admin.base import Column, Desk
-from guitaronline.admin.command_page import buttons_of
+from guitaronline.admin.command_page import Button, buttons_of
 from guitaronline.admin.filters import Amount, Choice, Dates, State, Whose
 from guitaronline.admin.record_page import Page, Section, facts, whole
 from guitaronline.billing.models import Payment
-from guitaronline.billing.reconciliation import queries
+from guitaronline.billing.reconciliation import deciding, queries
 from guitaronline.billing.reconciliation.models import WORDS, Category, ExceptionStatus, ReconciliationException
 from guitaronline.billing.settlements.models import LineKind, SettlementLine
 from guitaronline.db import session
@@ -33,10 +34,13 @@ def value_of(exception: ReconciliationException) -> Any:
 class ExceptionsDesk(Desk):
     model_of = ReconciliationException
     path = "exceptions"
-    title = "Exceptions"
+    title = "Reconciliation exceptions"
     one = "Exception"
     permission = Permission.READ_PAYMENTS
-    intro = "What does not agree between our payments, the providers and the banks. Keys on a row: a accept, s split, i ignore, w write off, e escalate."
+    intro = (
+        "What the files of providers and banks show otherwise than our payments do. Money that a provider itself told us of and"
+        " that does not fit is a payment exception. Keys on a row: a accept, s split, i ignore, w write off, e escalate."
+    )
     empty = "Everything agrees. Exceptions appear after files are imported."
     search_words = "EXC-…"
     columns = (
@@ -68,6 +72,10 @@ class ExceptionsDesk(Desk):
     list_template = "admin/exceptions.html"
     details_template = "admin/exception.html"
 
+    def list_extras(self) -> dict[str, Any]:
+        other = Button("Payment exceptions", flask.url_for("desk_payment-exceptions.index_view"), None, "")
+        return {"buttons": [other]}
+
     def search_clauses(self, words: str) -> list[ColumnElement[bool]]:
         return [ReconciliationException.reference == words.upper()]
 
@@ -82,7 +90,7 @@ class ExceptionsDesk(Desk):
             *_details(exception),
         )
         sections = [_both_sides(exception)]
-        if exception.decided_at is None:
+        if exception.decided_at is None and exception.category in deciding.ANSWERED_BY_A_MATCH:
             sections.append(_candidates(exception))
         return whole(exception, Page(found, state=show.state(exception), sections=[each for each in sections if each]))
 

@@ -48,6 +48,10 @@ class ExceptionCommand(CommandPage):
         return Consequences(self.lines(record))
 
 
+def unanswered(record: Any) -> str | None:
+    return None if record.category in deciding.ANSWERED_BY_A_MATCH else deciding.NO_ANSWER
+
+
 class AcceptForm(forms.CommandForm):
     linkable: ClassVar[frozenset[str]] = frozenset({"other"})
     other = forms.choice(
@@ -63,6 +67,9 @@ class AcceptCandidate(ExceptionCommand):
     form = AcceptForm
     looks = "Show what will happen"
     targets = (ExceptionStatus.RESOLVED,)
+
+    def refused_because(self, record: Any) -> str | None:
+        return super().refused_because(record) or unanswered(record)
 
     def prepare(self, form: Any, record: Any) -> None:
         """The likeliest first, for who comes by the key; and the one that a link chose."""
@@ -128,9 +135,8 @@ class SplitLine(ExceptionCommand):
 
     def refused_because(self, record: Any) -> str | None:
         has_money = record.line is not None and record.line.kind in deciding.INCOMING
-        return super().refused_because(record) or (
-            None if has_money else "Only money that came can be split between payments."
-        )
+        no_money = None if has_money else "Only money that came can be split between payments."
+        return super().refused_because(record) or no_money or unanswered(record)
 
     def initial(self, record: Any) -> dict[str, Any]:
         """Where exactly one choice of the nearest free payments adds up, that is suggested."""

@@ -80,6 +80,7 @@ class RefundsDesk(Desk):
             ),
             ("Allowed by", approval_link(approval) if approval else None),
             ("Settled", show.when(refund.settled_at)),
+            ("Came back", show.when(refund.returned_at) if refund.returned_at else None),
         )
         marks = [show.chip("to look at", "it came unasked, or came back")] if refund.needs_look else []
         return whole(refund, Page(found, state=show.state(refund), marks=marks))

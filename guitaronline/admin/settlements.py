@@ -12,16 +12,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from guitaronline.actor import Actor
-from guitaronline.admin import forms, gate, plain, show
+from guitaronline.admin import forms, gate, plain, settlement_fetches, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Dates, Days, State, Whose, reference_is
 from guitaronline.admin.record_page import SHOWN, Figure, Section, actions_of, facts, rows
+from guitaronline.admin.settlement_fetches import FETCHED
 from guitaronline.admin.settlement_lines import difference
 from guitaronline.admin.settlement_profiles import MakeBankProfile
 from guitaronline.admin.settlement_upload import KINDS, UploadFile, init_uploads
 from guitaronline.admin.timeline import timeline_of
-from guitaronline.billing.settlements import importing, originals, running
+from guitaronline.billing.settlements import doubts, importing, originals, running
 from guitaronline.billing.settlements.models import (
     OPEN,
     FileKind,
@@ -122,7 +123,7 @@ class ImportsDesk(Desk):
     intro = "Files of providers and banks, kept as they came. All of a file is imported, or nothing."
     empty = "No file yet. Upload what the provider or the bank gives you."
     search_words = "STF-… or the name of the file"
-    list_template = "admin/exports.html"
+    list_template = "admin/imports.html"
     details_template = "admin/import.html"
     columns = (
         Column("reference", "Import", show.link),
@@ -132,11 +133,11 @@ class ImportsDesk(Desk):
         Column("status", "State", show.state),
         Column("lines_total", "Lines", bar, is_number=True),
         Column("first_on", "Days", days_of),
-        Column("id", "Came", lambda file: show.stamp(file.created_at), sort=SettlementFile.id),
+        Column("id", "Came", settlement_fetches.came, sort=SettlementFile.id),
         Column(
             "uploader",
             "From",
-            lambda file: show.link(file.uploader) if file.uploader else "the provider",
+            lambda file: show.link(file.uploader) if file.uploader else FETCHED,
             is_default=False,
         ),
     )
@@ -180,6 +181,7 @@ class ImportsDesk(Desk):
         return {
             "buttons": [button_of(commands.named(UploadFile)), button_of(commands.named(MakeBankProfile))],
             "is_waiting": any(row.status in OPEN for row in flask.g.listed.rows),
+            "awaited": settlement_fetches.awaited(),
         }
 
     def record_page(self, file: Any) -> dict[str, Any]:
@@ -211,7 +213,7 @@ def _facts(file: SettlementFile) -> list[show.Fact]:
         ("Closing balance", show.money(file.closing_minor, file.currency or "")),
         ("Size", f"{file.size_bytes:,} bytes"),
         ("SHA-256", file.sha256),
-        ("From", show.link(file.uploader) if file.uploader else "the provider"),
+        ("From", show.link(file.uploader) if file.uploader else FETCHED),
         ("Came", show.when(file.created_at)),
         ("Imported", show.when(file.imported_at)),
     )
@@ -221,6 +223,8 @@ def _facts(file: SettlementFile) -> list[show.Fact]:
 def _figures(file: SettlementFile) -> list[Figure]:
     if file.status not in (FileStatus.CHECKED, FileStatus.CONFIRMED, FileStatus.IMPORTED):
         return []
+    if not file.lines_total:
+        return [Figure("Lines in the file", "0", NOTHING_MOVED)]
     new, known = ("New", "Were there") if file.status is FileStatus.IMPORTED else ("Would be new", "Are there already")
     figures = [
         Figure("Lines in the file", f"{file.lines_total:,}"),
@@ -232,6 +236,9 @@ def _figures(file: SettlementFile) -> list[Figure]:
         if file.lines_changed
         else figures
     )
+
+
+NOTHING_MOVED = "nothing moved in its time"
 
 
 def _problems(file: SettlementFile) -> Section | None:
@@ -311,6 +318,9 @@ def _lines(file: SettlementFile) -> Section | None:
     return Section("Lines that it brought", ("Line", "Movement", "Kind", "Booked", "Net"), table, "None was new.", more)
 
 
+FIRST = ", the first file of it: is it written as before?"
+
+
 class ConfirmFile(CommandPage):
     record = SettlementFile
     path = "imports/<uuid:id>/import"
@@ -321,11 +331,24 @@ class ConfirmFile(CommandPage):
     targets = (FileStatus.CONFIRMED,)
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        is_first = doubts.is_first_of_its_account(session(), record)
         lines = [
-            ("Account", show.text(record.account)),
-            ("New lines", f"{record.lines_new:,} of {record.lines_total:,}"),
+            ("Account", show.html("{}{}", record.account or "each as the file says", FIRST if is_first else "")),
+            (
+                "New lines",
+                f"{record.lines_new:,} of {record.lines_total:,}" if record.lines_total else f"none: {NOTHING_MOVED}",
+            ),
             ("Are there already", f"{record.lines_known:,}; they stay as they came"),
         ]
+        before = doubts.told_of_before(session(), record) if record.lines_new else []
+        if before:
+            told = show.joined(map(show.link, before))
+            lines.append(
+                (
+                    "Look twice",
+                    show.html("{} told of the same days in another form. What both have would be there twice.", told),
+                )
+            )
         if record.lines_changed:
             lines.append(("Say something else", f"{record.lines_changed:,}; each becomes a problem to look at"))
         totals = [

@@ -11,7 +11,13 @@ from sqlalchemy import Select, Uuid, literal, or_, select, union_all
 
 from guitaronline.actor import Role
 from guitaronline.billing.dispute_models import Dispute
-from guitaronline.billing.invoices.models import BillingAddress, CreditNote, Invoice, WithdrawalConsent
+from guitaronline.billing.invoices.models import (
+    BillingAddress,
+    CreditCancellation,
+    CreditNote,
+    Invoice,
+    WithdrawalConsent,
+)
 from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, PaymentTransition, PlanPrice, Refund
 from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.booking.models import Booking
@@ -33,7 +39,19 @@ class Kind(StrEnum):
 
 
 MONEY = frozenset(
-    {CreditEntry, Payment, PaymentTransition, Refund, RefundCredit, Dispute, Approval, Package, Invoice, CreditNote}
+    {
+        CreditEntry,
+        Payment,
+        PaymentTransition,
+        Refund,
+        RefundCredit,
+        Dispute,
+        Approval,
+        Package,
+        Invoice,
+        CreditNote,
+        CreditCancellation,
+    }
 )
 WRITTEN = frozenset({Note, Task})
 
@@ -104,6 +122,7 @@ def _of_payment(payment: Payment) -> Belonging:
 
 
 def _money(payments: Any) -> Belonging:
+    notes = CreditNote.invoice_id.in_(select(Invoice.id).where(Invoice.payment_id.in_(payments)))
     return (
         (Payment, Payment.id.in_(payments)),
         (PaymentTransition, PaymentTransition.payment_id.in_(payments)),
@@ -112,7 +131,14 @@ def _money(payments: Any) -> Belonging:
         (Dispute, Dispute.payment_id.in_(payments)),
         (Approval, Approval.payment_id.in_(payments)),
         (Invoice, Invoice.payment_id.in_(payments)),
-        (CreditNote, CreditNote.invoice_id.in_(select(Invoice.id).where(Invoice.payment_id.in_(payments)))),
+        *_credits(notes),
+    )
+
+
+def _credits(notes: Any) -> Belonging:
+    return (
+        (CreditNote, notes),
+        (CreditCancellation, CreditCancellation.credit_note_id.in_(select(CreditNote.id).where(notes))),
     )
 
 
@@ -151,7 +177,8 @@ BELONGING: dict[str, Callable[[Any], Belonging]] = {
         (Package, Package.id == dispute.payment.package_id),
     ),
     "users": _of_person,
-    "invoices": lambda invoice: ((CreditNote, CreditNote.invoice_id == invoice.id),),
+    "invoices": lambda invoice: _credits(CreditNote.invoice_id == invoice.id),
+    "credit_notes": lambda note: ((CreditCancellation, CreditCancellation.credit_note_id == note.id),),
     "lesson_series": lambda series: ((Booking, Booking.series_id == series.id),),
     "plans": lambda plan: ((PlanPrice, PlanPrice.plan_id == plan.id),),
 }

@@ -26,7 +26,7 @@ from guitaronline.api.schemas.invoices import (
 from guitaronline.billing.invoices import addresses, consents, documents, queries
 from guitaronline.billing.invoices.consents import Notice
 from guitaronline.billing.invoices.documents import Document, NothingReceived
-from guitaronline.billing.invoices.models import BillingAddress, CreditNote, Invoice
+from guitaronline.billing.invoices.models import BillingAddress, CreditCancellation, CreditNote, Invoice
 from guitaronline.billing.invoices.parties import Party
 from guitaronline.billing.invoices.refusals import InvalidAddress
 from guitaronline.billing.models import Payment
@@ -47,18 +47,19 @@ class SeenInvoice:
 
     invoice: Invoice
     notes: list[CreditNote]
+    canceled: dict[UUID, CreditCancellation]  # by credit note
 
 
 def seen_json(seen: SeenInvoice) -> dict[str, Any]:
-    return invoice_json(seen.invoice, seen.notes)
+    return invoice_json(seen.invoice, seen.notes, seen.canceled)
 
 
 @resource.listing("/invoices/my", InvoiceOut, seen_json, order=INVOICES, who=STUDENT)
 def my_invoices(actor: Actor, page: Page) -> Sequence[SeenInvoice]:
-    """One's own invoices with their credit notes, newest first"""
+    """One's own invoices and those of children one pays for, with their credit notes, newest first"""
     assert actor.id is not None
-    after = page.after[0] if page.after else None
-    found = queries.invoices_of_student(session(), actor.id, after=after, offset=page.offset, limit=page.rows)
+    after, whose = page.after[0] if page.after else None, addresses.paid_for_by(session(), actor.id)
+    found = queries.invoices_of(session(), whose, after=after, offset=page.offset, limit=page.rows)
     return _with_notes(found)
 
 
@@ -80,6 +81,14 @@ def invoice_pdf(actor: Actor, invoice_id: UUID) -> Response:
 def credit_note_pdf(actor: Actor, credit_note_id: UUID) -> Response:
     """A credit note to print"""
     return _paper(documents.of_credit_note(_own(actor, CreditNote, credit_note_id)))
+
+
+@resource.endpoint(
+    "GET", "/credit-notes/cancellations/<uuid:cancellation_id>.pdf", A_PDF, who=READ, refuses=(NotFound,)
+)
+def cancellation_pdf(actor: Actor, cancellation_id: UUID) -> Response:
+    """The cancellation of a credit note, to print"""
+    return _paper(documents.of_cancellation(_own(actor, CreditCancellation, cancellation_id)))
 
 
 @resource.endpoint(
@@ -116,18 +125,20 @@ def withdrawal_notice(actor: Actor) -> Notice:
 
 
 def _own(actor: Actor, model: Any, record_id: UUID) -> Any:
-    """Raises NotFound for what is not there or not the caller's to see."""
+    """Raises NotFound for what is not there or not the caller's to see: their own, or of a child for whom they pay."""
     found = session().get(model, record_id)
     if found is None:
         raise NotFound()
-    access.require(actor, Permission.READ_PAYMENTS, own=found.student_id == actor.id)
+    is_own = actor.id is not None and found.student_id in addresses.paid_for_by(session(), actor.id)
+    access.require(actor, Permission.READ_PAYMENTS, own=is_own)
     return found
 
 
 def _with_notes(found: Sequence[Invoice]) -> list[SeenInvoice]:
-    """One statement for the notes of all of them."""
+    """One statement for the notes of all of them, one for their cancellations."""
     notes = queries.credit_notes_of(session(), [each.id for each in found], limit=1000) if found else []
-    return [SeenInvoice(each, [note for note in notes if note.invoice_id == each.id]) for each in found]
+    canceled = queries.cancellations_of(session(), [each.id for each in notes]) if notes else {}
+    return [SeenInvoice(each, [note for note in notes if note.invoice_id == each.id], canceled) for each in found]
 
 
 def _paper(document: Document) -> Response:

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from guitaronline import policy
-from guitaronline.billing import refund_queue, room, rules, settling
+from guitaronline.billing import arriving, refund_queue, room, rules, settling
 from guitaronline.billing.models import (
     Approval,
     ApprovalKind,
@@ -88,7 +88,7 @@ def ask(
 def decide_approval(work: Work, approval_id: UUID, *, approve: bool, reason: str | None = None) -> Approval:
     """What was asked for is done word for word, or rejected (with a reason). The same decision again changes nothing.
 
-    Locks the payment, its package, the approval. Raises ApproverIsRequester, ApprovalDecided, ApprovalOutdated when
+    Locks the student, the payment, its package, the approval. Raises ApproverIsRequester, ApprovalDecided, ApprovalOutdated when
     the payment changed after the request (reject it, ask again), ReasonRequired."""
     access.require(work.actor, Permission.APPROVE)
     if work.actor.id is None:
@@ -134,10 +134,8 @@ def withdraw_approval(work: Work, approval_id: UUID, *, reason: str | None) -> A
 
 
 def lock(work: Work, approval_id: UUID) -> tuple[Payment, Package, Approval]:
-    """A step: all that the approval's wish touches, locked in the one order."""
-    asked = work.find(Approval, approval_id)
-    lock_money = settling.lock_with_student if asked.wish.get("to") == "credit" else settling.lock_payment
-    payment, package = lock_money(work, asked.payment_id)
+    """A step: all that the approval's wish touches, locked in the one order; the student too, to whom it may grant."""
+    payment, package = settling.lock_with_student(work, work.find(Approval, approval_id).payment_id)
     return payment, package, work.lock(Approval, approval_id)
 
 
@@ -164,15 +162,14 @@ def still_holds(work: Work, payment: Payment, approval: Approval) -> bool:
 
 
 def _do_success(work: Work, payment: Payment, package: Package, approval: Approval) -> None:
-    settling.move_payment(
-        work,
-        payment,
-        package,
-        PaymentStatus.SUCCEEDED,
-        cause=approval.wish.get("cause", f"approval:{approval.id}"),
-        reason=approval.wish["reason"],
-        evidence=approval.wish["evidence"],
-    )
+    """By hand none succeeds whose package was taken back. What a match found is there all the same."""
+    how = {"reason": approval.wish["reason"], "evidence": approval.wish["evidence"]}
+    found = approval.wish.get("cause")
+    if found is None:
+        cause = f"approval:{approval.id}"
+        settling.move_payment(work, payment, package, PaymentStatus.SUCCEEDED, cause=cause, **how)
+    else:
+        arriving.arrive_by_match(work, payment, package, cause=found, **how)
 
 
 def _do_refund(work: Work, payment: Payment, package: Package, approval: Approval) -> None:

@@ -27,7 +27,7 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 WAITS = (timedelta(minutes=55), timedelta(days=1))  # after the first asking, at 5 minutes; then daily
-LEASE = timedelta(seconds=90)  # a call takes 30 s at the longest
+LEASE = timedelta(seconds=120)  # four questions, of which each may take 10 s twice
 
 CLAIM = text("""
 UPDATE payment_asks SET asks = asks + 1, lease_token = :token, lease_until = clock_timestamp() + :lease

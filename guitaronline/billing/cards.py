@@ -76,7 +76,10 @@ def _in_groups(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     groups = [found.span() for found in GROUP.finditer(text, start, end)]
     first = 0
     while first < len(groups):
-        last = next((each for each in range(len(groups), first, -1) if _is_card(text, groups[first:each])), None)
+        furthest = min(
+            len(groups), first + MOST
+        )  # each group has a digit at least: a text of a thousand groups took minutes
+        last = next((each for each in range(furthest, first, -1) if _is_card(text, groups[first:each])), None)
         if last is None:
             first += 1
             continue

@@ -61,6 +61,7 @@ def want_checkout(work: Work, payment_id: UUID) -> PaymentCheckout:
     if is_over or checkout.problem is not None:
         checkout.number += 1  # a key that was answered with an error would get that answer again
         checkout.reference = checkout.url = checkout.expires_at = checkout.problem = None
+        purchasing.have_it_asked(work, payment)
     return checkout
 
 

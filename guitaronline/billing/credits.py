@@ -42,6 +42,8 @@ def credit_preview(
     found = refunds.refund_preview(session, payment_id, now=now, amount_minor=amount_minor, available=available)
     _, package = payment_and_package(session, payment_id)
     lessons = rules.credit_lessons(found.figures, found.amount_minor, revoked=found.lessons_revoked)
+    if lessons.most == 0:
+        raise NothingToCredit()
     return CreditPreview(found, lessons, _lives_until(package, now))
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from guitaronline.billing.models import Payment, PaymentProvider
-from guitaronline.billing.provider_models import ExceptionKind, PaymentException, ProviderEvent
+from guitaronline.billing.provider_models import ExceptionKind, PaymentException, PaymentFact, ProviderEvent
 from guitaronline.billing.providers.base import ProviderFact
 from guitaronline.billing.refusals import AlreadyResolved, require_reason
 from guitaronline.identity import access
@@ -15,7 +15,7 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 
-def note(work: Work, kind: ExceptionKind, payment: Payment, fact: ProviderFact, *, key: str) -> None:
+def note(work: Work, kind: ExceptionKind, payment: Payment, fact: ProviderFact | PaymentFact, *, key: str) -> None:
     """A step: the exception is written down, once for `kind` and `key`. The caller has locked the payment."""
     _note(work, kind, payment.provider, fact, key=key, payment_id=payment.id)
 
@@ -49,7 +49,7 @@ def _note(
     work: Work,
     kind: ExceptionKind,
     provider: PaymentProvider,
-    fact: ProviderFact,
+    fact: ProviderFact | PaymentFact,
     *,
     key: str,
     payment_id: UUID | None,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import select
 
-from guitaronline.billing import exceptions, queries, settling
-from guitaronline.billing.models import Package, PackageOrigin, PackageStatus, Payment, PaymentStatus
-from guitaronline.billing.provider_models import ExceptionKind, PaymentAsk, PaymentFact
+from guitaronline.billing import arriving, exceptions, queries, settling
+from guitaronline.billing.models import Package, Payment, PaymentStatus
+from guitaronline.billing.provider_models import ExceptionKind, PaymentFact
 from guitaronline.billing.providers.base import FactKind, ProviderFact
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
@@ -85,7 +85,7 @@ def _paid(work: Work, payment: Payment, package: Package, fact: ProviderFact) ->
         return Outcome.APPLIED
     _name_reference(work, payment, fact)
     if payment.status not in PAID_STATES:
-        _succeed(work, payment, package, fact)
+        arriving.arrive_as_told(work, payment, package, fact)
     return Outcome.APPLIED
 
 
@@ -102,48 +102,17 @@ def _failed(work: Work, payment: Payment, package: Package, fact: ProviderFact) 
 appliers |= {FactKind.PAID: _paid, FactKind.FAILED: _failed, FactKind.CHECKOUT_EXPIRED: _failed}
 
 
-def _succeed(work: Work, payment: Payment, package: Package, fact: ProviderFact) -> None:
-    """The money is there: that is written whatever became of the package meanwhile. What cannot be granted is noted."""
-    problem = _reopen(work, payment, package)
-    if problem is None and _is_paid_otherwise(work, payment, package):
-        problem = ExceptionKind.ALREADY_PAID
-    if problem is not None:
-        exceptions.note(work, problem, payment, fact, key=str(payment.id))
-    cause = f"event:{fact.event_id}"
-    settling.move_as_told(work, payment, package, PaymentStatus.SUCCEEDED, cause=cause, evidence=fact.reference)
-    work.session.execute(delete(PaymentAsk).where(PaymentAsk.payment_id == payment.id))
-
-
-def _reopen(work: Work, payment: Payment, package: Package) -> ExceptionKind | None:
-    """A package whose checkout had lapsed waits for its money again. What a person took back stays taken back."""
-    if package.status is not PackageStatus.REVOKED:
-        return None
-    checkout = queries.checkout_of(work.session, payment.id)
-    if checkout is None or checkout.lapsed_at is None:
-        return ExceptionKind.PACKAGE_TAKEN_BACK
-    if package.is_trial and _has_another_trial(work, package):
-        return ExceptionKind.SECOND_TRIAL
-    work.move(package, PackageStatus.PENDING)
-    return None
-
-
-def _is_paid_otherwise(work: Work, payment: Payment, package: Package) -> bool:
-    if package.origin is not PackageOrigin.PURCHASE or package.status is PackageStatus.PENDING:
-        return False
-    return queries.paid_by_others(work.session, payment) >= package.price_minor
-
-
 def _name_reference(work: Work, payment: Payment, fact: ProviderFact) -> None:
-    """The payment bears the provider's reference of the earliest money for it; more than one is money taken twice."""
-    kept = queries.paid_facts_of(work.session, payment.id)
-    paid = [(each.at, each.reference or "") for each in kept if not _wrong(payment, each)]
-    paid.append((fact.at, fact.reference or ""))
-    references = {reference for _, reference in paid if reference}
-    first = min((each for each in paid if each[1]), default=None)
+    """The payment bears the provider's reference of the earliest money for it. Money of another reference was taken twice:
+    that one is noted, because that one has to go back."""
+    told: list[ProviderFact | PaymentFact] = [*queries.paid_facts_of(work.session, payment.id), fact]
+    named = [each for each in told if each.reference and not _wrong(payment, each)]
+    first = min(named, key=lambda each: (each.at, each.reference or ""), default=None)
     if first is not None:
-        payment.external_reference = first[1]
-    if len(references) > 1:
-        exceptions.note(work, ExceptionKind.PAID_TWICE, payment, fact, key=str(payment.id))
+        payment.external_reference = first.reference
+        again = [each for each in named if each.reference != first.reference]
+        if again:
+            exceptions.note(work, ExceptionKind.PAID_TWICE, payment, again[0], key=str(payment.id))
     work.session.flush()
 
 
@@ -184,13 +153,3 @@ def _lock_trial_student(work: Work, payment_id: UUID) -> None:
     payment = work.find(Payment, payment_id)
     if work.find(Package, payment.package_id).is_trial:
         work.lock(User, payment.student_id)
-
-
-def _has_another_trial(work: Work, package: Package) -> bool:
-    another = exists().where(
-        Package.student_id == package.student_id,
-        Package.is_trial,
-        Package.status != PackageStatus.REVOKED,
-        Package.id != package.id,
-    )
-    return bool(work.session.scalar(select(another)))

@@ -43,7 +43,7 @@ UPDATE provider_events SET attempts = attempts + 1, lease_token = :token, lease_
                WHERE status IN ('received', 'parked') AND available_at <= :now
                  AND (lease_until IS NULL OR lease_until < clock_timestamp())
                ORDER BY available_at, id LIMIT :limit FOR UPDATE SKIP LOCKED))
-RETURNING id, provider, event_id, body, received_at, attempts
+RETURNING id, provider, event_id, body, received_at, attempts, available_at
 """)
 CLOSE = text("""
 UPDATE provider_events SET status = :status, said = :said, payment_id = :payment, last_error = :error, available_at = :at,
@@ -98,13 +98,14 @@ def receive(name: PaymentProvider, raw: bytes, headers: Mapping[str, str]) -> No
 
 
 def claim(token: UUID, *, limit: int) -> list[Due]:
-    """Due events, ours until the lease ends. The attempt counts from here, so one that kills its worker runs out too."""
+    """Due events, the oldest first, ours until the lease ends. The attempt counts from here, so one that kills its worker
+    runs out too."""
     with technical_transaction() as current:
         now = read(current)
         rows = current.execute(CLAIM, {"token": token, "lease": LEASE, "limit": limit, "now": now}).all()
     return [
         Due(row.id, PaymentProvider(row.provider), row.event_id, bytes(row.body), row.received_at, row.attempts)
-        for row in rows
+        for row in sorted(rows, key=lambda row: (row.available_at, row.id))
     ]
 
 

@@ -75,7 +75,7 @@ class ExceptionKind(StrEnum):
 EXCEPTION_WORDS = {
     ExceptionKind.WRONG_AMOUNT: "Another amount was paid than was asked for. The payment does not count as paid.",
     ExceptionKind.WRONG_CURRENCY: "It was paid in another currency than was asked for. The payment does not count as paid.",
-    ExceptionKind.PAID_TWICE: "The provider took the money twice for this payment. Give one of them back there.",
+    ExceptionKind.PAID_TWICE: "The provider took the money twice for this payment. Give back there the one whose reference the payment does not bear.",
     ExceptionKind.ALREADY_PAID: "Other money had paid for this package: nothing more was granted. Give it back.",
     ExceptionKind.PACKAGE_TAKEN_BACK: "The money came after the package was taken back: nothing was granted. Give it back.",
     ExceptionKind.SECOND_TRIAL: "The money came for a trial that had lapsed, and there has been another since. Give it back.",

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+
 from guitaronline import policy
 from guitaronline.billing import granting, queries, settling
 from guitaronline.billing.invoices import consents
@@ -111,10 +114,19 @@ def intend_checkout(work: Work, payment: Payment) -> PaymentCheckout:
     """A step: a page is wanted, and the provider will be asked what came of it, whatever happens to us meanwhile."""
     checkout = PaymentCheckout(payment_id=payment.id, number=1)
     work.add(checkout)
-    lapse_at = payment.created_at + timedelta(hours=policy.current().UNPAID_CHECKOUT_HOURS)
-    work.session.add(PaymentAsk(payment_id=payment.id, ask_at=work.now + FIRST_ASK, lapse_at=lapse_at))
     work.session.flush()
+    have_it_asked(work, payment)
     return checkout
+
+
+def have_it_asked(work: Work, payment: Payment) -> None:
+    """A step: the provider is asked about the payment in a few minutes, if not sooner. Where nobody was going to ask any
+    more, it lapses a whole term from now."""
+    soon = work.now + FIRST_ASK
+    lapse_at = work.now + timedelta(hours=policy.current().UNPAID_CHECKOUT_HOURS)
+    ask = insert(PaymentAsk).values(payment_id=payment.id, ask_at=soon, lapse_at=lapse_at)
+    sooner = {"ask_at": func.least(PaymentAsk.ask_at, soon)}
+    work.session.execute(ask.on_conflict_do_update(index_elements=["payment_id"], set_=sooner))
 
 
 def _provider(name: PaymentProvider | str | None) -> PaymentProvider:

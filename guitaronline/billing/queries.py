@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from guitaronline.billing.dispute_models import Dispute
+from guitaronline.billing.dispute_models import Dispute, DisputeStatus
 from guitaronline.billing.models import (
     Approval,
     ApprovalStatus,
@@ -188,16 +188,26 @@ def lessons_revoked(session: Session, payment_id: UUID) -> int:
     return int(session.scalars(query.where(Refund.payment_id == payment_id, Refund.status.in_(COMMITTED))).one())
 
 
-def paid_by_others(session: Session, payment: Payment) -> int:
-    """Minor units that other payments of the same package and currency brought and that still pay for it."""
-    gone = _sum(Refund, Refund.status.in_(COMMITTED)) + _sum(RefundCredit) + _sum(Dispute, Dispute.status == "lost")
-    query = select(func.coalesce(func.sum(Payment.amount_minor - gone), 0)).where(
+@dataclass(frozen=True)
+class OtherMoney:
+    """What other payments of the same package and currency brought, and what of it still pays for the package."""
+
+    paid_minor: int
+    left_minor: int
+
+
+def money_of_others(session: Session, payment: Payment) -> OtherMoney:
+    """Index: ix_payments_package_id."""
+    gone = _sum(Refund, Refund.status.in_(COMMITTED)) + _sum(RefundCredit)
+    gone += _sum(Dispute, Dispute.status == DisputeStatus.LOST)
+    sums = (func.coalesce(func.sum(amount), 0) for amount in (Payment.amount_minor, Payment.amount_minor - gone))
+    query = select(*sums).where(
         Payment.package_id == payment.package_id,
         Payment.id != payment.id,
         Payment.currency == payment.currency,
         Payment.status.in_((PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED)),
     )
-    return int(session.scalars(query).one())
+    return OtherMoney(*map(int, session.execute(query).one()))
 
 
 def is_awaited_otherwise(session: Session, payment: Payment) -> bool:
@@ -209,9 +219,11 @@ def is_awaited_otherwise(session: Session, payment: Payment) -> bool:
 
 
 def is_disputed(session: Session, package_id: UUID) -> bool:
-    """Whether an open dispute keeps the package frozen. Indexes: ix_payments_package_id, ix_disputes_payment_id."""
-    froze = select(Dispute.id).join(Payment, Payment.id == Dispute.payment_id)
-    return session.scalars(froze.where(Payment.package_id == package_id, Dispute.freezes).limit(1)).first() is not None
+    """Whether an open dispute keeps the package frozen, also one that found it frozen. Indexes: ix_payments_package_id,
+    ix_disputes_payment_id."""
+    asked = select(Dispute.id).join(Payment, Payment.id == Dispute.payment_id)
+    is_open = asked.where(Payment.package_id == package_id, Dispute.status == DisputeStatus.OPEN)
+    return session.scalars(is_open.limit(1)).first() is not None
 
 
 def _sum(table: type[Refund | RefundCredit | Dispute], *conditions: ColumnElement[bool]) -> Any:

@@ -24,7 +24,7 @@ from guitaronline.billing.providers import (
 )
 from guitaronline.billing.refund_facts import fail_refund, take_word
 from guitaronline.billing.refund_queue import Call
-from guitaronline.db import new_id, session
+from guitaronline.db import session
 from guitaronline.errors import NotFound
 
 ENDS = (FactKind.REFUND_FAILED, FactKind.REFUNDED)  # the first of them that is known counts
@@ -42,15 +42,12 @@ class Asked:
     currency: str
 
 
-def ask_next() -> bool:
-    """The refund that is due longest has its answer, or will be asked about again; False: none is due."""
-    call = refund_queue.claim(new_id())
-    if call is None:
-        return False
+def ask(call: Call) -> None:
+    """The claimed refund has its answer, or will be asked about again."""
     asked = _asked(call.refund_id)
     if asked is None:
         refund_queue.close(call)
-        return True
+        return
     try:
         fact = _answer(provider_of(asked.provider), call, asked)
     except ProviderRefused as no:
@@ -59,7 +56,6 @@ def ask_next() -> bool:
         refund_queue.put_off(call, error=unknown.code)
     else:
         _record(call, asked, fact)
-    return True
 
 
 def _asked(refund_id: UUID) -> Asked | None:
@@ -100,7 +96,11 @@ def _answer(provider: Provider, call: Call, asked: Asked) -> ProviderFact | None
 
 
 def _look_for(provider: Provider, asked: Asked) -> ProviderFact | None:
-    facts = provider.look_up(payment_id=asked.payment_id, reference=asked.reference or None)
+    """A no to the question is none to the refund: what was sent before may have been paid out. Raises ProviderUnknown."""
+    try:
+        facts = provider.look_up(payment_id=asked.payment_id, reference=asked.reference or None)
+    except ProviderRefused as no:
+        raise ProviderUnknown(reason=no.facts.get("reason", no.code)) from no
     ours = [each for each in facts if each.refund_id == asked.refund_id and each.kind in ENDS]
     return min(ours, key=lambda fact: ENDS.index(fact.kind), default=None)
 

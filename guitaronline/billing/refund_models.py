@@ -37,9 +37,13 @@ class Refund(Timestamps, Versioned, Base):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("source = 'asked' OR provider_reference IS NOT NULL", name="seen_where"),
+        CheckConstraint(
+            "returned_at IS NULL OR (status = 'failed' AND settled_at IS NOT NULL)", name="returned_was_paid"
+        ),
         Index("ix_refunds_payment_id", "payment_id"),
         Index("ix_refunds_status", "status", "id"),
         Index("ix_refunds_settled_at", "settled_at"),
+        Index("ix_refunds_returned_at", "returned_at", postgresql_where=text("returned_at IS NOT NULL")),
         Index("uq_refunds_provider_reference", "provider_reference", unique=True),
         Index("ix_refunds_to_look_at", "id", postgresql_where=text("needs_look")),
     )
@@ -79,6 +83,7 @@ class Refund(Timestamps, Versioned, Base):
     needs_look: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # finance has to see it
     ended_package: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # it took the last lessons
     settled_at: Mapped[datetime | None]
+    returned_at: Mapped[datetime | None]  # it was paid out at `settled_at`, and came back
     payment: Mapped[Payment] = relationship(viewonly=True)
     call: Mapped[RefundCall | None] = relationship(viewonly=True)
 

@@ -18,7 +18,7 @@ from guitaronline.billing.refusals import RefundUnknown
 from guitaronline.db import technical_transaction
 from guitaronline.unit_of_work import Work
 
-LEASE = timedelta(seconds=60)  # a provider's answer takes 10 s at most
+LEASE = timedelta(seconds=120)  # three questions and the refund, of which each may take 10 s twice
 ASK_AGAIN = (timedelta(minutes=5), timedelta(hours=1), timedelta(days=1))  # then every day
 KEY_HOLDS = timedelta(hours=23)  # providers forget a key after a day: sent later, the same refund would be made twice
 

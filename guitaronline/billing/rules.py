@@ -191,6 +191,7 @@ class RefundFigures:
     delivered: int
     covered_otherwise: bool  # other payments pay for the whole package: this one came twice
     disputed_minor: int = 0  # open disputes: cannot be given back, and have taken no lesson yet
+    others_gone_minor: int = 0  # what other payments brought for the package, if nothing of it is left
 
     @property
     def left_minor(self) -> int:
@@ -207,6 +208,7 @@ def refund_figures(
     price_minor: int = 0,
     covered_otherwise: bool = False,
     disputed_minor: int = 0,
+    others_gone_minor: int = 0,
 ) -> RefundFigures:
     """refundable = ⌊paid × undelivered ÷ total⌋ − already refunded (pending ones too) or disputed, never below 0;
     everything left when nothing was delivered, or when other money pays for the package."""
@@ -217,17 +219,26 @@ def refund_figures(
         refundable = max(0, paid_minor * max(0, lessons_total - delivered) // lessons_total - gone)
     price = max(price_minor, paid_minor)
     return RefundFigures(
-        paid_minor, price, committed_minor, refundable, lessons_total, delivered, covered_otherwise, disputed_minor
+        paid_minor=paid_minor,
+        price_minor=price,
+        committed_minor=committed_minor,
+        refundable_minor=refundable,
+        lessons_total=lessons_total,
+        delivered=delivered,
+        covered_otherwise=covered_otherwise,
+        disputed_minor=disputed_minor,
+        others_gone_minor=others_gone_minor,
     )
 
 
 def lessons_to_revoke(figures: RefundFigures, amount_minor: int, *, revoked_before: int, available: int) -> int:
-    """How many unused lessons a refund takes: all when the whole price goes back, else the money's share of them,
-    rounded down over all refunds of the payment together; none of what other money pays for."""
+    """How many unused lessons a refund takes: all when the whole price has gone back, whichever payments it came by; else
+    the money's share of them, rounded down over all refunds of the payment together; none of what other money pays for."""
     if figures.covered_otherwise:
         return 0
     back = figures.committed_minor + amount_minor
-    if back >= figures.price_minor:
+    is_last = back >= figures.paid_minor
+    if back + (figures.others_gone_minor if is_last else 0) >= figures.price_minor:
         return available
     return min(available, max(0, back * figures.lessons_total // figures.price_minor - revoked_before))
 

@@ -127,7 +127,7 @@ def figures_of(
     """What can be refunded. `delivered` None: counted from the package's lessons."""
     if delivered is None:
         delivered = queries.delivered_lessons(session, package.id)
-    others = queries.paid_by_others(session, payment)
+    others = queries.money_of_others(session, payment)
     spoken_for = room.spoken_for(session, payment.id)
     return rules.refund_figures(
         paid_minor=payment.amount_minor,
@@ -136,7 +136,8 @@ def figures_of(
         lessons_total=package.lessons_total,
         delivered=delivered,
         price_minor=package.price_minor if package.currency == payment.currency else 0,
-        covered_otherwise=0 < package.price_minor <= others,
+        covered_otherwise=0 < package.price_minor <= others.left_minor,
+        others_gone_minor=0 if others.left_minor > 0 else others.paid_minor,
     )
 
 
@@ -258,10 +259,11 @@ def close_refund(
 
 def return_refund(work: Work, payment: Payment, package: Package, refund: Refund, *, reason: str) -> None:
     """The refund that was reported as paid out came back: it has failed after all, its room and its lessons are back, and
-    neither is the payment refunded any more nor its package taken back by that. Finance has to look at it."""
+    neither is the payment refunded any more nor its package taken back by that. Its credit note is canceled. Finance has to look."""
     was_refunded = payment.status is PaymentStatus.REFUNDED
     work.move(refund, RefundStatus.FAILED)
-    refund.settled_at, refund.needs_look = work.now, True
+    refund.returned_at, refund.needs_look = work.now, True  # `settled_at` stays: that day the money was out
+    invoices.cancel_credit(work, refund)
     _give_back_package(work, payment, package)
     ledger.unrevoke(work, package, refund.lessons_revoked, f"unrevoke:{refund.id}")
     if was_refunded:

@@ -20,7 +20,7 @@ A_CODE = re.compile(r"[0-9A-Za-z.-]{1,20}", re.ASCII)
 MEANINGS = {
     EventKind.PACKAGE_SOLD: "a package became active: its price is asked for and owed in lessons",
     EventKind.PAYMENT_RECEIVED: "money came",
-    EventKind.REFUND_PAID: "money went back",
+    EventKind.REFUND_PAID: "money went back; changes sides when it could not be paid out",
     EventKind.PROVIDER_FEE: "what a provider kept",
     EventKind.LESSONS_EARNED: "lessons were delivered",
     EventKind.BREAKAGE: "lessons expired whose plan says that they are the school's",

@@ -33,11 +33,18 @@ SELECT p.paid_at AS at, p.reference, p.currency, p.amount_minor FROM payments p
  WHERE p.paid_at >= :start AND p.paid_at < :end AND {NOT_TEST.format("p.student_id")}
  ORDER BY p.paid_at, p.id
 """)  # noqa: S608  # put together from constants
-# ix_refunds_settled_at
+# ix_refunds_settled_at; one that came back later was paid out on its day all the same: its month may be closed
 REFUNDS = text(f"""
 SELECT r.settled_at AS at, r.reference, r.currency, r.amount_minor FROM refunds r JOIN payments p ON p.id = r.payment_id
- WHERE r.settled_at >= :start AND r.settled_at < :end AND r.status = 'succeeded' AND {NOT_TEST.format("p.student_id")}
+ WHERE r.settled_at >= :start AND r.settled_at < :end AND (r.status = 'succeeded' OR r.returned_at IS NOT NULL)
+   AND {NOT_TEST.format("p.student_id")}
  ORDER BY r.settled_at, r.id
+""")  # noqa: S608
+# ix_refunds_returned_at
+RETURNS = text(f"""
+SELECT r.returned_at AS at, r.reference, r.currency, -r.amount_minor AS amount_minor FROM refunds r JOIN payments p ON p.id = r.payment_id
+ WHERE r.returned_at >= :start AND r.returned_at < :end AND {NOT_TEST.format("p.student_id")}
+ ORDER BY r.returned_at, r.id
 """)  # noqa: S608
 # ix_disputes_decided_at
 DISPUTES = text(f"""
@@ -125,6 +132,7 @@ def _fee(moved: Mapping[str, Any]) -> int:
 SOURCES: list[Source] = [
     _rows(EventKind.PAYMENT_RECEIVED, PAYMENTS),
     _rows(EventKind.REFUND_PAID, REFUNDS),
+    _rows(EventKind.REFUND_PAID, RETURNS),
     _rows(EventKind.DISPUTE_LOST, DISPUTES),
     _fees,
     _rows(EventKind.TEACHER_COST, TEACHERS),

@@ -27,6 +27,8 @@ from guitaronline.teachers.service import disable_teacher
 from tests.reconciliation.statements import credit
 from tests.reconciliation.statements import told as lines_came
 from tests.refunds.scripted import bought, told
+from tests.settlements.files import stripe, stripe_row
+from tests.settlements.imports import checked
 from tests.world import World, as_actor
 
 DAY = timedelta(days=1)
@@ -40,6 +42,7 @@ def busy_day(world: World) -> None:
     providers_wait(world)
     disputes_wait(world)
     exceptions_wait(world)
+    checked(as_actor(world.finn), stripe(stripe_row(1)))
     packages_wait(world)
     system_waits(world)
     create_task(

@@ -14,6 +14,7 @@ from sqlalchemy import update
 from guitaronline import clock
 from guitaronline.actor import SYSTEM
 from guitaronline.admin import timeline
+from guitaronline.admin.history import readable
 from guitaronline.audit.models import OutboxEvent, OutboxStatus
 from guitaronline.booking import service as booking
 from guitaronline.db import technical_transaction
@@ -226,3 +227,8 @@ def test_a_place_that_does_not_exist_is_told_in_words(app: Flask, world: World, 
     assert page.status_code == 200
     assert "The timeline has no such part" in page.text or "That is no place in the timeline" in page.text
     assert "Booking: cancel" in page.text
+
+
+def test_data_for_programs_is_not_read_out_in_a_line() -> None:
+    assert readable({"school": [{"closing_minor": 1}]}) == "(stands on its page)"
+    assert readable({"min": 1}) == "min 1"

@@ -6,9 +6,11 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from guitaronline.billing.models import Payment
+from guitaronline.identity.service import add_guardian
 from tests.api.conftest import Api
 from tests.invoices.office import bought, credit_notes, given_back, invoice_of, lives_in, opened
-from tests.world import World
+from tests.world import World, as_actor
 
 ADDRESS = {"name": "Ann", "street": "Road 1", "postal_code": "1010", "city": "Wien", "country": "AT"}
 
@@ -39,6 +41,45 @@ def test_the_list_is_ones_own_newest_first(api: Api, world: World) -> None:
 
     assert [each["id"] for each in [*page["items"], *rest["items"]]] == [str(second.id), str(first.id)]
     assert rest["next_cursor"] is None
+
+
+def childs(world: World, *, pays: bool = True) -> Payment:
+    """What was bought for Mia, whose guardian Ben is."""
+    child = world.person("Mia", world.ann.role, email=None)
+    add_guardian(as_actor(world.sue), child.id, guardian_id=world.ben.id, pays=pays)
+    return bought(world, student=child)
+
+
+def papers_of(made: Payment) -> list[str]:
+    invoice, note = invoice_of(made), credit_notes(made)[0]
+    return [
+        f"/billing/invoices/{invoice.id}",
+        f"/billing/invoices/{invoice.id}.pdf",
+        f"/billing/credit-notes/{note.id}.pdf",
+        f"/billing/payments/{made.id}/receipt.pdf",
+    ]
+
+
+def test_who_pays_for_a_child_reads_its_papers(api: Api, world: World) -> None:
+    opened(world)
+    made = childs(world)
+    own = invoice_of(bought(world, student=world.ben))
+    given_back(world, made, 1_190)
+
+    listed = api.get("/billing/invoices/my", world.ben).json["items"]
+
+    assert [each["id"] for each in listed] == [str(own.id), str(invoice_of(made).id)]
+    assert [api.get(each, world.ben).status for each in papers_of(made)] == [200] * 4
+    assert [api.get(each, world.ann).status for each in papers_of(made)] == [404] * 4
+
+
+def test_a_guardian_who_does_not_pay_reads_none(api: Api, world: World) -> None:
+    opened(world)
+    made = childs(world, pays=False)
+    given_back(world, made, 1_190)
+
+    assert api.get("/billing/invoices/my", world.ben).json["items"] == []
+    assert [api.get(each, world.ben).status for each in papers_of(made)] == [404] * 4
 
 
 def test_a_pdf_is_the_same_each_time(api: Api, world: World) -> None:

@@ -207,3 +207,21 @@ def test_a_lesson_in_use_is_not_taken_by_a_refund(world: World, db: Session) -> 
 
     assert buckets(world.again(package)) == {"reserved": 1, "consumed": 1, "revoked": 1}
     assert world.again(package).status is PackageStatus.ACTIVE
+
+
+def test_two_parts_that_both_went_back_take_every_lesson(world: World) -> None:
+    package = world.package(lessons=5, price_minor=49_000)
+    first, second = paid(world, package, 24_500), paid(world, package, 24_500)
+
+    taken = [is_refund(refund_payment(as_actor(world.finn), each.id, reason="no")) for each in (first, second)]
+
+    assert [each.lessons_revoked for each in taken] == [2, 3]
+    assert buckets(world.again(package)) == {"revoked": 5}
+
+
+def test_while_something_of_another_part_is_left_its_lessons_stay(world: World) -> None:
+    package = world.package(lessons=5, price_minor=49_000)
+    first, second = paid(world, package, 24_500), paid(world, package, 24_500)
+    refund_payment(as_actor(world.finn), first.id, amount_minor=24_499, reason="all but a cent")
+
+    assert is_refund(refund_payment(as_actor(world.finn), second.id, reason="no")).lessons_revoked == 2

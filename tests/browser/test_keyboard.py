@@ -84,6 +84,7 @@ def test_two_keys_lead_to_a_desk_and_the_next_ones_to_a_row_and_into_it(visit: V
     support.page.keyboard.press("g")
     support.page.keyboard.press("b")
     expect(support.heading).to_have_text("Bookings")
+    support.page.wait_for_load_state()  # keys are heard once the page's scripts have run
     links = support.rows().locator("a[href*='/admin/bookings/details/']")
     second = links.nth(1).inner_text()
     support.page.keyboard.press("j")

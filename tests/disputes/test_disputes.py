@@ -145,6 +145,17 @@ def test_a_package_frozen_for_another_reason_stays_frozen(world: World, made: Pa
     assert package_of(world, made).frozen_reason == "ill until May"
 
 
+def test_a_package_frozen_for_another_reason_is_not_free_while_it_is_disputed(world: World, made: Payment) -> None:
+    freeze_package(as_actor(world.sue), made.package_id, reason="ill until May")
+    dispute = opened(world, made)
+
+    with pytest.raises(PackageDisputed):
+        unfreeze_package(as_actor(world.sue), made.package_id, reason="well again")
+
+    decided(world, dispute, won=True)
+    assert unfreeze_package(as_actor(world.sue), made.package_id, reason="well again").frozen_at is None
+
+
 def test_of_two_disputes_the_last_one_thaws_it(world: World, made: Payment) -> None:
     first, second = opened(world, made, 10_000), opened(world, made, 10_000)
 

@@ -22,6 +22,8 @@ from guitaronline.lessons.models import Lesson
 from guitaronline.lessons.service import complete_lesson
 from tests.admin.browser import signed_in, words
 from tests.billing.books import is_refund, paid, payment
+from tests.invoices.office import bought as invoiced
+from tests.invoices.office import invoice_of, opened
 from tests.refunds.scripted import bought, told
 from tests.world import World, as_actor
 
@@ -60,6 +62,16 @@ def test_the_pack_tells_terms_attendance_decisions_and_proof(app: Flask, world: 
     assert "booking canceled" in page
     assert "the card was stolen" in page
     assert "has not been proved yet" in page
+
+
+def test_the_pack_names_the_invoice(app: Flask, world: World) -> None:
+    opened(world)
+    made = invoiced(world)
+    dispute = disputed(world, made)
+
+    page = words(signed_in(app, world.finn).get(f"/admin/evidence/?dispute={dispute.id}").text)
+
+    assert f"Invoice {invoice_of(made).reference}" in page
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from guitaronline import clock
+from guitaronline.actor import SYSTEM
 from guitaronline.admin.books import csv_of
-from guitaronline.billing.reconciliation.service import close_period, prepare_period
+from guitaronline.billing.facts import hear
+from guitaronline.billing.providers import FactKind
+from guitaronline.billing.reconciliation.service import close_period, ignore_exception, prepare_period, run_matching
 from guitaronline.billing.service import expire_packages, reinstate_package
 from guitaronline.errors import NotAllowed
 from guitaronline.finance import accounts, journal, liability
@@ -22,7 +25,9 @@ from guitaronline.finance.refusals import AccountMissing, InvalidMapping, MonthN
 from guitaronline.finance.service import map_accounts
 from guitaronline.money import Money
 from tests.finance.school import APRIL, MARCH, School
-from tests.reconciliation.statements import line, told
+from tests.reconciliation.statements import line, the_exception, told
+from tests.refunds.scripted import bought
+from tests.refunds.scripted import told as say
 from tests.world import World, as_actor
 
 LATER = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -176,6 +181,8 @@ def test_a_month_that_runs_has_no_journal_yet(db: Session) -> None:
 
 def test_where_money_is_reconciled_a_month_is_closed_by_its_period(world: World, db: Session) -> None:
     told([line("txn_1", 4_900, date(2026, 3, 9), fee=172)])
+    run_matching(SYSTEM)
+    ignore_exception(as_actor(world.finn), the_exception(db).id, reason="of the old system")
     assert not journal.is_closed(db, MARCH, now=LATER)
 
     period = prepare_period(as_actor(world.finn), first_on=date(2026, 3, 1), last_on=date(2026, 3, 31))
@@ -215,3 +222,19 @@ def test_accounts_are_changed_in_place_and_by_finance_only(world: World, db: Ses
         map_accounts(as_actor(world.audrey), debit_account="1002", **facts)
     db.rollback()
     assert [each.debit_account for each in accounts.all_mappings(db).values()] == ["1001"]
+
+
+def test_a_refund_that_comes_back_is_a_fact_of_its_own_month(world: World, db: Session) -> None:
+    world.ann, world.ada  # noqa: B018  # made before the clock stands
+    with clock.standing_at(datetime(2026, 3, 9, 12, tzinfo=UTC)):
+        payment = bought(world, amount_minor=4_900)
+        hear(SYSTEM, payment.id, facts=[say(payment, FactKind.REFUNDED, 2, 900, refund_reference="re_1")])
+    mapped(world)
+    signed = file_of(entries(db, MARCH))
+
+    with clock.standing_at(datetime(2026, 4, 9, 12, tzinfo=UTC)):
+        hear(SYSTEM, payment.id, facts=[say(payment, FactKind.REFUND_FAILED, 3, 900, refund_reference="re_1")])
+
+    assert file_of(entries(db, MARCH)) == signed
+    [back] = [each for each in entries(db, APRIL) if each.event.kind is EventKind.REFUND_PAID]
+    assert (back.event.amount_minor, back.debit_account, back.credit_account) == (-900, "1100", "1200")

@@ -124,6 +124,43 @@ def test_the_sellers_country_is_never_without_a_rate(world: World, db: Session) 
         rate(world, "DE", 1600, valid_from=days(world, 5), valid_until=days(world, 9))
 
 
+def test_the_country_of_todays_seller_keeps_its_rate_while_the_next_one_is_planned(world: World, db: Session) -> None:
+    opened(world)
+    rate(world, "AT", 2000)
+    set_seller(as_actor(world.ada), party=replace(SELLER, country="AT"), valid_from=days(world, 30))
+    now, then = rate_on(db, "DE", today(world)), rate_on(db, "AT", today(world))
+    assert now is not None
+    assert then is not None
+
+    with pytest.raises(TaxRateNeeded):
+        end_tax_rate(as_actor(world.finn), now.id, valid_until=days(world, 1), reason="we move")
+    with pytest.raises(TaxRateNeeded):
+        end_tax_rate(as_actor(world.finn), then.id, valid_until=days(world, 9), reason="a mistake")
+
+
+def test_the_country_of_a_seller_who_was_replaced_needs_no_rate(world: World, db: Session) -> None:
+    opened(world)
+    rate(world, "AT", 2000)
+    set_seller(as_actor(world.ada), party=replace(SELLER, country="AT"))
+    made = rate_on(db, "DE", today(world))
+    assert made is not None
+
+    ended = end_tax_rate(as_actor(world.finn), made.id, valid_until=days(world, 1), reason="we moved")
+
+    assert ended.valid_until == days(world, 1)
+
+
+def test_a_seller_whose_country_has_no_rate_later_is_refused(world: World) -> None:
+    rate(world, "DE", 1900, valid_until=days(world, 30))
+    with pytest.raises(InvalidSeller) as refusal:
+        set_seller(as_actor(world.finn), party=SELLER)
+    assert reasons(refusal) == ["country_invalid"]
+
+    rate(world, "DE", 1600, valid_from=days(world, 30))
+
+    assert set_seller(as_actor(world.finn), party=SELLER).country == "DE"
+
+
 # The seller
 
 

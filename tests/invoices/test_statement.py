@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from guitaronline import clock
 from guitaronline.billing.invoices.days import start_of
 from guitaronline.billing.invoices.statement import EntryKind, Statement, statement_of
+from guitaronline.billing.models import PackageStatus
+from guitaronline.billing.service import revoke_package
 from tests.billing.books import paid, payment
 from tests.invoices.office import bought, credit_notes, given_back, invoice_of, opened, ordered, today
-from tests.world import World
+from tests.world import World, as_actor
 
 TEN_DAYS = timedelta(days=10)
 
@@ -56,6 +58,26 @@ def test_lessons_on_account_are_open_until_they_are_paid(world: World, db: Sessi
     paid(world, package, 15_000, currency="EUR")
 
     assert (open_before, account(world, db).accounts[0].closing_minor) == (20_000, 5_000)
+
+
+def test_lessons_on_account_that_were_paid_and_paid_back_leave_nothing_open(world: World, db: Session) -> None:
+    package = world.package(lessons=5, price_minor=20_000, currency="EUR", origin="on_account")
+    given_back(world, paid(world, package, 20_000, currency="EUR"), 20_000)
+    assert world.again(package).status is PackageStatus.REVOKED
+
+    found = account(world, db).accounts[0]
+
+    assert [each.amount_minor for each in found.entries] == [20_000, -20_000, -20_000, 20_000]
+    assert found.closing_minor == 0
+
+
+def test_lessons_on_account_that_nobody_paid_and_that_were_taken_back_are_not_charged(
+    world: World, db: Session
+) -> None:
+    package = world.package(lessons=5, price_minor=20_000, currency="EUR", origin="on_account")
+    revoke_package(as_actor(world.finn), package.id, reason="never began")
+
+    assert account(world, db).accounts == []
 
 
 def test_what_was_before_is_the_opening(world: World, db: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
 
 import pytest
 from hypothesis import given
@@ -61,12 +62,36 @@ def cuts(draw: st.DrawFn) -> tuple[Split, list[int]]:
 def test_parts_add_up_to_the_whole_and_none_is_negative(cut: tuple[Split, list[int]]) -> None:
     whole, parts = cut
 
-    shares = [share(whole, before_minor=sum(parts[:place]), gross_minor=part) for place, part in enumerate(parts)]
+    shares = shared(whole, [], parts)
 
     assert sum(each.tax_minor for each in shares) == whole.tax_minor
     assert sum(each.net_minor for each in shares) == whole.net_minor
     assert min(min(each.tax_minor, each.net_minor) for each in shares) >= 0
     assert [each.gross_minor for each in shares] == parts
+
+
+def shared(whole: Split, standing: list[Split], parts: list[int]) -> list[Split]:
+    """Part after part, each after those that stand."""
+    return reduce(lambda done, part: [*done, share(whole, before=together(done), gross_minor=part)], parts, standing)
+
+
+def together(parts: list[Split]) -> Split:
+    return Split(*(sum(getattr(each, name) for each in parts) for name in ("gross_minor", "net_minor", "tax_minor")))
+
+
+@given(cut=cuts(), data=st.data())
+def test_a_part_that_was_given_back_and_is_cut_anew_leaves_the_whole_as_it_is(
+    cut: tuple[Split, list[int]], data: st.DataObject
+) -> None:
+    whole, parts = cut
+    shares = shared(whole, [], parts)
+    gone = shares.pop(data.draw(st.integers(0, len(shares) - 1)))
+    first = data.draw(st.integers(0, gone.gross_minor))
+
+    anew = shared(whole, shares, [each for each in (first, gone.gross_minor - first) if each])
+
+    assert together(anew) == whole
+    assert min(min(each.tax_minor, each.net_minor) for each in anew) >= 0
 
 
 @pytest.mark.parametrize(("rate_bps", "words"), [(1900, "19 %"), (550, "5.5 %"), (0, "0 %"), (777, "7.77 %")])

@@ -1,7 +1,8 @@
 """A small Stripe for what the stateful stand-in cannot do: Checkout, idempotency, and answers that never come.
 
 `faults` holds what goes wrong with the next requests, in order: `drop` does what was asked and hangs up without a word,
-`hang` does it and never answers, `error` does it and answers 500, `refuse` does nothing and answers 400.
+`hang` does it and never answers, `error` does it and answers 500, `refuse` does nothing and answers 400, `locked` does nothing
+because our key is not taken, `other` because the key of idempotency was used for something else.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 REFUSAL = {"error": {"type": "invalid_request_error", "code": "amount_too_small", "message": "too small"}}
+LOCKED = {"error": {"type": "invalid_request_error", "code": "api_key_expired", "message": "expired"}}
+OTHER = {"error": {"type": "idempotency_error", "message": "used with other parameters"}}
+NOTHING_DONE = {"refuse": (400, REFUSAL), "locked": (401, LOCKED), "other": (400, OTHER)}
 BROKEN = {"error": {"type": "api_error", "message": "broken"}}
 MISSING = {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "no such"}}
 
@@ -28,6 +32,10 @@ class FakeStripe:
     made: dict[str, dict[str, Any]] = field(default_factory=dict)  # object by id
     by_key: dict[str, dict[str, Any]] = field(default_factory=dict)  # first answer by idempotency key
     asked: list[str] = field(default_factory=list)
+    reports: dict[str, bytes] = field(default_factory=dict)  # content by report type
+    run_ends: list[str] = field(
+        default_factory=list
+    )  # how the next runs stand when they are looked at; then they succeed
     released: threading.Event = field(default_factory=threading.Event)
 
     def do(self, method: str, path: str, form: dict[str, str], key: str | None) -> dict[str, Any] | None:
@@ -56,6 +64,9 @@ class FakeStripe:
         elif path == "/v1/refunds":
             made = {"id": f"re_{number}", "object": "refund", "status": "succeeded", "currency": "usd"}
             made |= {"amount": int(form["amount"]), "payment_intent": form["payment_intent"]}
+        elif path == "/v1/reporting/report_runs":
+            made = {"id": f"frr_{number}", "object": "reporting.report_run", "status": "pending"}
+            made |= {"report_type": form["report_type"], "asked": form}
         else:
             return None
         now = int(time.time())
@@ -75,7 +86,19 @@ class FakeStripe:
                 if each["object"] == "payment_intent" and each["metadata"].get("payment_id", "-") in form["query"]
             ]
             return {"object": "search_result", "data": listed, "has_more": False, "url": path}
-        return self.made.get(path.rpartition("/")[2])
+        found = self.made.get(path.rpartition("/")[2])
+        return self.run_end(found) if found and found["object"] == "reporting.report_run" else found
+
+    def run_end(self, run: dict[str, Any]) -> dict[str, Any]:
+        status = self.run_ends.pop(0) if self.run_ends else "succeeded"
+        made = {"id": f"file_{run['id']}", "object": "file", "size": len(self.reports[run["report_type"]])}
+        return {**run, "status": status, "result": made if status == "succeeded" else None, "error": "no data"}
+
+    def content_of(self, path: str) -> bytes | None:
+        """Of `/v1/files/file_frr_1/contents`."""
+        parts = path.split("/")
+        run = self.made.get(parts[3].removeprefix("file_")) if parts[-1] == "contents" else None
+        return self.reports[run["report_type"]] if run else None
 
     def pay(self, session_id: str, *, disputed: bool = False) -> str:
         """Somebody pays on the page; the payment intent's id."""
@@ -121,14 +144,30 @@ def handler_of(fake: FakeStripe) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(raw)
 
+        def answer_bytes(self, content: bytes, *, promised: int | None = None) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/csv")
+            self.send_header("Content-Length", str(promised or len(content)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(content)
+            self.close_connection = True
+
         def handle_call(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             parts = urlsplit(self.path)
             form = dict(parse_qsl(self.rfile.read(length).decode() or parts.query))
             fake.asked.append(f"{self.command} {parts.path}")
             fault = fake.faults.pop(0) if fake.faults else ""
-            if fault == "refuse":
-                self.answer(400, REFUSAL)
+            if fault in NOTHING_DONE:
+                self.answer(*NOTHING_DONE[fault])
+                return
+            content = fake.content_of(parts.path)
+            if content is not None and not fault:
+                self.answer_bytes(content)
+                return
+            if content is not None and fault == "cut":
+                self.answer_bytes(content[:-20], promised=len(content))
                 return
             found = fake.do(self.command, parts.path, form, self.headers.get("Idempotency-Key"))
             if fault == "drop":

@@ -33,6 +33,21 @@ def test_production_takes_real_money(more: dict[str, str]) -> None:
     assert config.load({**PRODUCTION, **more}).PAYMENT_PROVIDER == more["PAYMENT_PROVIDER"]
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"STRIPE_REPORTS": "activity"}, "must be set with STRIPE_REPORTS"),
+        (
+            {"STRIPE_REPORTS": "activity,nonsense", "STRIPE_SECRET_KEY": "sk"},
+            "must be of activity, payout_lines, payouts",
+        ),
+    ],
+)
+def test_reports_are_fetched_with_a_key_and_of_kinds_that_are_known(more: dict[str, str], told: str) -> None:
+    with pytest.raises(config.BadConfig, match=told):
+        config.load(more)
+
+
 def test_stripe_needs_its_keys_everywhere() -> None:
     with pytest.raises(config.BadConfig) as bad:
         config.load({"PAYMENT_PROVIDER": "stripe"})

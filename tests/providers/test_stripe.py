@@ -161,6 +161,15 @@ def test_a_refund_whose_answer_was_lost_is_made_once(fake: FakeStripe) -> None:
     assert len([each for each in fake.made.values() if each["object"] == "refund"]) == 1
 
 
+@pytest.mark.parametrize("fault", ["locked", "other"])
+def test_a_no_that_is_not_about_the_money_is_unknown(fake: FakeStripe, fault: str) -> None:
+    intent = fake.pay(opened(fake).reference)
+    fake.faults = [fault]
+
+    with pytest.raises(ProviderUnknown):
+        refund(fake.base, intent)
+
+
 def test_a_refund_that_takes_days_is_on_its_way(fake: FakeStripe) -> None:
     intent = fake.pay(opened(fake).reference)
     fake.by_key["r-1"] = {"id": "re_9", "status": "pending", "created": 1, "amount": 900, "currency": "usd"}

@@ -17,7 +17,7 @@ from guitaronline.billing.asking import Answer, ask, ask_soon, asking_of, next_a
 from guitaronline.billing.models import PackageStatus, PaymentStatus
 from guitaronline.billing.providers import ProviderFact, ProviderUnknown, sandbox
 from guitaronline.billing.providers.sandbox import Sandbox
-from guitaronline.billing.service import PaidByHand, Purchase, open_page
+from guitaronline.billing.service import PaidByHand, Purchase, open_page, want_page
 from jobs import payments
 from tests.billing.books import payment as by_hand
 from tests.purchase.shop import bought, plan
@@ -164,6 +164,21 @@ def test_a_checkout_does_not_lapse_while_a_transfer_is_awaited(world: World) -> 
         payments.ask_providers()
 
     assert world.again(made.package).status is PackageStatus.PENDING
+
+
+def test_a_new_page_is_asked_about_though_the_first_one_has_lapsed(world: World, db: Session) -> None:
+    made, _ = on_page(world)
+    by_hand(world, made.package, made.payment.amount_minor)
+    with clock.moved_by(25 * HOUR):
+        payments.ask_providers()
+        assert asking_of(db, made.payment.id) is None
+
+        page = want_page(as_actor(world.ann), made.payment.id)
+        sandbox.pay((page.url or "").rpartition("/")[2])
+
+    with clock.moved_by(25 * HOUR + 6 * MINUTE):
+        assert payments.ask_providers() == 1
+    assert world.again(made.payment).status is PaymentStatus.SUCCEEDED
 
 
 def test_two_rounds_never_ask_about_the_same_payment(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guitaronline import clock
@@ -13,6 +14,7 @@ from guitaronline.billing import queries
 from guitaronline.billing.asking import lapse_checkout
 from guitaronline.billing.facts import Outcome
 from guitaronline.billing.models import PackageStatus, PaymentStatus
+from guitaronline.billing.provider_models import PaymentException
 from guitaronline.billing.providers import FactKind
 from guitaronline.billing.service import record_payment, revoke_package, set_payment_status
 from tests.purchase.shop import bought, end_in, ends_in, exceptions, fact, now_of, plan, tell
@@ -79,6 +81,25 @@ def test_all_orders_with_money_taken_twice_end_alike(world: World) -> None:
     (end,) = ends
     assert end[:2] == ("succeeded", "pay_b")  # the earliest money, whichever was told first
     assert [kind for kind, _ in end[6]] == ["paid_twice", "wrong_currency"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_money_taken_twice_the_one_to_give_back_is_named(world: World, db: Session, order: tuple[int, int]) -> None:
+    pay = bought(world).payment
+    both = [
+        fact(pay, event_id="evt_1", reference="pay_kept"),
+        fact(pay, event_id="evt_2", reference="pay_again", at=pay.created_at + LATER),
+    ]
+
+    tell(pay, both[order[0]])
+    tell(pay, both[order[1]])
+
+    noted = db.scalars(select(PaymentException)).one()
+    assert (world.again(pay).external_reference, noted.external_reference, noted.event_id) == (
+        "pay_kept",
+        "pay_again",
+        "evt_2",
+    )
 
 
 def test_all_orders_without_success_end_as_failed(world: World) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from flask import current_app
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -14,7 +16,7 @@ from guitaronline.actor import SYSTEM
 from guitaronline.billing.models import Payment, PaymentProvider
 from guitaronline.billing.reconciliation.models import Category, Match, MatchStatus, ReconciliationException
 from guitaronline.billing.settlements.models import FileKind, FileStatus, SettlementFile, SettlementLine
-from guitaronline.db import new_id, session
+from guitaronline.db import database, new_id, session
 from guitaronline.states import moving
 from guitaronline.unit_of_work import Work, command
 from tests.billing.books import payment
@@ -114,7 +116,8 @@ def told(lines: Sequence[dict[str, Any]], *, until: date | None = None, kind: Fi
 
 
 @command("test.pay", on="payments")
-def _provide(work: Work, payment_id: UUID, reference: str | None, status: str) -> Payment:
+def provide(work: Work, payment_id: UUID, reference: str | None, status: str) -> Payment:
+    """The payment is one through the provider, of that reference and state."""
     from guitaronline.billing import settling
     from guitaronline.billing.models import PaymentStatus
 
@@ -136,7 +139,22 @@ def charged(
 ) -> Payment:
     """A payment through the provider, with its id."""
     made = payment(world, world.package(student, price_minor=amount, origin="purchase", **more), amount)
-    return _provide(SYSTEM, made.id, reference, status)
+    return provide(SYSTEM, made.id, reference, status)
+
+
+def elsewhere(what: Callable[[], object]) -> None:
+    """Another worker does it, and commits, while this one stands still."""
+    app: Any = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def work() -> None:
+        with app.app_context():
+            try:
+                what()
+            finally:
+                database.session.remove()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work).result(timeout=30)
 
 
 def matches(db: Session) -> list[Match]:
@@ -164,10 +182,12 @@ __all__ = [
     "STRIPE",
     "charged",
     "credit",
+    "elsewhere",
     "line",
     "matches",
     "moving",
     "new_id",
+    "provide",
     "session",
     "the_exception",
     "told",

@@ -99,3 +99,14 @@ def test_a_percentage_that_is_none_is_refused_in_words(finn: Browser, percent: s
     typed = {"account": "stripe", "currency": "USD", "from_on": "2026-01-01", "percent": percent, "fixed": "0.30"}
 
     assert finn.post(url, typed, opened=finn.get(url).text).status_code == 422
+
+
+@pytest.mark.parametrize("year", ["9999", "0026"])
+def test_a_period_of_no_possible_year_is_refused_in_words(finn: Browser, year: str) -> None:
+    url = "/admin/periods/new"
+    typed = {"first_on": f"{year}-12-01", "last_on": f"{year}-12-31"}
+
+    shown = finn.get(url, query_string=typed)
+    answer = finn.post(url, typed, opened=shown.text)
+
+    assert (shown.status_code, answer.status_code) == (200, 409)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
@@ -13,12 +14,13 @@ from guitaronline.actor import SYSTEM
 from guitaronline.billing import queries as billing_queries
 from guitaronline.billing.models import Approval, Payment, PaymentStatus
 from guitaronline.billing.reconciliation import queries
-from guitaronline.billing.reconciliation.models import Category, ExceptionStatus, Rule
+from guitaronline.billing.reconciliation.models import Category, ExceptionStatus, ReconciliationException, Rule
 from guitaronline.billing.reconciliation.service import (
     AlreadyMatched,
     ExceptionDecided,
     NoPersonalOwner,
     NotAState,
+    NothingToMatch,
     SidesDiffer,
     SplitTooSmall,
     WriteOffTooLarge,
@@ -33,9 +35,9 @@ from guitaronline.billing.reconciliation.service import (
     write_off,
 )
 from guitaronline.billing.refusals import ApprovalOutdated, ApproverIsRequester, ReasonRequired
-from guitaronline.billing.service import decide_approval
+from guitaronline.billing.service import decide_approval, refund_payment
 from guitaronline.errors import NotAllowed
-from tests.billing.books import payment
+from tests.billing.books import is_refund, payment
 from tests.reconciliation.statements import charged, credit, line, matches, the_exception, told, waiting
 from tests.world import World, as_actor
 
@@ -213,3 +215,77 @@ def test_only_a_state_that_lags_behind_is_settled(world: World, db: Session, tod
 
     with pytest.raises(NotAState):
         settle_by_match(as_actor(world.finn), the_exception(db).id, reason="x")
+
+
+def test_a_match_answers_no_question_of_sums_and_fees(world: World, db: Session, today: date) -> None:
+    told([line("txn_1", -700, today, kind="payout", source_id="po_1", payout_id="po_1")])
+    arrived = credit("b1", 700, today, remittance="others")
+    told([arrived, credit("b2", 700, today)])
+    run_matching(SYSTEM)
+    (wrong_sum,) = [each for each in exceptions(db) if each.category is Category.PAYOUT_SUM]
+
+    with pytest.raises(NothingToMatch):
+        accept_candidate(as_actor(world.finn), wrong_sum.id, other_id=arrived["id"])
+
+    assert world.again(wrong_sum).status is ExceptionStatus.OPEN
+
+
+def test_a_payout_arrives_at_a_bank_and_nowhere_else(world: World, db: Session, today: date) -> None:
+    charge = line("txn_2", 700, today, kind="adjustment", payout_id="po_1")
+    told([line("txn_1", -700, today, kind="payout", source_id="po_1", payout_id="po_1"), charge])
+    told([credit("b1", 700, today), credit("b2", 700, today)])
+    run_matching(SYSTEM)
+    (unclear,) = [each for each in exceptions(db) if each.line is not None and each.line.source_id == "po_1"]
+
+    with pytest.raises(NothingToMatch):
+        accept_candidate(as_actor(world.finn), unclear.id, other_id=charge["id"])
+
+
+def test_undoing_the_match_opens_again_what_it_resolved(world: World, db: Session, today: date) -> None:
+    awaited = payment(world, world.package(), 4_900)
+    unknown_credit(today)
+    done = accept_candidate(as_actor(world.finn), the_exception(db).id, other_id=awaited.id)
+
+    undo_match(as_actor(world.finn), matches(db)[0].id, reason="wrong Ann")
+    run_matching(SYSTEM)
+
+    assert the_exception(db).id == done.id
+
+
+def test_a_refund_that_a_person_matched_before_it_was_paid_out_waits_as_a_state(
+    world: World, db: Session, today: date
+) -> None:
+    paid = charged(world, "pi_1")
+    refund = is_refund(refund_payment(as_actor(world.finn), paid.id, amount_minor=900, reason="half"))
+    told([line("txn_1", 4_900, today, intent_id="pi_1"), line("txn_2", -900, today, kind="refund")])
+    run_matching(SYSTEM)
+
+    accept_candidate(as_actor(world.finn), the_exception(db).id, other_id=refund.id)
+    run_matching(SYSTEM)
+
+    found = the_exception(db)
+    assert (found.category, found.refund_id, found.value_minor) == (Category.STATE, refund.id, 900)
+
+
+def test_payments_of_a_split_that_are_not_paid_wait_each_and_succeed_by_it(
+    world: World, db: Session, today: date
+) -> None:
+    both = [payment(world, world.package(), amount) for amount in (3_000, 1_900)]
+    unknown_credit(today)
+    split_line(as_actor(world.finn), the_exception(db).id, payment_ids=[each.id for each in both])
+    run_matching(SYSTEM)
+    states = exceptions(db)
+    assert {(each.category, each.payment_id) for each in states} == {(Category.STATE, each.id) for each in both}
+
+    approval = settle_by_match(as_actor(world.finn), states[0].id, reason="seen in the file")
+    decide_approval(as_actor(world.ada), approval.id, approve=True)
+    run_matching(SYSTEM)
+
+    assert waiting(db) == [Category.STATE]
+
+
+def exceptions(db: Session) -> list[ReconciliationException]:
+    """Those that wait, by the payment or line that they are about."""
+    db.rollback()
+    query = select(ReconciliationException).where(ReconciliationException.decided_at.is_(None))
+    return list(db.scalars(query.order_by(ReconciliationException.natural_key)))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from sqlalchemy.orm import Session
 
 from guitaronline.actor import SYSTEM
 from guitaronline.billing.facts import hear
 from guitaronline.billing.models import RefundStatus
 from guitaronline.billing.providers import FactKind
+from guitaronline.billing.reconciliation import matching, running
 from guitaronline.billing.reconciliation.models import Category, Rule
 from guitaronline.billing.reconciliation.service import run_matching, undo_match
 from guitaronline.billing.service import refund_payment
 from tests.billing.books import is_refund, payment
-from tests.reconciliation.statements import DAY, charged, credit, line, matches, the_exception, told, waiting
+from tests.reconciliation.statements import DAY, charged, credit, elsewhere, line, matches, the_exception, told, waiting
 from tests.refunds.scripted import bought
 from tests.refunds.scripted import told as say
 from tests.world import World, as_actor
@@ -284,3 +286,50 @@ def test_an_exception_that_is_gone_is_resolved_and_opens_again_when_it_comes_bac
     run()
 
     assert the_exception(db).id == first.id
+
+
+def test_a_file_that_comes_while_a_run_is_at_work_is_no_proof_of_what_is_missing(
+    world: World, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charged(world, "pi_1")
+    told([line("txn_0", 1, today(world) - DAY, kind="fee")])
+    late = [line("txn_1", 4_900, today(world), intent_id="pi_1")]
+    find = matching.find
+
+    def found_and_overtaken(session: Session) -> None:
+        find(session)
+        elsewhere(lambda: told(late, until=today(world) + 9 * DAY))
+
+    monkeypatch.setattr(matching, "find", found_and_overtaken)
+    run()
+    monkeypatch.undo()
+
+    assert waiting(db) == []
+    assert running.is_due(db, world.now)
+
+
+def test_a_refund_that_came_back_is_both_of_its_lines(world: World, db: Session) -> None:
+    paid = bought(world)
+    out = line("txn_1", -4_900, today(world), kind="refund", source_id="re_own")
+    back = line("txn_2", 4_900, today(world) + DAY, kind="refund", source_id="re_own")
+    told([out, back])
+    hear(SYSTEM, paid.id, facts=[say(paid, FactKind.REFUNDED, 2, 4_900, refund_reference="re_own")])
+    run()
+    assert ([each.line_id for each in matches(db)], waiting(db)) == ([out["id"]], [Category.STATE])
+
+    hear(SYSTEM, paid.id, facts=[say(paid, FactKind.REFUND_FAILED, 3, 4_900, refund_reference="re_own")])
+    run()
+
+    assert ({each.line_id for each in matches(db)}, waiting(db)) == ({out["id"], back["id"]}, [])
+
+
+def test_the_third_line_of_a_refund_is_a_duplicate(world: World, db: Session) -> None:
+    paid = bought(world)
+    hear(SYSTEM, paid.id, facts=[say(paid, FactKind.REFUNDED, 2, 4_900, refund_reference="re_own")])
+    hear(SYSTEM, paid.id, facts=[say(paid, FactKind.REFUND_FAILED, 3, 4_900, refund_reference="re_own")])
+    amounts = {"txn_1": -4_900, "txn_2": 4_900, "txn_3": 4_900}
+    told([line(each, amount, today(world), kind="refund", source_id="re_own") for each, amount in amounts.items()])
+
+    run()
+
+    assert (len(matches(db)), waiting(db)) == (2, [Category.DUPLICATE])

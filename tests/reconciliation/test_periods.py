@@ -14,6 +14,7 @@ from guitaronline import clock
 from guitaronline.actor import SYSTEM
 from guitaronline.billing.reconciliation.models import Category
 from guitaronline.billing.reconciliation.period_models import PeriodStatus, ReconciliationPeriod
+from guitaronline.billing.reconciliation.proving import Proof
 from guitaronline.billing.reconciliation.service import (
     PeriodChanged,
     PeriodClosed,
@@ -68,7 +69,8 @@ def test_a_period_is_proved_on_all_sides_and_signed_by_two(world: World, first: 
     ]  # fmt: skip
     (account,) = done.snapshot["accounts"]
     assert (account["opening_minor"], account["closing_minor"]) == (0, 4_728)
-    assert len(done.snapshot_hash or "") == 64
+    stored = world.reloaded(ReconciliationPeriod, done.id)
+    assert stored.snapshot_hash == Proof(stored.snapshot, []).digest
 
 
 def test_one_that_is_not_over_or_leaves_a_gap_is_refused(world: World, first: date) -> None:
@@ -189,3 +191,16 @@ def states(work: Work, file_id: UUID, day: date, opening: int, moved: int) -> No
         opening_minor=opening, movements_minor=moved, closing_minor=opening + moved, lines=1,
     )  # fmt: skip
     work.add(statement)
+
+
+@pytest.mark.parametrize(
+    ("first_on", "last_on", "title"),
+    [
+        (date(2026, 2, 1), date(2026, 2, 28), "February 2026"),
+        (date(2026, 12, 1), date(2026, 12, 31), "December 2026"),
+        (date(2026, 11, 1), date(2026, 11, 26), "2026-11-01 to 2026-11-26"),
+        (date(2026, 11, 2), date(2026, 11, 30), "2026-11-02 to 2026-11-30"),
+    ],
+)
+def test_only_a_whole_month_is_called_by_its_name(first_on: date, last_on: date, title: str) -> None:
+    assert ReconciliationPeriod(first_on=first_on, last_on=last_on).title == title

@@ -1,7 +1,8 @@
 """A provider that plays by a script: it keeps its own books, and answers each refund as the next line says.
 
 `yes` pays out, `later` takes it on, `no` refuses, `fails` takes it and could not pay it out; `lost` pays out and its answer never
-arrives, `silent` does nothing and never answers, `killed` pays out and the worker dies before it hears of it.
+arrives, `silent` does nothing and never answers, `killed` pays out and the worker dies before it hears of it, `breaks` answers
+what nobody understands.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Scripted:
     books: dict[str, ProviderFact] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     looked: int = 0
+    is_closed: bool = False  # it answers no question, such as where our keys are not taken any more
     name: PaymentProvider = PaymentProvider.SANDBOX
 
     def refund(
@@ -52,6 +54,8 @@ class Scripted:
             raise ProviderRefused(reason="charge_too_old")
         if line == "silent":
             raise ProviderUnknown()
+        if line == "breaks":
+            raise KeyError("status")
         kind = FactKind.REFUND_FAILED if line == "fails" else FactKind.REFUNDED
         made = self.books.setdefault(
             key,
@@ -79,6 +83,8 @@ class Scripted:
         self, *, payment_id: UUID, reference: str | None, checkout_reference: str | None = None
     ) -> Sequence[ProviderFact]:
         self.looked += 1
+        if self.is_closed:
+            raise ProviderRefused(reason="api_key_expired")
         return [fact for fact in self.books.values() if fact.payment_id == payment_id]
 
     def open_checkout(self, **_: object) -> Checkout:

@@ -87,6 +87,33 @@ def test_no_answer_is_unknown_and_asked_again(
     assert provider.looked == 1
 
 
+def test_a_no_to_the_question_is_none_to_a_refund_that_was_sent(
+    world: World, provider: Scripted, owner: Connection
+) -> None:
+    refund, provider.script = asked(world), ["lost"]
+    ask_providers()
+
+    provider.is_closed = True
+    again(owner)
+    assert world.again(refund).status is RefundStatus.PENDING
+    provider.is_closed = False
+    again(owner)
+
+    assert world.again(refund).status is RefundStatus.SUCCEEDED
+
+
+def test_an_answer_that_breaks_us_keeps_no_other_waiting(world: World, provider: Scripted, db: Session) -> None:
+    broken = asked(world, 10_000)
+    good = is_refund(refund_payment(as_actor(world.finn), broken.payment_id, amount_minor=4_900, reason="besides"))
+    provider.script = ["breaks", "yes"]
+
+    assert ask_providers() == 2
+
+    assert world.again(good).status is RefundStatus.SUCCEEDED
+    assert (call_of(db, broken).last_error, call_of(db, broken).closed_at) == ("KeyError", None)
+    assert ask_providers() == 0  # it is asked again later
+
+
 def test_it_is_asked_again_after_five_minutes_an_hour_and_every_day(
     world: World, provider: Scripted, owner: Connection, db: Session
 ) -> None:

@@ -126,6 +126,13 @@ def test_the_preview_says_what_the_credit_does(world: World, db: Session, made: 
     assert (preview.refund.lessons_revoked, preview.lessons.offered) == (credit.lessons_revoked, credit.lessons_granted)
 
 
+def test_an_amount_worth_no_lesson_is_refused_before_as_it_is_then(world: World, db: Session, made: Payment) -> None:
+    with pytest.raises(NothingToCredit):
+        credit_preview(db, made.id, now=world.now, amount_minor=4_899)
+    with pytest.raises(NothingToCredit):
+        credit_payment(as_actor(world.finn), made.id, amount_minor=4_899, reason="almost one")
+
+
 def test_above_the_limit_another_person_allows_exactly_that(world: World, db: Session, made: Payment) -> None:
     with policy.changed(APPROVAL_ABOVE_MINOR=10_000):
         asked = credit_payment(as_actor(world.finn), made.id, amount_minor=24_500, lessons=4, reason="agreed")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +16,7 @@ import config
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM
 from guitaronline.audit.models import OutboxEvent
+from guitaronline.billing import approvals
 from guitaronline.billing.models import Approval, ApprovalStatus, DecidedHow, Payment, PaymentStatus
 from guitaronline.billing.one_person import carry_out_alone
 from guitaronline.billing.refusals import ApprovalDecided, ApprovalNotDue, NotRequester
@@ -24,9 +28,10 @@ from guitaronline.billing.service import (
 )
 from guitaronline.errors import NotAllowed
 from jobs.refunds import carry_out_alone as job
-from tests.billing.books import payment
+from tests.billing.books import paid, payment
 from tests.world import World, as_actor
 
+ROOT = Path(__file__).resolve().parents[2]
 DAY = timedelta(hours=24)
 MODE = {"ONE_PERSON_APPROVALS": True, "OWNER_EMAIL": "owner@school.example"}
 
@@ -151,6 +156,37 @@ def test_a_refund_waits_the_same_way(alone: None, world: World, asked: Approval)
         assert job() == 1
 
     assert world.again(wish).amount_minor == 55_000
+
+
+def test_one_that_breaks_keeps_no_other_waiting(
+    alone: None, world: World, asked: Approval, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = paid(world, world.package(lessons=10, price_minor=49_000))
+    with clock.moved_by(-timedelta(hours=1)), policy.changed(APPROVAL_ABOVE_MINOR=10_000):
+        wish = refund_payment(as_actor(world.finn), made.id, reason="moved away")
+    assert isinstance(wish, Approval)
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(approvals.refund_ways, "source", broken)
+    with clock.standing_at(due(asked)):
+        assert job() == 1
+
+    assert world.again(asked).status is ApprovalStatus.APPROVED
+    assert world.again(wish).status is ApprovalStatus.PENDING
+
+
+def test_the_process_that_does_it_knows_every_way_and_every_condition() -> None:
+    """In a process of its own: here somebody else may have loaded what is needed."""
+    asked = (
+        "import jobs.refunds; from guitaronline.billing import approvals as a;"
+        " print(*sorted(a.refund_ways), *a.done_first, *(each.__name__ for each in a.conditions))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert said.stdout.split() == ["credit", "source", "bookings", "_match_stands"]
 
 
 def test_the_mode_needs_an_owner_to_tell() -> None:

@@ -77,6 +77,50 @@ def test_a_sign_in_words() -> None:
     assert [line.amount_minor for line in read(FileKind.BANK_CSV, content, columns=columns).lines] == [-950, 4900]
 
 
+def test_a_sign_that_is_neither_a_debit_nor_the_word_for_credits_is_not_guessed() -> None:
+    columns = Columns(booked_on="Date", amount="Amount", sign="S/H", debit_words=["S"], one_currency="EUR")
+    content = b"Date,Amount,S/H\n2026-11-03,9.50,H\n2026-11-04,49.00,h\n2026-11-05,7.00,SR\n"
+
+    found = read(FileKind.BANK_CSV, content, columns=columns)
+
+    assert found.told == [(4, "S/H", "“SR” is no debit by the profile, and credits are “H” in this file.")]
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_believed"), [("49.00", True), ("49.0", False), ("49.", False), ("49", False), ("4", False)]
+)
+def test_an_amount_at_the_end_of_a_file_that_may_be_cut_off_is_not_believed(amount: str, is_believed: bool) -> None:
+    columns = Columns(booked_on="D", amount="A", one_currency="EUR")
+
+    found = read(FileKind.BANK_CSV, f"D,A\n2026-11-02,1\n2026-11-03,{amount}".encode(), columns=columns)
+
+    assert (found.told == []) is is_believed
+
+
+UP_AND_DOWN = ("03.11.2026;04.11.2026;Grün;a;10,00;EUR;110,00", "04.11.2026;04.11.2026;Grün;b;-10,00;EUR;100,00")
+
+
+def test_balances_that_fit_both_orders_are_read_in_that_of_the_days() -> None:
+    newest_last = read_german(german(*UP_AND_DOWN)).statements
+    newest_first = read_german(german(*(row.replace("03.11", "05.11") for row in UP_AND_DOWN))).statements
+
+    assert [(each.opening_minor, each.closing_minor) for each in newest_last] == [(10_000, 10_000)]
+    assert [(each.opening_minor, each.closing_minor) for each in newest_first] == [(11_000, 11_000)]
+
+
+def test_balances_that_fit_both_orders_of_one_day_state_nothing() -> None:
+    found = read_german(german(*(row.replace("03.11", "04.11") for row in UP_AND_DOWN)))
+
+    assert (len(found.lines), found.told, found.statements) == (2, [], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_read_where_the_profile_says_so(encoding: str) -> None:
+    found = read_german(german(FIRST, encoding=encoding), columns=replace(GERMAN, encoding="utf-16"))
+
+    assert (found.told, found.lines) == ([], read_german(german(FIRST)).lines)
+
+
 @pytest.mark.parametrize(
     ("thousands", "decimal", "written"),
     [
@@ -184,6 +228,18 @@ def test_the_sums_and_balances_of_the_section_are_its_statement() -> None:
     assert (stated.currency, stated.opening_minor, stated.closing_minor, stated.lines) == ("USD", 10_000, 14_699, 1)
 
 
+NOTHING = '"SF","USD",0,0,0,0,"CR",10000,"CR",10000'
+
+
+def test_a_day_on_which_nothing_moved_states_its_balance() -> None:
+    found = read_paypal(paypal(sums=NOTHING))
+
+    assert (found.lines, found.told) == ([], [])
+    assert [(each.first_on, each.opening_minor, each.closing_minor) for each in found.statements] == [
+        (date(2026, 11, 3), 10_000, 10_000)
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "line", "column", "words"),
     [
@@ -195,6 +251,10 @@ def test_the_sums_and_balances_of_the_section_are_its_statement() -> None:
         (paypal(paypal_row(), sums='"SF","USD",4900,0,0,201,"CR",10000,"CR",14700'), 6, "closing balance", "do not add up"),
         (paypal(paypal_row(), sums='"SF","USD",x'), 6, "", "cannot be read"),
         (paypal(paypal_row()).partition(b'"SF"')[0], 5, "", "cut off"),
+        (paypal(paypal_row()).partition(b'"RC"')[0], 7, "", "without its footer (FF): it is cut off"),
+        (paypal(paypal_row(), paypal_row(2, currency="EUR")), 10, "", "does not say the sums (SF) of EUR"),
+        (paypal(sums=NOTHING).replace(b'"SH",2026/11/03 00:00:00 -0800', b'"SH",'), 5, "", "of which day"),
+        (paypal(sums=NOTHING.replace('"CR",10000,', '"CR",10001,')), 5, "closing balance", "do not add up"),
         (paypal(paypal_row(gross="49.00")), 5, "Gross Transaction Amount", "in minor units"),
         (paypal(paypal_row(gross="-4900")), 5, "Gross Transaction Amount", "in minor units"),
         (paypal(paypal_row(sign="XX")), 5, "Transaction Debit or Credit", "neither CR nor DR"),
@@ -241,6 +301,27 @@ def test_several_statements_in_one_file() -> None:
     assert [(each.opening_minor, each.closing_minor) for each in read_mt940(content).statements] == [
         (10_000, 14_900), (14_900, 10_000),
     ]  # fmt: skip
+
+
+def test_statements_in_the_envelopes_of_swift() -> None:
+    second = mt940(":61:2611041104D49,00NTRFNONREF//B2", opening="C261103EUR149,00", closing="C261104EUR100,00")
+    enveloped = [
+        b"{1:F01BANKDEFFAXXX0000000000}{2:I940BANKDEFFXXXXN}{4:\r\n" + each.replace(b"\r\n-\r\n", b"\r\n-}\r\n")
+        for each in (mt940(*CREDIT), second)
+    ]
+
+    found = read_mt940(b"".join(enveloped))
+
+    assert (found.told, [line.amount_minor for line in found.lines]) == ([], [4900, -4900])
+    assert [each.closing_minor for each in found.statements] == [14_900, 10_000]
+
+
+def test_the_day_of_booking_after_new_years_eve_is_in_the_new_year() -> None:
+    content = mt940(":61:2612310102C49,00NTRFNONREF//B1", opening="C261231EUR100,00", closing="C270102EUR149,00")
+
+    line = read_mt940(content).lines[0]
+
+    assert (line.value_on, line.booked_on) == (date(2026, 12, 31), date(2027, 1, 2))
 
 
 def test_what_the_file_names_is_never_opened() -> None:

@@ -92,8 +92,27 @@ def test_equal_entries_without_a_reference_are_two_lines_with_lasting_ids() -> N
 
     first, second = (line.external_id for line in read_camt(content).lines)
 
-    assert second == f"{first}/2"
+    assert second == f"{first}#2"
     assert [line.external_id for line in read_camt(content).lines] == [first, second]
+
+
+@pytest.mark.parametrize(
+    "ref", ["<NtryRef>1</NtryRef>", "<AcctSvcrRef>1</AcctSvcrRef>", "<AcctSvcrRef>000000000</AcctSvcrRef>"]
+)
+def test_what_only_numbers_the_entries_of_a_statement_is_no_id(ref: str) -> None:
+    today = read_camt(camt(statement(entry("49.00", more=ref)))).lines[0]
+    tomorrow = read_camt(camt(statement(entry("49.00", more=ref, day="2026-11-04")))).lines[0]
+
+    assert today.external_id != tomorrow.external_id
+
+
+def test_entries_and_payments_of_a_batch_under_one_reference_stay_apart() -> None:
+    details = detail(amount="7.00", text="a") + detail(amount="7.00", text="a")
+    single, batch = entry("7.00", ref="R1", details=detail(text="a")), entry("14.00", ref="R1", details=details)
+
+    found = read_camt(camt(statement(single, batch, single, closing="128.00")))
+
+    assert (found.told, len({line.external_id for line in found.lines})) == ([], 4)
 
 
 BOMB = '<!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol1 "&lol;&lol;&lol;&lol;">]>'
@@ -128,6 +147,7 @@ OUTSIDE = '<!DOCTYPE foo [<!ENTITY xxe SYSTEM "file:///etc/passwd">]>'
         (camt(statement(entry("49.00", sign="PLUS"))), 3, "Ntry/CdtDbtInd", "neither CRDT nor DBIT"),
         (camt(statement(entry("49.00", day="2026-02-30"))), 3, "Ntry/BookgDt", "not a day"),
         (camt(statement(entry("49.00"), iban="")), 3, "Acct", "does not say of which account"),
+        (camt(statement(entry("49.00"), iban="D" * 65)), 3, "Acct", "more than 64 characters"),
         (camt(statement(entry("49.00"), "<TxsSummry><TtlNtries><NbOfNtries>2</NbOfNtries></TtlNtries></TxsSummry>")), 3,
          "TxsSummry/TtlNtries", "says “2” entries, there are 1"),
     ],

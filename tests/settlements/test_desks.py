@@ -19,7 +19,7 @@ from guitaronline.billing.settlements.profiles import create_profile
 from jobs.settlements import read as read_files
 from tests.admin.browser import Browser, hidden, signed_in, words
 from tests.settlements import files
-from tests.settlements.files import IBAN, stripe, stripe_row
+from tests.settlements.files import IBAN, camt, entry, statement, stripe, stripe_row
 from tests.settlements.imports import again, checked, imported, lines, uploaded
 from tests.world import World, as_actor
 
@@ -74,6 +74,36 @@ def test_a_file_goes_from_upload_to_lines(db: Session, finn: Browser) -> None:
     assert only_file(db).status is FileStatus.IMPORTED
     assert "txn_1" in finn.get(sent.headers["Location"]).text
     assert len(lines()) == 2
+
+
+def test_a_report_of_a_quiet_day_says_that_nothing_moved(db: Session, finn: Browser, actor: Actor) -> None:
+    file = checked(actor, stripe())
+
+    assert "Lines in the file 0 nothing moved" in words(finn.get(f"/admin/imports/details/?id={file.id}").text)
+    assert "none: nothing moved" in words(finn.get(f"/admin/imports/{file.id}/import").text)
+
+
+def test_the_first_file_of_an_account_asks_whether_its_name_is_right(db: Session, finn: Browser, actor: Actor) -> None:
+    first = checked(actor, TWO)
+    assert "shop, the first file of it: is it written as before?" in words(
+        finn.get(f"/admin/imports/{first.id}/import").text
+    )
+    imported(actor, stripe(stripe_row(9)))
+
+    assert "the first file of it" not in words(finn.get(f"/admin/imports/{first.id}/import").text)
+
+
+def test_the_same_days_of_a_bank_in_another_form_are_told_before_they_would_count_twice(
+    db: Session, finn: Browser, actor: Actor
+) -> None:
+    before = imported(actor, camt(statement(entry("49.00", ref="A"))), FileKind.CAMT053)
+    profile = create_profile(actor, name="Hausbank", mapping=files.GERMAN)
+    row = "03.11.2026;03.11.2026;Ann Field;Rechnung;49,00;EUR;149,00"
+
+    file = checked(actor, files.german(row), FileKind.BANK_CSV, account=IBAN, profile_id=profile.id)
+
+    page = words(finn.get(f"/admin/imports/{file.id}/import").text)
+    assert f"Look twice {before.reference} told of the same days in another form." in page
 
 
 def test_what_is_wrong_is_listed_by_line_and_column(db: Session, finn: Browser, actor: Actor) -> None:

@@ -22,7 +22,6 @@ from guitaronline.billing.settlements.importing import (
     confirm_file,
     discard_file,
     import_file,
-    keep_fetched,
     receive_file,
     record_download,
 )
@@ -230,6 +229,48 @@ def test_verified_balances_of_every_statement_are_kept(db: Session, finn: Actor)
     assert (file.account, file.opening_minor) == (IBAN, None)
 
 
+def test_a_file_with_statements_of_two_accounts_is_imported_as_a_whole(db: Session, finn: Actor) -> None:
+    other = "GB33BUKB20201555555555"
+    second = statement(entry("9.00", ref="R1", sign="DBIT"), opening="20.00", closing="11.00", iban=other)
+
+    file = imported(finn, camt(statement(entry("49.00", ref="R1")), second), FileKind.CAMT053)
+
+    assert (file.status, file.problems) == (FileStatus.IMPORTED, [])
+    assert [(line.account, line.amount_minor) for line in lines()] == [(IBAN, 4900), (other, -900)]
+
+
+def test_a_report_of_a_day_on_which_nothing_moved_is_imported(db: Session, finn: Actor) -> None:
+    file = imported(finn, stripe())
+
+    assert (file.status, file.lines_total, file.totals, file.first_on) == (FileStatus.IMPORTED, 0, [], None)
+    assert lines() == []
+
+
+def test_an_id_that_no_index_takes_is_refused_by_its_line(db: Session, finn: Actor) -> None:
+    long = "".join(Random(1).choices("0123456789abcdef", k=9000))  # what does not compress
+
+    file = checked(finn, stripe(stripe_row(1), stripe_row(2, source=long)))
+
+    assert (file.status, file.problems) == (
+        FileStatus.REFUSED,
+        [{"line": 3, "column": "", "sentence": "An id of the line has more than 255 characters."}],
+    )
+
+
+def test_our_payment_called_by_its_reference_and_by_its_id_is_no_change(db: Session, finn: Actor) -> None:
+    imported(finn, stripe(stripe_row(1, description="for PAY-7Q4M2")))
+
+    file = imported(finn, stripe(stripe_row(1, description="for PAY-7Q4M2", payment=files.PAYMENT_ID)))
+
+    assert (file.lines_known, file.lines_changed, lines()[0].payment_reference) == (1, 0, "PAY-7Q4M2")
+
+
+def test_another_payment_of_ours_for_the_same_line_is_a_change(db: Session, finn: Actor) -> None:
+    imported(finn, stripe(stripe_row(1, description="for PAY-7Q4M2")))
+
+    assert imported(finn, stripe(stripe_row(1, description="for PAY-7Q4M3"))).lines_changed == 1
+
+
 def test_a_statement_of_another_account_than_chosen_is_refused(db: Session, finn: Actor) -> None:
     content = camt(statement(entry("49.00", ref="A")))
 
@@ -237,14 +278,6 @@ def test_a_statement_of_another_account_than_chosen_is_refused(db: Session, finn
 
     assert file.status is FileStatus.REFUSED
     assert "not of “GB33BUKB20201555555555”" in file.problems[0]["sentence"]
-
-
-def test_a_fetched_report_is_imported_without_a_person(db: Session, finn: Actor) -> None:
-    file = keep_fetched(SYSTEM, received=received(TWO))
-
-    read_files()
-
-    assert (again(file).status, len(lines())) == (FileStatus.IMPORTED, 2)
 
 
 def test_a_discarded_file_is_never_imported_and_may_come_again(db: Session, finn: Actor) -> None:

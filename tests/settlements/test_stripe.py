@@ -103,6 +103,12 @@ def test_the_same_line_however_the_file_was_saved(content: bytes) -> None:
     assert found.lines == read_stripe(ONE).lines
 
 
+def test_a_report_with_its_heading_only_is_whole() -> None:
+    found = read_stripe(stripe())
+
+    assert (found.lines, found.told) == ([], [])
+
+
 def test_a_formula_in_a_text_is_only_a_text() -> None:
     found = read_stripe(stripe(stripe_row(description='"=HYPERLINK(""http://x"")"')))
 
@@ -114,7 +120,6 @@ def test_a_formula_in_a_text_is_only_a_text() -> None:
     [
         (b"", None, "", "The file is empty"),
         (b"\n\n", 1, "", "no line with headings"),
-        (stripe(), None, "", "There is no line in the file"),
         (b"PK\x03\x04\x00\x00", 1, "", "NUL"),
         (ONE[:60] + b"\x00" + ONE[60:], 1, "", "NUL characters"),
         (ONE.decode().encode("utf-16")[:-3], 2, "", "cut off"),

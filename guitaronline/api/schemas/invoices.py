@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from marshmallow import fields
 
@@ -8,7 +10,7 @@ from guitaronline.api.fields import Input, OneOf, Output, Text
 from guitaronline.api.schemas.common import Money, moment, money_json, time
 from guitaronline.billing.invoices.consents import Notice
 from guitaronline.billing.invoices.countries import COUNTRIES
-from guitaronline.billing.invoices.models import BillingAddress, CreditNote, Invoice
+from guitaronline.billing.invoices.models import BillingAddress, CreditCancellation, CreditNote, Invoice
 from guitaronline.billing.invoices.parties import LINE_LENGTH, Party
 
 NAMED = ("name", "company", "street", "postal_code", "city", "country", "tax_id")
@@ -34,6 +36,12 @@ class AddressOut(Output):
     tax_id = fields.String(required=True)
 
 
+class CancellationOut(Output):
+    id = fields.UUID(required=True)
+    reference = fields.String(required=True, metadata={"example": "CNC-2026-000001"})
+    issued_on = fields.Date(required=True)
+
+
 class CreditNoteOut(Output):
     id = fields.UUID(required=True)
     reference = fields.String(required=True, metadata={"example": "CN-2026-000007"})
@@ -42,6 +50,12 @@ class CreditNoteOut(Output):
     gross = fields.Nested(Money, required=True)
     net = fields.Nested(Money, required=True)
     tax = fields.Nested(Money, required=True)
+    canceled_by = fields.Nested(
+        CancellationOut,
+        required=True,
+        allow_none=True,
+        metadata={"description": "the paper that canceled it, when its refund came back"},
+    )
     created_at = time()
 
 
@@ -77,7 +91,9 @@ def party_json(party: Party) -> dict[str, Any]:
     return {name: getattr(party, name) for name in NAMED}
 
 
-def invoice_json(invoice: Invoice, notes: list[CreditNote]) -> dict[str, Any]:
+def invoice_json(
+    invoice: Invoice, notes: list[CreditNote], canceled: Mapping[UUID, CreditCancellation]
+) -> dict[str, Any]:
     return {
         "id": str(invoice.id),
         "reference": invoice.reference,
@@ -90,19 +106,28 @@ def invoice_json(invoice: Invoice, notes: list[CreditNote]) -> dict[str, Any]:
         "buyer": party_json(Party.stored(invoice.buyer)),
         "lines": [each["text"] for each in invoice.lines],
         "texts": list(invoice.texts),
-        "credit_notes": [credit_note_json(each) for each in notes],
+        "credit_notes": [credit_note_json(each, canceled.get(each.id)) for each in notes],
         "created_at": moment(invoice.created_at),
     }
 
 
-def credit_note_json(note: CreditNote) -> dict[str, Any]:
+def credit_note_json(note: CreditNote, canceled: CreditCancellation | None) -> dict[str, Any]:
     return {
         "id": str(note.id),
         "reference": note.reference,
         "refund_id": str(note.refund_id),
         "issued_on": note.issued_on.isoformat(),
         **_amounts(note),
+        "canceled_by": _cancellation_json(canceled) if canceled else None,
         "created_at": moment(note.created_at),
+    }
+
+
+def _cancellation_json(cancellation: CreditCancellation) -> dict[str, Any]:
+    return {
+        "id": str(cancellation.id),
+        "reference": cancellation.reference,
+        "issued_on": cancellation.issued_on.isoformat(),
     }
 
 

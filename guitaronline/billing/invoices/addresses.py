@@ -17,6 +17,7 @@ from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Guardian, User
 from guitaronline.unit_of_work import Work, command
 
+MOST_CHILDREN = 50
 FIELDS = ("name", "company", "street", "postal_code", "city", "country", "tax_id")
 
 
@@ -49,6 +50,12 @@ def address_of(session: Session, user_id: UUID) -> BillingAddress | None:
 def payer_of(session: Session, student: User) -> User:
     """Who pays: the first guardian who pays; the student where there is none. Index: ix_guardians_student_id."""
     return session.scalars(select(User).where(User.id == _payer_id(student))).one()
+
+
+def paid_for_by(session: Session, person_id: UUID) -> list[UUID]:
+    """Whose lessons the person pays for: their own, and those of children for whom they pay. Index: uq_guardians_pair."""
+    children = select(Guardian.student_id).where(Guardian.guardian_id == person_id, Guardian.pays)
+    return [person_id, *session.scalars(children.order_by(Guardian.id).limit(MOST_CHILDREN))]
 
 
 def buyer_of(session: Session, student: User) -> Party:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from guitaronline.billing.invoices import addresses, sellers, wording
 from guitaronline.billing.invoices.countries import name_of
 from guitaronline.billing.invoices.days import school_day
-from guitaronline.billing.invoices.models import CreditNote, Invoice
+from guitaronline.billing.invoices.models import CreditCancellation, CreditNote, Invoice
 from guitaronline.billing.invoices.parties import Party
 from guitaronline.billing.invoices.tax import percent
 from guitaronline.billing.invoices.wording import Line
@@ -56,6 +56,11 @@ def of_credit_note(note: CreditNote) -> Document:
     return _issued("Credit note", note, [("Date", note.issued_on.isoformat())])
 
 
+def of_cancellation(cancellation: CreditCancellation) -> Document:
+    """From the cancellation alone; its texts name the credit note and the invoice."""
+    return _issued("Cancellation of a credit note", cancellation, [("Date", cancellation.issued_on.isoformat())])
+
+
 def of_receipt(session: Session, payment: Payment) -> Document:
     """Money that was received, and what of it went back. No invoice: it shows no tax. Raises NothingReceived."""
     if payment.paid_at is None or payment.status not in (PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED):
@@ -86,7 +91,7 @@ def _receiver(session: Session, day: date) -> Party:
     return Party.of(seller) if seller else Party(name=SCHOOL)
 
 
-def _issued(title: str, paper: Invoice | CreditNote, facts: list[tuple[str, str]]) -> Document:
+def _issued(title: str, paper: Invoice | CreditNote | CreditCancellation, facts: list[tuple[str, str]]) -> Document:
     def money(amount_minor: int) -> str:
         return str(Money(amount_minor, paper.currency))
 

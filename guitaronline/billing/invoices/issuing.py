@@ -17,7 +17,7 @@ from sqlalchemy import select
 from guitaronline import policy
 from guitaronline.billing.invoices import addresses, numbering, queries, sellers, taxes, wording
 from guitaronline.billing.invoices.days import school_day
-from guitaronline.billing.invoices.models import CreditNote, Invoice, Series
+from guitaronline.billing.invoices.models import CreditCancellation, CreditNote, Invoice, Series
 from guitaronline.billing.invoices.parties import Party
 from guitaronline.billing.invoices.refusals import (
     CreditExceedsInvoice,
@@ -46,6 +46,11 @@ def issue(work: Work, payment: Payment, package: Package) -> None:
 def credit(work: Work, payment: Payment, refund: Refund) -> None:
     """Step: when this unit commits, the refund that was paid out has its credit note; none where there is no invoice."""
     work.at_end(partial(_credit, work, payment, refund))
+
+
+def cancel_credit(work: Work, refund: Refund) -> None:
+    """Step: when this unit commits, the credit note of the refund that came back is canceled; nothing where it had none."""
+    work.at_end(partial(_cancel_credit, work, refund))
 
 
 @command("invoice.issue", on="payments")
@@ -99,13 +104,14 @@ def _credit(work: Work, payment: Payment, refund: Refund) -> CreditNote | None:
     invoice = queries.invoice_of(work.session, payment.id)
     if invoice is None or queries.credit_note_of(work.session, refund.id) is not None:
         return None
-    before = queries.credited_minor(work.session, invoice.id)
-    if before + refund.amount_minor > invoice.gross_minor:
-        raise CreditExceedsInvoice(limit=invoice.gross_minor - before, asked=refund.amount_minor)
+    before = queries.credited(work.session, invoice.id)
+    left = invoice.gross_minor - before.gross_minor
+    if refund.amount_minor > left:
+        raise CreditExceedsInvoice(limit=left, asked=refund.amount_minor)
     whole = Split(invoice.gross_minor, invoice.net_minor, invoice.tax_minor)
     rule = TaxRule(invoice.country, invoice.rate_bps, None)
     day = school_day(work.now)
-    part = share(whole, before_minor=before, gross_minor=refund.amount_minor)
+    part = share(whole, before=before, gross_minor=refund.amount_minor)
     note = CreditNote(
         invoice_id=invoice.id,
         refund_id=refund.id,
@@ -117,6 +123,28 @@ def _credit(work: Work, payment: Payment, refund: Refund) -> CreditNote | None:
         **_facts(day, part, invoice.currency, rule),
     )
     return numbering.write(work, note, Series.CREDIT_NOTE)
+
+
+def _cancel_credit(work: Work, refund: Refund) -> CreditCancellation | None:
+    """All of the note, to the minor unit, on the day on which the money came back."""
+    note = queries.credit_note_of(work.session, refund.id)
+    if note is None:
+        return None
+    cancellation = CreditCancellation(
+        credit_note_id=note.id,
+        student_id=note.student_id,
+        lines=[asdict(wording.canceled_line(note, refund))],
+        texts=wording.cancellation_texts(note),
+        seller=note.seller,
+        buyer=note.buyer,
+        **_facts(
+            school_day(work.now),
+            Split(note.gross_minor, note.net_minor, note.tax_minor),
+            note.currency,
+            TaxRule(note.country, note.rate_bps, None),
+        ),
+    )
+    return numbering.write(work, cancellation, Series.CANCELLATION)
 
 
 def _facts(day: date, amounts: Split, currency: str, rule: TaxRule) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Series(StrEnum):
 
     INVOICE = "INV"
     CREDIT_NOTE = "CN"
+    CANCELLATION = "CNC"
 
 
 class Seller(Base):
@@ -112,7 +113,7 @@ class NumberSeries(Base):
 
 
 class Issued:
-    """What an invoice and a credit note share: number, day, parties, sums and words, as facts that need no other table."""
+    """What invoices, credit notes and their cancellations share: number, day, parties, sums and words, as facts that need no other table."""
 
     id: Mapped[Id]
     reference: Mapped[str] = mapped_column(Computed(NUMBERED, persisted=True))  # what people say: INV-2026-000123
@@ -166,7 +167,7 @@ class Invoice(Issued, Base):
 
 
 class CreditNote(Issued, Base):
-    """What of an invoice a refund took back. One a refund; append-only. All of an invoice never exceed it."""
+    """What of an invoice a refund took back. One a refund; append-only. Those of an invoice that stand never exceed it."""
 
     __tablename__ = "credit_notes"
     __table_args__ = (
@@ -181,6 +182,23 @@ class CreditNote(Issued, Base):
     student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     invoice: Mapped[Invoice] = relationship(viewonly=True)
     refund: Mapped[Refund] = relationship(viewonly=True)
+    student: Mapped[User] = relationship(viewonly=True)
+
+
+class CreditCancellation(Issued, Base):
+    """A credit note that holds no more: its refund came back, so that much of the invoice stands again. One a credit note, and all
+    of it; append-only."""
+
+    __tablename__ = "credit_cancellations"
+    __table_args__ = (
+        *_issued_rules("credit_cancellations"),
+        CheckConstraint("series = 'CNC'", name="series_of_credit_cancellations"),
+        UniqueConstraint("credit_note_id", name="uq_credit_cancellations_credit_note_id"),
+    )
+
+    credit_note_id: Mapped[UUID] = mapped_column(ForeignKey("credit_notes.id"))
+    student_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    credit_note: Mapped[CreditNote] = relationship(viewonly=True)
     student: Mapped[User] = relationship(viewonly=True)
 
 

@@ -12,10 +12,10 @@ from typing import TypeVar, cast
 from sqlalchemy import func
 from sqlalchemy.sql.elements import ColumnElement
 
-from guitaronline.billing.invoices.models import CreditNote, Invoice, Series
+from guitaronline.billing.invoices.models import CreditCancellation, CreditNote, Invoice, Series
 from guitaronline.unit_of_work import Work
 
-Paper = TypeVar("Paper", Invoice, CreditNote)
+Paper = TypeVar("Paper", Invoice, CreditNote, CreditCancellation)
 
 
 def write(work: Work, paper: Paper, series: Series) -> Paper:

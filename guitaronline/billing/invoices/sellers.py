@@ -32,7 +32,7 @@ def set_seller(
 ) -> Seller:
     """Invoices of that day (None: today) and later name this seller. `exemption`: no tax is charged, and why.
 
-    Raises InvalidSeller with every reason: also when the seller's country has no rate for that day."""
+    Raises InvalidSeller with every reason: also when the seller's country has no rate on a day from then on."""
     access.require(work.actor, Permission.EDIT_INVOICING)
     today = school_day(work.now)
     first = valid_from or today
@@ -42,11 +42,11 @@ def set_seller(
         problems.append(
             Reason("valid_from_invalid", "What was issued stays as it is: begin today or later.", "", "/valid_from")
         )
-    if free is None and not problems and taxes.rate_on(work.session, party.country, first) is None:
+    if free is None and not problems and not taxes.has_rate_from(work.session, party.country, first):
         problems.append(
             Reason(
                 "country_invalid",
-                f"There is no tax rate for {party.country} on {first}.",
+                f"There is no tax rate for {party.country} on {first}, or not on every day after it.",
                 "Set the rate first, or say why no tax is charged.",
                 "/country",
             )

@@ -1,7 +1,8 @@
 """The account of one student over a range of days: what was charged, what was paid, what went back, and what is open.
 
 A purchase is charged when it is paid, by its invoice. A package on account is charged when it is granted, so what is open
-is its price less what was paid for it; one that was taken back is not charged. Amounts of one currency never meet those of
+is its price less what was paid for it; of one that was taken back only what was paid back of it is charged, because that was
+credited. Amounts of one currency never meet those of
 another: each has an account of its own.
 """
 
@@ -26,6 +27,8 @@ class EntryKind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     CREDIT = "credit"
+    RETURN = "return"
+    CANCELLATION = "cancellation"
 
 
 WORDS = {
@@ -33,6 +36,8 @@ WORDS = {
     EntryKind.PAYMENT: "Payment received",
     EntryKind.REFUND: "Paid back",
     EntryKind.CREDIT: "Credit",
+    EntryKind.RETURN: "Could not be paid back",
+    EntryKind.CANCELLATION: "Credit canceled",
 }
 # Each reads by the student, over ix_packages_student, ix_payments_student, uq_invoices_payment_id and their like.
 ENTRIES = text("""
@@ -41,9 +46,13 @@ ENTRIES = text("""
           FROM payments p JOIN packages k ON k.id = p.package_id LEFT JOIN invoices i ON i.payment_id = p.id
          WHERE p.student_id = :student_id AND p.paid_at IS NOT NULL AND k.origin <> 'on_account'
         UNION ALL
-        SELECT coalesce(k.activated_at, k.created_at), 1, 'charge', k.reference, NULL, k.currency, k.price_minor
+        SELECT coalesce(k.activated_at, k.created_at), 1, 'charge', k.reference, NULL, k.currency,
+               CASE WHEN k.status = 'revoked' THEN b.back ELSE k.price_minor END
           FROM packages k
-         WHERE k.student_id = :student_id AND k.origin = 'on_account' AND k.status <> 'revoked' AND k.price_minor > 0
+         CROSS JOIN LATERAL (SELECT CAST(sum(r.amount_minor) AS bigint) AS back FROM payments p JOIN refunds r ON r.payment_id = p.id
+                              WHERE p.package_id = k.id AND p.currency = k.currency AND r.status = 'succeeded') b
+         WHERE k.student_id = :student_id AND k.origin = 'on_account' AND k.price_minor > 0
+           AND (k.status <> 'revoked' OR b.back > 0)
         UNION ALL
         SELECT p.paid_at, 2, 'payment', p.reference, CASE WHEN k.origin = 'on_account' THEN i.reference END, p.currency, -p.amount_minor
           FROM payments p JOIN packages k ON k.id = p.package_id LEFT JOIN invoices i ON i.payment_id = p.id
@@ -51,11 +60,20 @@ ENTRIES = text("""
         UNION ALL
         SELECT r.settled_at, 3, 'credit', r.reference, n.reference, r.currency, -r.amount_minor
           FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN credit_notes n ON n.refund_id = r.id
-         WHERE p.student_id = :student_id AND r.status = 'succeeded'
+         WHERE p.student_id = :student_id AND (r.status = 'succeeded' OR r.returned_at IS NOT NULL)
         UNION ALL
         SELECT r.settled_at, 4, 'refund', r.reference, NULL, r.currency, r.amount_minor
           FROM refunds r JOIN payments p ON p.id = r.payment_id
-         WHERE p.student_id = :student_id AND r.status = 'succeeded') entries
+         WHERE p.student_id = :student_id AND (r.status = 'succeeded' OR r.returned_at IS NOT NULL)
+        UNION ALL
+        SELECT r.returned_at, 3, 'cancellation', r.reference, x.reference, r.currency, r.amount_minor
+          FROM refunds r JOIN payments p ON p.id = r.payment_id LEFT JOIN credit_notes n ON n.refund_id = r.id
+          LEFT JOIN credit_cancellations x ON x.credit_note_id = n.id
+         WHERE p.student_id = :student_id AND r.returned_at IS NOT NULL
+        UNION ALL
+        SELECT r.returned_at, 4, 'return', r.reference, NULL, r.currency, -r.amount_minor
+          FROM refunds r JOIN payments p ON p.id = r.payment_id
+         WHERE p.student_id = :student_id AND r.returned_at IS NOT NULL) entries
      WHERE at < :until ORDER BY at, rank, reference LIMIT :most
 """)
 

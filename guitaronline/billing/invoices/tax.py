@@ -34,12 +34,15 @@ def split(gross_minor: int, rate_bps: int) -> Split:
     return Split(gross_minor, net, gross_minor - net)
 
 
-def share(whole: Split, *, before_minor: int, gross_minor: int) -> Split:
-    """Net and tax of a part of `whole`, after parts of `before_minor` together.
+def share(whole: Split, *, before: Split, gross_minor: int) -> Split:
+    """Net and tax of a part of `whole`, where the parts that stand make `before`.
 
-    The tax of all parts so far is the share of the whole's, rounded; a part's is what that adds. So the last part takes the
-    rest, and the parts together are the whole to the minor unit, however it was cut."""
-    tax = _tax_until(whole, before_minor + gross_minor) - _tax_until(whole, before_minor)
+    The tax of all parts together is the share of the whole's, rounded; a part's is what that adds, and never more than is left
+    of net or tax. So the last part takes the rest, and the parts together are the whole to the minor unit, however it was cut
+    and whatever part was given back in between."""
+    wanted = _tax_until(whole, before.gross_minor + gross_minor) - before.tax_minor
+    net_left, tax_left = whole.net_minor - before.net_minor, whole.tax_minor - before.tax_minor
+    tax = min(max(wanted, 0, gross_minor - net_left), gross_minor, tax_left)
     return Split(gross_minor, gross_minor - tax, tax)
 
 

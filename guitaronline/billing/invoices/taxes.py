@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, func, or_, select, text, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from guitaronline.billing.invoices.countries import COUNTRIES
 from guitaronline.billing.invoices.days import school_day
@@ -21,6 +21,7 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 EXEMPTION_LENGTH = 300
+COVERED = text("SELECT range_agg(days) @> daterange(:first, NULL) FROM tax_rates WHERE country = :country")
 
 
 @command("tax_rate.set", creates="tax_rates")
@@ -82,11 +83,20 @@ def end_tax_rate(work: Work, rate_id: UUID, *, valid_until: date, reason: str | 
     return rate
 
 
-def is_needed(session: Session, country: str) -> bool:
-    """Whether it is the country of a seller who charges tax: its rate ends only where the next begins."""
-    newest = select(Seller).order_by(Seller.revision.desc()).limit(1)
-    seller = session.scalars(newest).one_or_none()
-    return seller is not None and seller.exemption is None and seller.country == country
+def is_needed(session: Session, country: str, day: date) -> bool:
+    """Whether it is the country of a seller who charges tax, on that day or later: its rate ends only where the next begins."""
+    newer = aliased(Seller)
+    replaced = exists().where(
+        newer.valid_from <= func.greatest(Seller.valid_from, day),
+        tuple_(newer.valid_from, newer.revision) > tuple_(Seller.valid_from, Seller.revision),
+    )
+    query = select(Seller.id).where(Seller.country == country, Seller.exemption.is_(None), ~replaced)
+    return session.scalar(query.limit(1)) is not None
+
+
+def has_rate_from(session: Session, country: str, first: date) -> bool:
+    """Whether the country has a rate on that day and on every one after it."""
+    return bool(session.scalar(COVERED, {"country": country, "first": first}))
 
 
 def rate_on(session: Session, country: str, day: date) -> TaxRate | None:
@@ -115,7 +125,7 @@ def rule_for(session: Session, seller: Seller, buyer_country: str, day: date) ->
 
 
 def _require_others(work: Work, country: str) -> None:
-    if is_needed(work.session, country):
+    if is_needed(work.session, country, school_day(work.now)):
         raise TaxRateNeeded(country=country)
 
 

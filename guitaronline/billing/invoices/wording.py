@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from guitaronline.billing.invoices.days import school_day
-from guitaronline.billing.invoices.models import Invoice, Seller
+from guitaronline.billing.invoices.models import CreditNote, Invoice, Seller
 from guitaronline.billing.invoices.tax import TaxRule
 from guitaronline.billing.models import Package, Payment, Plan, Refund
 from guitaronline.identity.models import User
@@ -71,3 +71,18 @@ def credit_texts(invoice: Invoice) -> list[str]:
     """It names its invoice, and why no tax was charged where none was."""
     corrects = f"This credit note corrects invoice {invoice.reference} of {invoice.issued_on.isoformat()}."
     return [corrects, *invoice.texts[1:]]
+
+
+def canceled_line(note: CreditNote, refund: Refund) -> Line:
+    """What of the invoice stands again."""
+    what = note.lines[0]["text"] if note.lines else ""
+    return Line(f"Canceled: {what}", f"refund {refund.reference} came back", note.gross_minor)
+
+
+def cancellation_texts(note: CreditNote) -> list[str]:
+    """It names its credit note, and through that the invoice, and why no tax was charged where none was."""
+    cancels = (
+        f"This cancels credit note {note.reference} of {note.issued_on.isoformat()}: the money could not be paid out and came back."
+        " The invoice stands again for this amount."
+    )
+    return [cancels, *note.texts]

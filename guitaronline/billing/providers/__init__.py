@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from guitaronline import policy
 from guitaronline.billing.models import PaymentProvider
 from guitaronline.billing.providers.base import (
@@ -15,6 +17,9 @@ from guitaronline.billing.providers.base import (
 )
 from guitaronline.errors import NotFound
 
+if TYPE_CHECKING:
+    from guitaronline.billing.providers.stripe_reports import StripeReports
+
 __all__ = [
     "BadSignature",
     "Checkout",
@@ -24,6 +29,7 @@ __all__ = [
     "ProviderRefused",
     "ProviderUnknown",
     "provider_of",
+    "reports",
 ]
 
 
@@ -42,3 +48,13 @@ def provider_of(name: PaymentProvider) -> Provider:
         secrets = [each.strip() for each in settings.STRIPE_WEBHOOK_SECRETS.split(",") if each.strip()]
         return Stripe(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, secrets)
     raise NotFound(provider=name.value)
+
+
+def reports() -> StripeReports:
+    """Whoever makes the reports that are fetched. Raises NotFound when its key is not there."""
+    settings = policy.current()
+    if not settings.STRIPE_SECRET_KEY:
+        raise NotFound(provider=PaymentProvider.STRIPE.value)
+    from guitaronline.billing.providers.stripe_reports import StripeReports
+
+    return StripeReports(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, ())

@@ -26,7 +26,8 @@ from guitaronline.billing.providers.stripe_facts import id_of, made_at, to_strip
 
 TIMEOUT_SECONDS = 10
 RETRIES = 1  # with the same idempotency key, by the library itself; a person waits for the answer
-NOBODY_KNOWS = frozenset({409, 429})  # a call with this key is under way; or too many calls
+# Our keys are not taken just now; a call with this key is under way; too many calls. No word about the money in any of them.
+NOBODY_KNOWS = frozenset({401, 403, 409, 429})
 SIGNATURE = "Stripe-Signature"
 MOST = 100  # refunds or disputes of one payment
 
@@ -142,7 +143,7 @@ class Stripe:
             answer: dict[str, Any] = call().to_dict()
         except stripe.StripeError as error:
             status = error.http_status
-            if status is None or status >= 500 or status in NOBODY_KNOWS:
+            if status is None or status >= 500 or status in NOBODY_KNOWS or isinstance(error, stripe.IdempotencyError):
                 raise ProviderUnknown(status=status) from error
             raise ProviderRefused(reason=error.code or f"http_{status}", status=status) from error
         return answer

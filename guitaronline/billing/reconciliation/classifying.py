@@ -25,12 +25,19 @@ SELECT category, category || ':line:' || line_id AS natural_key, line_id, paymen
             OR (f.verdict IS NULL AND (f.payment_id IS NOT NULL OR f.refund_id IS NOT NULL) AND f.their_status NOT IN ('succeeded', 'refunded'))
             OR (f.verdict IS NULL AND f.payment_id IS NULL AND f.refund_id IS NULL)) found
 """
-# A match that a person made of a payment that does not say so.
+# A match that a person made of a payment, of several, or of a refund that does not say so.
 OF_KEPT = """
-SELECT 'state', 'state:line:' || m.line_id, m.line_id, p.id, NULL::uuid, NULL::uuid, m.currency, p.amount_minor, m.booked_on,
-       jsonb_build_object('ours_minor', p.amount_minor, 'our_currency', p.currency, 'our_status', p.status)
-  FROM settlement_matches m JOIN matching_files f ON f.id = m.file_id AND m.booked_on > f.through JOIN payments p ON p.id = m.payment_id
+SELECT 'state', 'state:line:' || m.line_id || coalesce(':' || s.payment_id, ''), m.line_id, p.id, NULL::uuid, NULL::uuid, m.currency,
+       p.amount_minor, m.booked_on, jsonb_build_object('ours_minor', p.amount_minor, 'our_currency', p.currency, 'our_status', p.status)
+  FROM settlement_matches m JOIN matching_files f ON f.id = m.file_id AND m.booked_on > f.through
+  LEFT JOIN settlement_match_parts s ON s.match_id = m.id AND s.is_active
+  JOIN payments p ON p.id = coalesce(m.payment_id, s.payment_id)
  WHERE m.status = 'active' AND m.matched_by IS NOT NULL AND p.status IN ('pending', 'failed')
+UNION ALL
+SELECT 'state', 'state:line:' || m.line_id, m.line_id, NULL, r.id, NULL, m.currency, r.amount_minor, m.booked_on,
+       jsonb_build_object('ours_minor', r.amount_minor, 'our_currency', r.currency, 'our_status', r.status)
+  FROM settlement_matches m JOIN matching_files f ON f.id = m.file_id AND m.booked_on > f.through JOIN refunds r ON r.id = m.refund_id
+ WHERE m.status = 'active' AND m.matched_by IS NOT NULL AND r.status <> 'succeeded' AND r.returned_at IS NULL
 """
 OF_FEES = """
 SELECT 'fee', 'fee:line:' || l.id, l.id, NULL::uuid, NULL::uuid, NULL::uuid, l.currency, abs(l.fee_minor - l.expected), l.booked_on,
@@ -71,12 +78,13 @@ SELECT category, category || ':line:' || id, id, NULL::uuid, NULL::uuid, NULL::u
            AND NOT EXISTS (SELECT FROM matching_payouts o WHERE o.line_id = p.id AND o.is_unique)
            AND NOT EXISTS (SELECT FROM matching_kept k WHERE k.line_id = p.id)) p
  WHERE category = 'ambiguous' OR booked_on + CAST(:late AS integer) <= (
-       SELECT max(f.last_on) FROM settlement_files f
-        WHERE f.status = 'imported' AND f.kind IN {BANK_KINDS} AND coalesce(f.currency, p.currency) = p.currency)
+       SELECT max(f.last_on) FROM settlement_files f JOIN matching_files m ON m.id = f.id
+        WHERE f.kind IN {BANK_KINDS} AND coalesce(f.currency, p.currency) = p.currency)
 """  # noqa: S608  # our own words
+# By the files that the run reads: one that is imported meanwhile would tell of days whose lines are not looked at.
 _COVERED = f"""
-  JOIN (SELECT {PROVIDER_OF_KIND} AS provider, min(f.first_on) AS first_on, max(f.last_on) AS last_on FROM settlement_files f
-         WHERE f.status = 'imported' AND f.kind NOT IN {BANK_KINDS} GROUP BY 1) c ON c.provider = p.provider
+  JOIN (SELECT {PROVIDER_OF_KIND} AS provider, min(f.first_on) AS first_on, max(f.last_on) AS last_on
+          FROM settlement_files f JOIN matching_files m ON m.id = f.id WHERE f.kind NOT IN {BANK_KINDS} GROUP BY 1) c ON c.provider = p.provider
 """  # noqa: S608
 OF_PAYMENTS = f"""
 SELECT 'missing_there', 'missing_there:payment:' || p.id, NULL::uuid, p.id, NULL::uuid, NULL::uuid, p.currency, p.amount_minor, p.paid_at::date, '{{}}'::jsonb
@@ -93,7 +101,14 @@ SELECT 'missing_there', 'missing_there:refund:' || r.id, NULL::uuid, r.payment_i
    AND NOT EXISTS (SELECT FROM matching_found f WHERE f.refund_id = r.id)
    AND NOT EXISTS (SELECT FROM matching_kept k WHERE k.refund_id = r.id)
 """  # noqa: S608
-OF_FILES = """
+# Between two statements of an account the balance moved, and nothing says by what.
+GAPS = """
+SELECT * FROM (SELECT *, lag(closing_minor) OVER w AS before, lag(last_on) OVER w AS until FROM settlement_statements
+               WINDOW w AS (PARTITION BY account, currency ORDER BY first_on, last_on, file_id, sequence)) told
+ WHERE first_on > until AND opening_minor <> before
+"""
+GAP_KEY = "'missing_file:' || account || ':' || currency || ':' || first_on"
+OF_FILES = f"""
 SELECT 'bad_file', 'bad_file:' || f.id, NULL::uuid, NULL::uuid, NULL::uuid, f.id, NULL, 0, f.created_at::date,
        jsonb_build_object('problems', f.problems_total)
   FROM settlement_files f
@@ -104,11 +119,9 @@ SELECT 'line_changed', 'line_changed:' || b.file_id || ':' || b.line_id, b.line_
        jsonb_build_object('before', b.before, 'after', b.after)
   FROM settlement_problems b JOIN settlement_lines l ON l.id = b.line_id
 UNION ALL
-SELECT 'missing_file', 'missing_file:' || account || ':' || currency || ':' || first_on, NULL, NULL, NULL, file_id, currency, abs(opening_minor - before), first_on,
+SELECT 'missing_file', {GAP_KEY}, NULL, NULL, NULL, file_id, currency, abs(opening_minor - before), first_on,
        jsonb_build_object('account', account, 'closing_minor', before, 'opening_minor', opening_minor, 'until', until, 'from', first_on)
-  FROM (SELECT *, lag(closing_minor) OVER w AS before, lag(last_on) OVER w AS until FROM settlement_statements
-        WINDOW w AS (PARTITION BY account, currency ORDER BY first_on, last_on, file_id, sequence)) s
- WHERE first_on > until AND opening_minor <> before
+  FROM ({GAPS}) gaps
 UNION ALL
 SELECT 'missing_file', 'missing_file:' || account || ':' || first_on, NULL, NULL, NULL, id, NULL, 0, first_on,
        jsonb_build_object('account', account, 'until', until, 'from', first_on)
@@ -116,7 +129,7 @@ SELECT 'missing_file', 'missing_file:' || account || ':' || first_on, NULL, NULL
           FROM settlement_files f WHERE f.status = 'imported'
            AND NOT EXISTS (SELECT FROM settlement_statements s WHERE s.account = f.account)) f
  WHERE first_on - until > :days_without
-"""
+"""  # noqa: S608
 ALL = (
     OF_LINES,
     OF_KEPT,

@@ -4,7 +4,7 @@ A run works out all matches of the lines that no closed period holds, as if none
 makes the difference true (running.py). So the end does not depend on how many files the lines came in, in which order, or how often.
 Matches of people, and those of closed periods, stand; what a person undid is not made again.
 
-    matching_files    files that still have lines outside of closed periods
+    matching_files    files that were imported when the run began, and the last day of which a closed period holds their lines
     matching_kept     matches that stand, whatever the rules would say
     matching_found    each line that has to be something here: what it was found to be, or `verdict` why it is not matched
     matching_payouts  payouts and the bank credits that they arrived as
@@ -21,26 +21,32 @@ from guitaronline.billing.reconciliation import rules, work_tables
 
 PAYMENT_REFERENCE = "p.external_reference"  # the provider's id of a payment
 REFUND_REFERENCE = "r.provider_reference"  # the provider's id of a refund, over `refunds r`
+# One that came back has two lines: the money went out, which was true, and came back (> 0), which our refund has to say too.
+REFUND_STATUS = "CASE WHEN r.returned_at IS NULL THEN r.status ELSE 'succeeded' END"
+REFUND_VERDICT = (
+    "CASE WHEN r.currency <> l.currency THEN 'currency' WHEN r.amount_minor <> abs(l.amount_minor) THEN 'amount'"
+    " WHEN l.amount_minor > 0 AND r.returned_at IS NULL THEN 'state' END"
+)
 
 NAMED = re.compile(r"(?<!:):([a-z_]+)")
 UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 CUSTOMER_KEY = "nullif(regexp_replace(lower({}), '\\W|_', '', 'g'), '')"
 
-OPEN_FILES = """
+FILES = """
 INSERT INTO matching_files (id, through)
 SELECT f.id, coalesce(c.through, '-infinity') AS through
   FROM settlement_files f
   LEFT JOIN (SELECT pf.file_id, max(p.last_on) AS through FROM reconciliation_period_files pf
                JOIN reconciliation_periods p ON p.id = pf.period_id AND p.status = 'closed' GROUP BY 1) c ON c.file_id = f.id
- WHERE f.status = 'imported' AND (c.through IS NULL OR f.last_on > c.through)
+ WHERE f.status = 'imported'
 """
 KEPT = """
-INSERT INTO matching_kept (line_id, bank_line_id, payment_id, refund_id)
-SELECT m.line_id, m.bank_line_id, coalesce(m.payment_id, s.payment_id) AS payment_id, m.refund_id
+INSERT INTO matching_kept (line_id, bank_line_id, payment_id, refund_id, amount_minor)
+SELECT m.line_id, m.bank_line_id, coalesce(m.payment_id, s.payment_id) AS payment_id, m.refund_id, m.amount_minor
   FROM settlement_matches m
-  LEFT JOIN matching_files f ON f.id = m.file_id
+  JOIN matching_files f ON f.id = m.file_id
   LEFT JOIN settlement_match_parts s ON s.match_id = m.id AND s.is_active
- WHERE m.status = 'active' AND (m.matched_by IS NOT NULL OR f.id IS NULL OR m.booked_on <= f.through)
+ WHERE m.status = 'active' AND (m.matched_by IS NOT NULL OR m.booked_on <= f.through)
 """
 BARRED = """
 INSERT INTO matching_barred (line_id, other_id)
@@ -61,8 +67,8 @@ SELECT l.id AS line_id, l.file_id, l.kind, l.side, l.amount_minor, l.currency, l
 """  # noqa: S608  # our own words
 FIND_REFUNDS = f"""
 INSERT INTO matching_found (line_id, file_id, kind, side, amount_minor, currency, booked_on, payment_id, refund_id, their_status, rule, seen, verdict)
-SELECT l.id, l.file_id, 'refund', l.side, l.amount_minor, l.currency, l.booked_on, NULL, r.id, r.status, 'provider_id', l.source_id,
-       CASE WHEN r.currency <> l.currency THEN 'currency' WHEN -r.amount_minor <> l.amount_minor THEN 'amount' END
+SELECT l.id, l.file_id, 'refund', l.side, l.amount_minor, l.currency, l.booked_on, NULL, r.id, {REFUND_STATUS}, 'provider_id', l.source_id,
+       {REFUND_VERDICT}
   FROM settlement_lines l
   JOIN matching_files f ON f.id = l.file_id AND l.booked_on > f.through
   LEFT JOIN refunds r ON {REFUND_REFERENCE} = l.source_id
@@ -97,21 +103,17 @@ OUR_ID = _THEIRS.format(
     condition="p.id = CASE WHEN l.payment_reference ~ :uuid THEN l.payment_reference::uuid END",
 )
 OUR_REFERENCE = _THEIRS.format(rule="our_id", seen="l.payment_reference", condition="p.reference = l.payment_reference")
-OUR_REFUND = """
+_OUR_REFUND = f"""
 UPDATE matching_found f
-   SET refund_id = r.id, their_status = r.status, rule = 'our_id', seen = l.refund_reference,
-       verdict = CASE WHEN r.currency <> f.currency THEN 'currency' WHEN -r.amount_minor <> f.amount_minor THEN 'amount' END
+   SET refund_id = r.id, their_status = {REFUND_STATUS}, rule = 'our_id', seen = l.refund_reference, verdict = {REFUND_VERDICT}
   FROM settlement_lines l, refunds r
- WHERE l.id = f.line_id AND f.refund_id IS NULL AND f.verdict IS NULL AND f.kind = 'refund' AND {condition}
-"""
-OUR_REFUND_ID = OUR_REFUND.format(
-    condition="r.id = CASE WHEN l.refund_reference ~ :uuid THEN l.refund_reference::uuid END"
-)
-OUR_REFUND_REFERENCE = OUR_REFUND.format(condition="r.reference = l.refund_reference")
+ WHERE l.id = f.line_id AND f.refund_id IS NULL AND f.verdict IS NULL AND f.kind = 'refund' AND """  # noqa: S608
+OUR_REFUND_ID = _OUR_REFUND + "r.id = CASE WHEN l.refund_reference ~ :uuid THEN l.refund_reference::uuid END"
+OUR_REFUND_REFERENCE = _OUR_REFUND + "r.reference = l.refund_reference"
 # A refund of a payment that the line names, where there is only one of that amount.
 OUR_REFUNDS = f"""
 WITH pairs AS (
-  SELECT f.line_id, l.payment_reference, r.id AS refund_id, r.status,
+  SELECT f.line_id, l.payment_reference, r.id AS refund_id, {REFUND_STATUS} AS status,
          count(*) OVER (PARTITION BY f.line_id) AS refunds, count(*) OVER (PARTITION BY r.id) AS lines
     FROM matching_found f
     JOIN settlement_lines l ON l.id = f.line_id
@@ -121,8 +123,8 @@ WITH pairs AS (
       UNION SELECT p.id FROM payments p WHERE {PAYMENT_REFERENCE} = l.intent_id AND p.provider = 'stripe') p
     JOIN refunds r ON r.payment_id = p.id AND r.amount_minor = -f.amount_minor AND r.currency = f.currency
    WHERE f.kind = 'refund' AND f.refund_id IS NULL AND f.verdict IS NULL
-     AND NOT EXISTS (SELECT FROM matching_found o WHERE o.refund_id = r.id)
-     AND NOT EXISTS (SELECT FROM matching_kept k WHERE k.refund_id = r.id)
+     AND NOT EXISTS (SELECT FROM matching_found o WHERE o.refund_id = r.id AND o.amount_minor < 0)
+     AND NOT EXISTS (SELECT FROM matching_kept k WHERE k.refund_id = r.id AND k.amount_minor < 0)
      AND NOT EXISTS (SELECT FROM matching_barred b WHERE b.line_id = f.line_id AND b.other_id = r.id))
 UPDATE matching_found f
    SET refund_id = CASE WHEN refunds = 1 AND lines = 1 THEN pairs.refund_id END, their_status = pairs.status, rule = 'our_id',
@@ -133,13 +135,13 @@ UNBAR = """
 UPDATE matching_found f SET payment_id = NULL, refund_id = NULL, their_status = NULL, verdict = NULL
   FROM matching_barred b WHERE b.line_id = f.line_id AND b.other_id IN (f.payment_id, f.refund_id)
 """
-# Who was first is it; the others are a second time. What differs never comes before what agrees.
+# Who was first is it; the others are a second time: out, or back. What differs never comes before what agrees.
 TAKEN = """
-UPDATE matching_found f SET verdict = 'duplicate' FROM matching_kept k WHERE k.{whose} = f.{whose}
+UPDATE matching_found f SET verdict = 'duplicate' FROM matching_kept k WHERE k.{whose} = f.{whose} AND (k.amount_minor > 0) = (f.amount_minor > 0)
 """
 SECOND_TIME = """
 UPDATE matching_found f SET verdict = 'duplicate'
-  FROM (SELECT o.line_id, row_number() OVER (PARTITION BY o.{whose} ORDER BY (o.verdict IS NOT NULL), (o.rule <> 'provider_id'), l.at, l.id) AS place
+  FROM (SELECT o.line_id, row_number() OVER (PARTITION BY o.{whose}, (o.amount_minor > 0) ORDER BY (o.verdict IS NOT NULL), (o.rule <> 'provider_id'), l.at, l.id) AS place
           FROM matching_found o JOIN settlement_lines l ON l.id = o.line_id
          WHERE o.{whose} IN (SELECT {whose} FROM matching_found WHERE {whose} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)) d
  WHERE d.line_id = f.line_id AND d.place > 1
@@ -212,7 +214,7 @@ def find(session: Session) -> None:
     # takes to be empty took minutes.
     session.execute(text("SET LOCAL enable_nestloop = off"))
     session.execute(text(f"TRUNCATE {', '.join(each.name for each in work_tables.ALL)}"))
-    for sql in (OPEN_FILES, KEPT, BARRED):
+    for sql in (FILES, KEPT, BARRED):
         session.execute(text(sql))
     look(session)
     for sql in (FIND_PAYMENTS, FIND_REFUNDS):

@@ -60,6 +60,7 @@ class Match(Versioned, Base):
         Index(
             "uq_settlement_matches_refund",
             "refund_id",
+            text("(amount_minor > 0)"),  # once on its way out, and once back where it could not be paid out
             unique=True,
             postgresql_where=text("status = 'active' AND refund_id IS NOT NULL"),
         ),
@@ -200,6 +201,7 @@ class ReconciliationException(Timestamps, Versioned, Base):
         Index("ix_reconciliation_exceptions_payment_id", "payment_id"),
         Index("ix_reconciliation_exceptions_value", "value_minor", "id"),
         Index("ix_reconciliation_exceptions_owner", "owner_id", "id"),
+        Index("ix_reconciliation_exceptions_match", "match_id", postgresql_where=text("match_id IS NOT NULL")),
     )
     states: ClassVar[StateTable] = StateTable(
         "reconciliation_exceptions",

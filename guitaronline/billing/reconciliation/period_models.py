@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -85,10 +85,8 @@ class ReconciliationPeriod(Timestamps, Versioned, Base):
 
     @property
     def title(self) -> str:
-        if self.first_on.day == 1 and (self.first_on.year, self.first_on.month) == (
-            self.last_on.year,
-            self.last_on.month,
-        ):
+        day_after = self.last_on + timedelta(days=1)
+        if self.first_on.day == 1 and day_after == (self.first_on + timedelta(days=31)).replace(day=1):
             return f"{self.first_on:%B %Y}"
         return f"{self.first_on} to {self.last_on}"
 
@@ -112,6 +110,7 @@ class ReconciliationRun(Base):
 
     id: Mapped[Id]
     rule_version: Mapped[int]
+    files_seen: Mapped[int] = mapped_column(server_default=text("0"))  # imported or refused, when it began
     lines_seen: Mapped[int]
     made: Mapped[int]
     undone: Mapped[int]

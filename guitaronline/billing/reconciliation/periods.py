@@ -22,12 +22,13 @@ from guitaronline.billing.reconciliation.refusals import (
     PeriodClosed,
     PeriodDoesNotAddUp,
     PeriodHasExceptions,
+    PeriodNotMatched,
     PeriodNotNext,
     PeriodNotOver,
     PeriodNotPrepared,
     ReviewerIsPreparer,
 )
-from guitaronline.billing.reconciliation.running import try_lock
+from guitaronline.billing.reconciliation.running import has_news, try_lock
 from guitaronline.billing.refusals import require_reason
 from guitaronline.billing.settlements.models import SettlementFile
 from guitaronline.errors import Busy, NotAllowed, Reason
@@ -36,12 +37,12 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 TELL_AT_MOST = 20
+# The next one has to follow without a gap, so a year that was mistyped could not be left again.
+EARLIEST = date(2000, 1, 1)
+# The files of the snapshot and no others: what is imported while the period closes was not counted in it.
 COUNTED_FILES = text("""
 INSERT INTO reconciliation_period_files (id, period_id, file_id)
-SELECT gen_random_uuid(), :period, f.id FROM settlement_files f
- WHERE f.status = 'imported' AND f.first_on <= :last_on
-   AND NOT EXISTS (SELECT FROM reconciliation_period_files pf JOIN reconciliation_periods p ON p.id = pf.period_id
-                    WHERE pf.file_id = f.id AND p.status = 'closed' AND p.last_on >= f.last_on)
+SELECT gen_random_uuid(), :period, f.id FROM settlement_files f WHERE f.reference = ANY(:files)
 """)
 
 
@@ -78,15 +79,17 @@ def is_closed_through(session: Session, last: date) -> bool:
 
 
 def readiness(session: Session, first_on: date, last_on: date, *, now: datetime) -> Readiness:
-    """A query: the consequences by the rules that decide. Raises PeriodNotNext, PeriodClosed."""
+    """A query: the consequences by the rules that decide. Raises PeriodNotNext, PeriodClosed, PeriodNotOver."""
     before = last_closed(session)
     _must_be_next(before, first_on, last_on)
+    if last_on >= now.astimezone(ZoneInfo(policy.current().SCHOOL_TIMEZONE)).date():
+        raise PeriodNotOver()
     stretch = Stretch(last_on, before.last_on if before else None)
-    proof = proving.prove(session, stretch, before.snapshot if before else None)
+    told = proving.prove(session, stretch, before.snapshot if before else None)
+    proof = Proof({"first_on": first_on.isoformat(), **told.snapshot}, told.problems)
     waiting = _waiting(session, last_on)
-    today = now.astimezone(ZoneInfo(policy.current().SCHOOL_TIMEZONE)).date()
     blockers = [
-        *([Reason("period_not_over", PeriodNotOver.detail)] if last_on >= today else []),
+        *([Reason("not_matched", PeriodNotMatched.detail)] if has_news(session) else []),
         *(Reason("exception_open", f"{each.reference} still waits for a decision.") for each in waiting),
         *(Reason("does_not_add_up", sentence) for sentence in proof.problems[:TELL_AT_MOST]),
     ]
@@ -96,6 +99,8 @@ def readiness(session: Session, first_on: date, last_on: date, *, now: datetime)
 def _must_be_next(before: ReconciliationPeriod | None, first_on: date, last_on: date) -> None:
     if last_on < first_on or (last_on - first_on).days >= 366:
         raise PeriodNotNext("A period has a first and a last day, and at most a year between them.")
+    if first_on < EARLIEST:
+        raise PeriodNotNext(f"A period begins on {EARLIEST} or later.")
     if before is not None and first_on <= before.last_on:
         raise PeriodClosed(through=before.last_on.isoformat())
     if before is not None and (first_on - before.last_on).days != 1:
@@ -114,13 +119,13 @@ def _waiting(session: Session, last_on: date) -> list[ReconciliationException]:
 def prepare_period(work: Work, *, first_on: date, last_on: date, reason: str | None = None) -> ReconciliationPeriod:
     """The period is proved and its snapshot waits for a reviewer. Told again while it waits: proved anew.
 
-    Holds runs and other closings. Raises PeriodNotNext, PeriodClosed, PeriodNotOver, PeriodHasExceptions, PeriodDoesNotAddUp."""
+    Holds runs and other closings. Raises PeriodNotNext, PeriodClosed, PeriodNotOver, PeriodNotMatched, PeriodHasExceptions, PeriodDoesNotAddUp."""
     access.require(work.actor, Permission.EDIT_PAYMENTS)
     _alone(work)
     ready = readiness(work.session, first_on, last_on, now=work.now)
     _refuse(ready)
     period = _period(work, first_on, last_on)
-    period.snapshot = {"first_on": first_on.isoformat(), **ready.proof.snapshot}
+    period.snapshot = ready.proof.snapshot
     period.snapshot_hash = ready.proof.digest
     period.prepared_by, period.prepared_at = work.actor.id, work.now
     if period.status is not PeriodStatus.PREPARED:
@@ -130,8 +135,8 @@ def prepare_period(work: Work, *, first_on: date, last_on: date, reason: str | N
 
 def _refuse(ready: Readiness) -> None:
     codes = {each.code for each in ready.blockers}
-    if "period_not_over" in codes:
-        raise PeriodNotOver()
+    if "not_matched" in codes:
+        raise PeriodNotMatched(reasons=ready.blockers)
     if "exception_open" in codes:
         raise PeriodHasExceptions(reasons=ready.blockers)
     if codes:
@@ -170,7 +175,7 @@ def send_period_back(work: Work, period_id: UUID, *, reason: str | None) -> Reco
 def close_period(work: Work, period_id: UUID, *, reason: str | None = None) -> ReconciliationPeriod:
     """A second person has reviewed it: its lines, matches and exceptions stand for good. Told again: no-op.
 
-    Holds runs and other closings. Raises PeriodNotPrepared, ReviewerIsPreparer, PeriodChanged, PeriodHasExceptions."""
+    Holds runs and other closings. Raises PeriodNotPrepared, ReviewerIsPreparer, PeriodChanged, PeriodNotMatched, PeriodHasExceptions."""
     access.require(work.actor, Permission.APPROVE)
     if work.actor.id is None:
         raise NotAllowed("A period is reviewed by a person.")
@@ -187,7 +192,7 @@ def close_period(work: Work, period_id: UUID, *, reason: str | None = None) -> R
     if ready.proof.digest != period.snapshot_hash:
         raise PeriodChanged()
     period.reviewed_by, period.closed_at = work.actor.id, work.now
-    facts: dict[str, Any] = {"period": period.id, "last_on": period.last_on}
+    facts: dict[str, Any] = {"period": period.id, "files": period.snapshot["files"]}
     work.move(period, PeriodStatus.CLOSED)
     work.session.execute(COUNTED_FILES, facts)
     return period

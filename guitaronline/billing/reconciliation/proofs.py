@@ -14,7 +14,8 @@ SELECT m.id, m.rule, m.line_id FROM settlement_matches m
    AND ((l.amount_minor, l.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
      OR CASE WHEN m.rule = 'split' THEN (s.amount_minor, s.currency, s.currencies) IS DISTINCT FROM (m.amount_minor::numeric, m.currency, 1::bigint)
              WHEN m.payment_id IS NOT NULL THEN (p.amount_minor, p.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
-             WHEN m.refund_id IS NOT NULL THEN (-r.amount_minor, r.currency) IS DISTINCT FROM (m.amount_minor, m.currency)
+             WHEN m.refund_id IS NOT NULL THEN (r.amount_minor, r.currency) IS DISTINCT FROM (abs(m.amount_minor), m.currency)
+                                            OR (m.amount_minor > 0 AND r.returned_at IS NULL)
              ELSE (b.amount_minor, b.currency) IS DISTINCT FROM (-l.net_minor, m.currency) END)
 UNION ALL
 SELECT m.id, m.rule, m.bank_line_id FROM settlement_matches m JOIN settlement_matches o ON o.line_id = m.bank_line_id AND o.status = 'active'

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
+from guitaronline.billing.reconciliation.classifying import GAP_KEY, GAPS
 from guitaronline.money import Money
 
 Row = Mapping[str, Any]
@@ -37,10 +38,14 @@ PAYMENTS = """
 SELECT CASE WHEN provider = 'manual' THEN 'by hand' ELSE 'provider' END AS way, currency, count(*) AS number, sum(amount_minor)::bigint AS amount_minor
   FROM payments WHERE status IN ('succeeded', 'refunded') AND paid_at >= :start AND paid_at < :end GROUP BY 1, 2 ORDER BY 1, 2
 """
+# One that came back was paid out all the same, on its day: a closed period keeps it, and the coming back is a fact of its own day.
 REFUNDS = """
-SELECT CASE WHEN p.provider = 'manual' THEN 'by hand' ELSE 'provider' END AS way, r.currency, count(*) AS number, -sum(r.amount_minor)::bigint AS amount_minor
-  FROM refunds r JOIN payments p ON p.id = r.payment_id
- WHERE r.status = 'succeeded' AND r.settled_at >= :start AND r.settled_at < :end GROUP BY 1, 2 ORDER BY 1, 2
+SELECT CASE WHEN p.provider = 'manual' THEN 'by hand' ELSE 'provider' END AS way, p.currency, count(*) AS number, sum(r.amount_minor)::bigint AS amount_minor
+  FROM (SELECT payment_id, -amount_minor AS amount_minor FROM refunds
+         WHERE (status = 'succeeded' OR returned_at IS NOT NULL) AND settled_at >= :start AND settled_at < :end
+        UNION ALL
+        SELECT payment_id, amount_minor FROM refunds WHERE returned_at >= :start AND returned_at < :end) r
+  JOIN payments p ON p.id = r.payment_id GROUP BY 1, 2 ORDER BY 1, 2
 """
 # Of payments and refunds: a payout confirms nothing of ours. The file says which side told it.
 CONFIRMED = """
@@ -54,22 +59,26 @@ SELECT CASE WHEN f.kind IN ('camt053', 'mt940', 'bank_csv') THEN 'by hand' ELSE 
    AND (CAST(:is_all AS boolean) OR c.through IS NULL OR m.booked_on > c.through)
  GROUP BY 1, 2 ORDER BY 1, 2
 """
+# The balance before an account's first line: before its first statement, less what lines of other files moved before that.
 FIRST_BALANCES = """
-SELECT DISTINCT ON (account, currency) account, currency, opening_minor FROM settlement_statements
- ORDER BY account, currency, first_on, last_on, sequence
+SELECT s.account, s.currency, s.opening_minor - coalesce((
+         SELECT sum(l.net_minor) FROM settlement_lines l
+          WHERE l.account = s.account AND l.currency = s.currency AND l.booked_on < s.first_on), 0)::bigint AS opening_minor
+  FROM (SELECT DISTINCT ON (account, currency) * FROM settlement_statements
+         ORDER BY account, currency, first_on, last_on, file_id, sequence) s
 """
 # The last balance that an account states within the period, and what its lines moved after that; less what a file moved that
-# is missing, where somebody decided that it does not matter.
-STATED = """
+# is still missing, where somebody decided that it does not matter.
+STATED = f"""
 SELECT s.account, s.currency, s.closing_minor + coalesce((
          SELECT sum(l.net_minor) FROM settlement_lines l WHERE l.account = s.account AND l.currency = s.currency
             AND l.booked_on > s.last_on AND l.booked_on <= :last_on), 0)::bigint - coalesce((
-         SELECT sum((e.detail ->> 'opening_minor')::bigint - (e.detail ->> 'closing_minor')::bigint) FROM reconciliation_exceptions e
-          WHERE e.category = 'missing_file' AND e.status IN ('ignored', 'written_off') AND e.booked_on <= :last_on
-            AND e.detail ->> 'account' = s.account AND e.currency = s.currency AND e.detail ? 'opening_minor'), 0)::bigint AS closing_minor
+         SELECT sum(g.opening_minor - g.before) FROM (SELECT *, {GAP_KEY} AS natural_key FROM ({GAPS}) gaps) g
+           JOIN reconciliation_exceptions e ON e.natural_key = g.natural_key AND e.status IN ('ignored', 'written_off')
+          WHERE g.account = s.account AND g.currency = s.currency AND g.first_on <= :last_on), 0)::bigint AS closing_minor
   FROM (SELECT DISTINCT ON (account, currency) * FROM settlement_statements WHERE last_on <= :last_on
          ORDER BY account, currency, last_on DESC, first_on DESC, sequence DESC) s
-"""
+"""  # noqa: S608  # our own words
 EXCEPTIONS = """
 SELECT category, status, coalesce(currency, '') AS currency, count(*) AS number, sum(value_minor)::bigint AS value_minor
   FROM reconciliation_exceptions WHERE booked_on <= :last_on AND booked_on > :before GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
@@ -165,7 +174,8 @@ def _on_its_way(key: tuple[str, str], opening: int, moved: Mapping[str, int]) ->
 
 
 def _accounts(session: Session, values: dict[str, Any], before: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """For each account and currency: opening, movements by kind, closing."""
+    """For each account and currency: opening, movements by kind, closing. What is known since of the time before its first line
+    restates the opening that was signed."""
     stated = {(row["account"], row["currency"]): row["opening_minor"] for row in _rows(session, FIRST_BALANCES, values)}
     signed = {(row["account"], row["currency"]): row for row in (before or {}).get("accounts", [])}
     moved: dict[tuple[str, str], list[dict[str, Any]]] = {key: [] for key in signed}
@@ -175,20 +185,26 @@ def _accounts(session: Session, values: dict[str, Any], before: Mapping[str, Any
         sides[key] = row["side"]
         moved.setdefault(key, []).append(row)
     return [
-        _balance(sides[key], key, signed[key]["closing_minor"] if key in signed else stated.get(key, 0), rows)
+        {
+            "side": sides[key],
+            "account": key[0],
+            "currency": key[1],
+            **_balance(signed.get(key), stated.get(key, 0), rows),
+        }
         for key, rows in sorted(moved.items())
     ]
 
 
-def _balance(side: str, key: tuple[str, str], opening: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _balance(signed: Row | None, first_minor: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
     kinds = [{name: row[name] for name in ("kind", "lines", "amount_minor", "fee_minor", "net_minor")} for row in rows]
+    opening = signed["closing_minor"] if signed else first_minor
+    restated = first_minor - signed.get("first_minor", first_minor) if signed else 0
     return {
-        "side": side,
-        "account": key[0],
-        "currency": key[1],
+        "first_minor": first_minor,
         "opening_minor": opening,
+        "restated_minor": restated,
         "movements": kinds,
-        "closing_minor": opening + sum(row["net_minor"] for row in rows),
+        "closing_minor": opening + restated + sum(row["net_minor"] for row in rows),
     }
 
 

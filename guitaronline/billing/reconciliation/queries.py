@@ -8,13 +8,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, func, select, text, true
 from sqlalchemy.orm import Session, selectinload
 
 from guitaronline.billing.models import Payment, Refund
 from guitaronline.billing.reconciliation import rules
 from guitaronline.billing.reconciliation.models import UNDECIDED, Match, MatchPart, MatchStatus, ReconciliationException
-from guitaronline.billing.reconciliation.period_models import ReconciliationRun
+from guitaronline.billing.reconciliation.period_models import (
+    PeriodFile,
+    PeriodStatus,
+    ReconciliationPeriod,
+    ReconciliationRun,
+)
 from guitaronline.billing.reconciliation.rules import Item, Likeness
 from guitaronline.billing.settlements.models import LineKind, SettlementLine
 from guitaronline.identity.models import Guardian, User
@@ -71,10 +76,13 @@ def _payments_for(session: Session, line: SettlementLine) -> list[Candidate]:
 
 def _refunds_for(session: Session, line: SettlementLine) -> list[Candidate]:
     """ix_refunds_settled_at for those that are settled; few are not."""
-    free = ~exists().where(Match.refund_id == Refund.id, Match.status == MatchStatus.ACTIVE)
+    is_back = line.amount_minor > 0
+    same_way = Match.amount_minor > 0 if is_back else Match.amount_minor < 0
+    free = ~exists().where(Match.refund_id == Refund.id, Match.status == MatchStatus.ACTIVE, same_way)
     moment = func.coalesce(Refund.settled_at, Refund.created_at)
     query = select(Refund).where(
-        Refund.amount_minor == -line.amount_minor,
+        Refund.amount_minor == abs(line.amount_minor),
+        Refund.returned_at.is_not(None) if is_back else true(),
         Refund.currency == line.currency,
         Refund.id.between(_id_at(line.at - 2 * AROUND), _id_at(line.at + AROUND)),
         free,
@@ -118,8 +126,18 @@ def _lines_around(
         SettlementLine.kind.in_(kinds),
         ~exists().where(Match.line_id == SettlementLine.id, active),
         ~exists().where(Match.bank_line_id == SettlementLine.id, active),
+        ~_is_held(),
     )
     return list(session.scalars(query.limit(LOOKED_AT)))
+
+
+def _is_held() -> Any:
+    """A closed period counted the line as it is."""
+    closed = (PeriodFile.period_id == ReconciliationPeriod.id) & (ReconciliationPeriod.status == PeriodStatus.CLOSED)
+    counted = (PeriodFile.file_id == SettlementLine.file_id) & (
+        ReconciliationPeriod.last_on >= SettlementLine.booked_on
+    )
+    return exists().where(closed, counted)
 
 
 def _payment_is_free() -> Any:

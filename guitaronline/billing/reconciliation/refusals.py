@@ -66,6 +66,10 @@ class PeriodHasExceptions(Conflict):
     detail = "Exceptions of the period still wait for a decision."
 
 
+class PeriodNotMatched(Conflict):
+    detail = "Matching has not looked at everything that came. It does within a minute; try again then."
+
+
 class PeriodDoesNotAddUp(Conflict):
     detail = "Opening and movements do not make the closing."
 

@@ -9,7 +9,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from guitaronline.audit import integrity
@@ -63,13 +63,13 @@ UPDATE reconciliation_exceptions e SET value_minor = w.value_minor, detail = w.d
  WHERE w.natural_key = e.natural_key AND e.status IN ('open', 'escalated')
    AND (w.value_minor, w.detail, w.payment_id, w.refund_id) IS DISTINCT FROM (e.value_minor, e.detail, e.payment_id, e.refund_id)
 """
+# Of a day that was closed meanwhile: it is a later fact, of the first day that is not (`w.booked_on`).
 REOPEN = """
 WITH moved AS (
   UPDATE reconciliation_exceptions e SET status = 'open', decided_at = NULL, decided_because = NULL, value_minor = w.value_minor, detail = w.detail,
-         payment_id = w.payment_id, refund_id = w.refund_id, version = e.version + 1, updated_at = :now
+         payment_id = w.payment_id, refund_id = w.refund_id, booked_on = w.booked_on, version = e.version + 1, updated_at = :now
     FROM matching_wrong w
    WHERE w.natural_key = e.natural_key AND e.status = 'resolved' AND e.decided_by IS NULL
-     AND e.booked_on > coalesce((SELECT max(last_on) FROM reconciliation_periods WHERE status = 'closed'), '-infinity')
   RETURNING e.id)
 """ + _TOLD.format(topic="exception.reopened")  # noqa: S608
 OPEN = f"""
@@ -96,9 +96,10 @@ UNION ALL
 SELECT 'payout', CASE WHEN is_unique THEN rule ELSE '' END, count(DISTINCT line_id) FROM matching_payouts GROUP BY 2
 ORDER BY 1, 2
 """
+# Files are counted: an import that began before a run and was committed after it bears an earlier time than the run.
+FILES = text("SELECT count(*) FROM settlement_files WHERE status IN ('imported', 'refused')")
 DUE = text("""
-SELECT EXISTS (SELECT FROM settlement_files WHERE status IN ('imported', 'refused') AND updated_at > :last)
-    OR EXISTS (SELECT FROM reconciliation_exceptions e JOIN payments p ON p.id = e.payment_id
+SELECT EXISTS (SELECT FROM reconciliation_exceptions e JOIN payments p ON p.id = e.payment_id
                 WHERE e.status IN ('open', 'escalated') AND p.updated_at > :last)
     OR EXISTS (SELECT FROM fee_contracts WHERE created_at > :last)
     OR EXISTS (SELECT FROM settlement_matches WHERE status = 'undone' AND undone_at > :last)
@@ -108,10 +109,25 @@ SELECT EXISTS (SELECT FROM settlement_files WHERE status IN ('imported', 'refuse
 
 def is_due(session: Session, now: datetime) -> bool:
     """Whether something came that the last run has not seen, or it is a day ago."""
-    last = session.scalar(select(func.max(ReconciliationRun.created_at)))
-    if last is None or now - last >= AT_LEAST:
-        return True
-    return bool(session.execute(DUE, {"last": last}).scalar_one())
+    last = _last(session)
+    return last is None or now - last.created_at >= AT_LEAST or has_news(session)
+
+
+def has_news(session: Session) -> bool:
+    """Whether a file came that no run has seen, or something changed since the last one that asks for another."""
+    last, files = _last(session), _files(session)
+    if last is None or last.files_seen != files:
+        return files > 0
+    return bool(session.execute(DUE, {"last": last.created_at}).scalar_one())
+
+
+def _last(session: Session) -> ReconciliationRun | None:
+    query = select(ReconciliationRun).order_by(ReconciliationRun.created_at.desc(), ReconciliationRun.id.desc())
+    return session.scalars(query.limit(1)).first()
+
+
+def _files(session: Session) -> int:
+    return int(session.execute(FILES).scalar_one())
 
 
 def try_lock(session: Session) -> bool:
@@ -129,12 +145,13 @@ def run_matching(work: Work) -> ReconciliationRun | None:
     if not try_lock(session):
         return None
     session.execute(integrity.LONG)
+    files_seen = _files(session)  # before anything is read: one that comes now is counted by the next run
     matching.find(session)
     classifying.classify(session)
-    return _make_true(work)
+    return _make_true(work, files_seen)
 
 
-def _make_true(work: Work) -> ReconciliationRun:
+def _make_true(work: Work, files_seen: int) -> ReconciliationRun:
     session = work.session
     facts: dict[str, Any] = {
         "now": work.now,
@@ -151,6 +168,7 @@ def _make_true(work: Work) -> ReconciliationRun:
     mix = [dict(row) for row in session.execute(text(MIX)).mappings()]
     run = ReconciliationRun(
         rule_version=rules.VERSION,
+        files_seen=files_seen,
         lines_seen=sum(each["lines"] for each in mix),
         made=made,
         undone=undone,

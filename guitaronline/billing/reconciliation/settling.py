@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from guitaronline.billing import approvals, settling
 from guitaronline.billing.models import Approval, ApprovalKind, PaymentStatus
-from guitaronline.billing.reconciliation.models import Category, Match, MatchStatus, ReconciliationException
+from guitaronline.billing.reconciliation.models import Category, Match, MatchPart, MatchStatus, ReconciliationException
 from guitaronline.billing.reconciliation.refusals import NotAState
 from guitaronline.billing.refusals import require_reason
 from guitaronline.billing.settlements.models import SettlementFile, SettlementLine
@@ -32,7 +32,7 @@ def settle_by_match(work: Work, exception_id: UUID, *, reason: str | None) -> Ap
         raise NotAState()
     payment, _ = settling.lock_payment(work, seen.payment_id)
     match = _match_of(work, seen.line_id)
-    if payment.status not in NOT_YET or match is None or match.payment_id != payment.id:
+    if payment.status not in NOT_YET or match is None or not _pays(work, match, payment.id):
         raise NotAState()
     wish = {"reason": said, "evidence": _evidence(work, match), "cause": f"match:{match.id}", "match_id": str(match.id)}
     kind = ApprovalKind.PAYMENT_SUCCEEDED
@@ -42,6 +42,14 @@ def settle_by_match(work: Work, exception_id: UUID, *, reason: str | None) -> Ap
 def _match_of(work: Work, line_id: UUID) -> Match | None:
     query = select(Match).where(Match.line_id == line_id, Match.status == MatchStatus.ACTIVE)
     return work.session.scalars(query.with_for_update(), execution_options={"populate_existing": True}).one_or_none()
+
+
+def _pays(work: Work, match: Match, payment_id: UUID) -> bool:
+    """Whether the match's line is that payment, whole or as one of its parts."""
+    part = select(MatchPart.id).where(
+        MatchPart.match_id == match.id, MatchPart.payment_id == payment_id, MatchPart.is_active
+    )
+    return match.payment_id == payment_id or work.session.scalar(part) is not None
 
 
 def _evidence(work: Work, match: Match) -> str:
@@ -56,7 +64,7 @@ def _match_stands(work: Work, approval: Approval) -> bool:
     if match_id is None:
         return True
     match = work.session.get(Match, UUID(match_id), populate_existing=True)
-    return match is not None and match.status is MatchStatus.ACTIVE and match.payment_id == approval.payment_id
+    return match is not None and match.status is MatchStatus.ACTIVE and _pays(work, match, approval.payment_id)
 
 
 approvals.conditions.append(_match_stands)

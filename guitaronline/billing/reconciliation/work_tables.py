@@ -21,7 +21,7 @@ def _table(name: str, **columns: Any) -> Table:
 ID, CURRENCY = SqlUuid(), String(3)
 
 files = _table("matching_files", id=ID, through=Date())
-kept = _table("matching_kept", line_id=ID, bank_line_id=ID, payment_id=ID, refund_id=ID)
+kept = _table("matching_kept", line_id=ID, bank_line_id=ID, payment_id=ID, refund_id=ID, amount_minor=BigInteger())
 barred = _table("matching_barred", line_id=ID, other_id=ID)
 found = _table(
     "matching_found",

@@ -1,7 +1,7 @@
 """Files as commands: received and kept, read to the end, wanted by a person, imported as a whole.
 
-What reads a file is a job (see running.py): it holds a lease on the file, and every step looks at the lease again under the
-file's lock. Locks: file → its run → staging (advisory) → inserts.
+What reads a file is a job (see running.py): it holds a lease on the file, and every step looks at the lease under the file's
+lock, which it keeps to its end. Locks: file → its run → staging (advisory) → inserts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from uuid import UUID
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from guitaronline.billing.settlements import staging
+from guitaronline.billing.settlements import fetch_queue, staging
+from guitaronline.billing.settlements.fetch_queue import Claimed
 from guitaronline.billing.settlements.models import (
     ENDED,
     FileKind,
@@ -81,12 +82,15 @@ def receive_file(work: Work, *, received: Received, reason: str | None = None) -
 
 
 @command("settlement.fetch", creates="settlement_files")
-def keep_fetched(work: Work, *, received: Received) -> SettlementFile:
+def keep_fetched(work: Work, *, received: Received, claimed: Claimed) -> SettlementFile:
     """A report that was fetched from its provider is kept, and imported without a person when nothing is wrong with it.
 
-    Raises as `receive_file`."""
+    Raises as `receive_file`, and TakenOver."""
     access.require(work.actor, Permission.EDIT_PAYMENTS)
-    return _receive(work, received, imports_itself=True)
+    made = _receive(work, received, imports_itself=True)
+    if not fetch_queue.close(work.session, claimed, made.id, work.now):
+        raise TakenOver("Somebody else fetches this report now.")
+    return made
 
 
 def _receive(work: Work, received: Received, *, imports_itself: bool) -> SettlementFile:
@@ -172,6 +176,8 @@ def check_file(
     Nothing of it is in the table of lines. Raises TakenOver, Busy."""
     file = _held(work, file_id, token)
     reading, tally = _staged(work, file, went_on)
+    for line_no in staging.too_long(work.session):
+        reading.problems.add(f"An id of the line has more than {staging.LONGEST_ID} characters.", line=line_no)
     counts = staging.counts(work.session)
     if counts.different < tally.lines:
         _refuse_contradictions(work.session, reading.problems)
@@ -238,7 +244,7 @@ def _require_lease(work: Work, file_id: UUID, token: UUID) -> None:
 
 
 def _staged(work: Work, file: SettlementFile, went_on: Callable[[int], None] | None) -> tuple[Reading, Tally]:
-    """The file's lines, read anew from its original, are staged. Afterwards the lease is looked at again."""
+    """The file's lines, read anew from its original, are staged."""
     staging.stand_alone(work.session)
     columns = read_mapping(file.mapping) if file.mapping else None
     reading = Reading(file.kind, Original(file.id, went_on), account=file.account, columns=columns)
@@ -277,9 +283,11 @@ def _write_facts(file: SettlementFile, reading: Reading, tally: Tally) -> None:
         *(each.last_on for each in reading.statements),
     ]
     file.first_on, file.last_on = (min(days), max(days)) if days else (None, None)
-    if file.account is None:
-        named = sorted(tally.accounts | {each.account for each in reading.statements})
-        file.account = named[0] if named else None
+    named = sorted(tally.accounts | {each.account for each in reading.statements})
+    if file.account is None and (len(named) == 1 or file.status is FileStatus.CONFIRMED):
+        file.account = named[
+            0
+        ]  # of several only when they have been read for the last time: then no other would be allowed
     if len(reading.statements) == 1:
         file.opening_minor, file.closing_minor = (
             reading.statements[0].opening_minor,

@@ -1,7 +1,7 @@
 """Lines on their way into the table: copied in one stream, compared with what is there, and taken over in one statement.
 
-An import stands alone (an advisory lock): which file brings a line first is then the order in which they were confirmed, and
-the staging table belongs to one at a time.
+An import stands alone (an advisory lock): of two files with the same line one brings it, the other finds it there, and the
+staging table belongs to one at a time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ SELECT {ID}, :file_id, {DIGEST}, {", ".join(f"s.{name}" for name in STAGED)} FRO
     ON CONFLICT (external_id, account) DO NOTHING
 """)  # noqa: S608  # our own words
 SAME = "settlement_staging s JOIN settlement_lines l ON l.external_id = s.external_id AND l.account = s.account"
-DIFFERS = " OR ".join([f"l.digest <> {DIGEST}", *(f"l.{name} <> s.{name}" for name in LATER)])
+# A payment that one file calls by our id and another by its reference is no other payment.
+ALIKE = "(left(l.{0}, 4) IN ('PAY-', 'RFD-')) = (left(s.{0}, 4) IN ('PAY-', 'RFD-'))"
+OURS = ("payment_reference", "refund_reference")
+OTHER_ID = [f"l.{name} <> s.{name}{f' AND {ALIKE.format(name)}' if name in OURS else ''}" for name in LATER]
+DIFFERS = " OR ".join([f"l.digest <> {DIGEST}", *OTHER_ID])
 IS_CHANGED = f"coalesce({DIFFERS}, false)"  # what only one of the two says is no difference
 COMPARED = ("kind", "booked_on", "amount_minor", "fee_minor", "currency", *LATER)
 NOTE_CHANGED = text(f"""
@@ -57,6 +61,11 @@ UPDATE settlement_lines t SET {", ".join(f"{name} = coalesce(t.{name}, s.{name})
 COUNT = text(f"""
 SELECT count(DISTINCT {ID}) AS different, count(DISTINCT l.id) AS known, count(DISTINCT l.id) FILTER (WHERE {IS_CHANGED}) AS changed
   FROM settlement_staging s LEFT JOIN settlement_lines l ON l.external_id = s.external_id AND l.account = s.account
+""")  # noqa: S608
+LONGEST_ID = 255  # characters; theirs have up to 35, and an index takes no more than some thousand
+TOO_LONG = text(f"""
+SELECT line_no FROM settlement_staging
+ WHERE greatest({", ".join(f"length({name})" for name in ("external_id", "source_id", "intent_id", "payout_id"))}) > {LONGEST_ID} ORDER BY line_no LIMIT 1000
 """)  # noqa: S608
 CONTENTS = f"greatest({', '.join([f'count(DISTINCT {DIGEST})', *(f'count(DISTINCT s.{name})' for name in LATER)])})"
 TWICE = text(f"""
@@ -147,6 +156,11 @@ class Counts:
 def counts(session: Session) -> Counts:
     row = session.execute(COUNT).one()
     return Counts(row.different, row.known, row.changed)
+
+
+def too_long(session: Session) -> list[int]:
+    """Lines with an id that no index takes: the first thousand."""
+    return list(session.scalars(TOO_LONG))
 
 
 def twice(session: Session) -> list[Twice]:

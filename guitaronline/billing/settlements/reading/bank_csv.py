@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from guitaronline import money
 from guitaronline.billing.settlements.profiles import Columns
 from guitaronline.billing.settlements.reading.amounts import Remembered, Style, currency_code, day_in, minor_units
 from guitaronline.billing.settlements.reading.banks import Ids, bank_line, reference
@@ -56,6 +57,8 @@ def read_bank_csv(
         except ValueError as error:
             words = str(error)
             problems.add(f"{words[:1].upper()}{words[1:]}.", line=line_no, column=heading.title(row_reader.ours))
+    if not text.ends_with_newline and row_reader.ends_in_amount():
+        problems.add("The last line has no end, and its amount may have lost some digits.", line=text.line_no)
     if columns.balance and not problems.total:
         row_reader.balances.verify(account, problems, statements)
 
@@ -103,7 +106,10 @@ class _Balances:
         if rising is not None and falling is not None:
             problems.add("The balances do not add up here: a line before it may be missing.", line=max(rising, falling))
             return
-        oldest, newest = (self.first, self.last) if rising is None else (self.last, self.first)
+        if rising is falling is None and self.count > 1 and self.first.on == self.last.on:
+            return  # nobody can tell which of them was first
+        is_rising = rising is None and (falling is not None or self.first.on <= self.last.on)
+        oldest, newest = (self.first, self.last) if is_rising else (self.last, self.first)
         opening = oldest.balance_minor - oldest.amount_minor
         statements.append(
             Statement(
@@ -121,9 +127,23 @@ class _Rows:
         self.amounts = Remembered[tuple[str, str], int](lambda cells: minor_units(cells[0], cells[1], style))
         self.days = Remembered[str, date](lambda text: day_in(text, columns.day))
         self.debit_words = {word.upper() for word in columns.debit_words}
+        self.credit_word: str | None = None  # the first other word that the file has in its place
         self.texts = [heading.reader(f"text {place}") for place in range(len(columns.texts))]
         self.cells = {ours: heading.reader(ours) for ours in SINGLE}
         self.ids, self.balances = Ids(), _Balances()
+        self.last: tuple[Sequence[str], str] | None = None  # the row that was read last, and its currency
+
+    def ends_in_amount(self) -> bool:
+        """Whether the last row ends with an amount that may be the beginning of a longer one. (Many banks write no end after
+        the last line, so that alone says nothing.)"""
+        place = len(self.heading.cells) - 1
+        if self.last is None or not any(
+            self.heading.places.get(ours) == place for ours in ("amount", "credit", "debit")
+        ):
+            return False
+        row, currency = self.last
+        decimals = row[-1].strip().rpartition(self.columns.decimal)
+        return bool(row[-1].strip()) and not (decimals[1] and len(decimals[2]) >= max(money.places(currency), 1))
 
     def said(self, ours: str, row: Sequence[str]) -> str:
         self.ours = ours
@@ -135,6 +155,7 @@ class _Rows:
         value = self.said("value_on", row)
         value_on = self.days(value) if value else None
         currency = currency_code(self.columns.one_currency or self.said("currency", row))
+        self.last = row, currency
         amount = self._amount(row, currency)
         if amount == 0:
             raise ValueError("the amount is 0: nothing moved")
@@ -163,7 +184,15 @@ class _Rows:
             return amount
         if amount < 0:
             raise ValueError("the amount must not be negative: its sign stands in another column")
-        return -amount if self.said("sign", row).upper() in self.debit_words else amount
+        word = self.said("sign", row).upper()
+        if word in self.debit_words:
+            return -amount
+        self.credit_word = word if self.credit_word is None else self.credit_word
+        if word != self.credit_word:
+            raise ValueError(
+                f"{quoted(word)} is no debit by the profile, and credits are {quoted(self.credit_word)} in this file"
+            )
+        return amount
 
     def _halves(self, row: Sequence[str], currency: str) -> int:
         """Credit or debit: one of them is filled. Banks write debits with and without a sign. Raises ValueError."""

@@ -14,6 +14,7 @@ from guitaronline.billing.settlements.reading.lines import Line, Statement, our_
 from guitaronline.billing.settlements.reading.problems import Problems
 
 NO_REFERENCES = frozenset({"", "NOTPROVIDED", "NONREF", "NONE", "NOREF", "N/A", "//"})
+SERIAL = re.compile("[0-9]{1,5}|0+", re.ASCII)
 PAYOUT = re.compile(r"\bpo_[A-Za-z0-9]{8,64}\b", re.ASCII)
 LONGEST_TEXT = 1000  # characters of the remittance that are kept
 
@@ -26,16 +27,22 @@ def reference(text: str | None) -> str | None:
 
 class Ids:
     """One id a line. The bank's reference where it gives one; else made of the content, so that the same line in another file
-    has the same id. What comes several times in a file is numbered, because two equal payments on one day are two."""
+    has the same id. What comes several times in a file is numbered, because two equal payments on one day are two.
+
+    A few digits are no reference: they number the lines of one file, and the next file has the same."""
 
     def __init__(self) -> None:
         self.seen: Counter[int] = Counter()
 
     def of(self, account: str, ref: str | None, *content: object) -> str:
-        made = ref or "~" + hashlib.sha256("\x1f".join(map(str, content)).encode()).hexdigest()[:24]
+        made = (
+            ref
+            if ref and not SERIAL.fullmatch(ref)
+            else "~" + hashlib.sha256("\x1f".join(map(str, content)).encode()).hexdigest()[:24]
+        )
         key = hash((account, made))
         self.seen[key] += 1
-        return made if self.seen[key] == 1 else f"{made}/{self.seen[key]}"
+        return made if self.seen[key] == 1 else f"{made}#{self.seen[key]}"
 
 
 def bank_line(

@@ -22,6 +22,7 @@ NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.(0[2-9]|
 WANTED = frozenset({"Id", "Acct", "Bal", "TxsSummry", "Ntry"})
 OPENING, CLOSING = ("OPBD", "PRCD"), ("CLBD",)
 BOOKED = "BOOK"
+LONGEST_ACCOUNT = 64  # characters; an IBAN has up to 34
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,13 @@ def _note(now: Open, piece: Node, account: str | None) -> None:
     elif piece.name == "TxsSummry":
         now.summary = piece
     elif piece.name == "Acct":
-        found = (piece.said("Id/IBAN") or piece.said("Id/Othr/Id")).replace(" ", "").upper()
+        found = "".join((piece.said("Id/IBAN") or piece.said("Id/Othr/Id")).split()).upper()
         if account and found != account:
             raise Wrong(piece, "Acct", f"the statement is of the account {quoted(found)}, not of {quoted(account)}")
         if not found:
             raise Wrong(piece, "Acct", "the statement does not say of which account it is")
+        if len(found) > LONGEST_ACCOUNT:
+            raise Wrong(piece, "Acct", f"the account {quoted(found)} has more than {LONGEST_ACCOUNT} characters")
         now.account, now.currency = found, piece.said("Ccy").upper()
     elif piece.name == "Bal":
         minor, currency = _amount(piece, "Bal")
@@ -195,7 +198,7 @@ def _line(now: Open, entry: Node, detail: tuple[Node, int], entry_no: int, place
     booked_on = _day(entry, "BookgDt", "Ntry")
     value_on = _day(entry, "ValDt", "Ntry") if entry.first("ValDt") else None
     own = reference(node.said("Refs/AcctSvcrRef"))
-    shared = reference(entry.said("AcctSvcrRef")) or reference(entry.said("NtryRef"))
+    shared = reference(entry.said("AcctSvcrRef"))  # (NtryRef only numbers the entries of a statement)
     if shared and place is not None:
         shared = f"{shared}/{place + 1}"
     end_to_end = reference(node.said("Refs/EndToEndId"))

@@ -15,7 +15,7 @@ from datetime import date
 from guitaronline import money
 from guitaronline.billing.cards import masked
 from guitaronline.billing.settlements.models import LineKind, Side
-from guitaronline.billing.settlements.reading.amounts import currency_code, utc_moment
+from guitaronline.billing.settlements.reading.amounts import currency_code, plausible, utc_moment
 from guitaronline.billing.settlements.reading.banks import verify
 from guitaronline.billing.settlements.reading.lines import Line, Statement, our_id, our_references
 from guitaronline.billing.settlements.reading.problems import Problems, quoted
@@ -58,12 +58,13 @@ class Section:
 
     account: str
     wrong_before: int  # problems of the file when it began
+    began_on: date | None  # as it says itself: a day on which nothing moved has no row that could
     heading: Heading | None = None
     rows: int = 0
     sums: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0, 0]))
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     days: set[date] = field(default_factory=set)
-    has_sums: bool = False
+    summed: set[str] = field(default_factory=set)  # currencies whose sums it says
     has_count: bool = False
 
 
@@ -71,12 +72,12 @@ def read_paypal(source: Source, problems: Problems, statements: list[Statement],
     """The lines of all sections. Raises Unreadable."""
     text = Text(source, problems)
     now: Section | None = None
-    line_no = 1
+    line_no, has_footer = 1, False
     for line_no, row in csv_rows(text, problems):
         match row[0].strip().upper():
             case "SH":
                 _check_end(now, problems, line_no)
-                now = Section(account, problems.total)
+                now = Section(account, problems.total, _began_on(row))
             case "CH" if now:
                 now.heading = _heading(row, problems, line_no)
             case "SB" if now and now.heading:
@@ -87,7 +88,9 @@ def read_paypal(source: Source, problems: Problems, statements: list[Statement],
                 _check_sums(now, row, line_no, problems, statements)
             case "SC" if now:
                 _check_count(now, row, line_no, problems)
-            case "RH" | "FH" | "RF" | "RC" | "FF":
+            case "FF":
+                has_footer = True
+            case "RH" | "FH" | "RF" | "RC":
                 pass
             case other:
                 words = "stands in no section" if other in TYPES else "is no type of row of a settlement report"
@@ -97,6 +100,20 @@ def read_paypal(source: Source, problems: Problems, statements: list[Statement],
             "The file has no section (SH): it is no settlement report of PayPal, or it is cut off.", line=line_no
         )
     _check_end(now, problems, line_no)
+    if not has_footer:
+        problems.add("The file ends without its footer (FF): it is cut off.", line=line_no)
+
+
+def _began_on(row: Sequence[str]) -> date | None:
+    try:
+        return utc_moment(_iso(row[1])).date()
+    except (IndexError, ValueError):
+        return None
+
+
+def _iso(moment: str) -> str:
+    """`2026/11/03 04:15:00 -0800` as it is written elsewhere."""
+    return re.sub(r" ([+-])", r"\1", moment.strip()).replace("/", "-")
 
 
 def _heading(row: Sequence[str], problems: Problems, line_no: int) -> Heading:
@@ -150,7 +167,7 @@ class _Rows:
         fee = -self._signed("fee", "fee_sign", row)
         if gross == 0 and fee == 0:
             raise ValueError("the amount is 0: nothing moved")
-        at = utc_moment(re.sub(r" ([+-])", r"\1", self.said("at", row) or self.said("began", row)).replace("/", "-"))
+        at = utc_moment(_iso(self.said("at", row) or self.said("began", row)))
         external_id = self.said("external_id", row)
         if not external_id:
             raise ValueError("the id is missing")
@@ -167,7 +184,7 @@ class _Rows:
             self.account,
             kind,
             at,
-            at.date(),
+            plausible(at.date()),
             None,
             gross,
             fee,
@@ -205,7 +222,7 @@ def _check_sums(
     now: Section, row: Sequence[str], line_no: int, problems: Problems, statements: list[Statement]
 ) -> None:
     """SF: currency, the four sums, then opening and closing balance each after its CR or DR."""
-    now.has_sums = True
+    now.summed.add(row[1].strip().upper() if len(row) > 1 else "")
     if problems.total > now.wrong_before:
         return
     try:
@@ -222,9 +239,12 @@ def _check_sums(
         )
         return
     movements = sums[0] - sums[1] + sums[2] - sums[3]
-    days = now.days or {date.min}
+    days = now.days or ({now.began_on} if now.began_on else set())
+    if not days:
+        problems.add("The section (SH) does not say of which day it is.", line=line_no)
+        return
     statement = Statement(now.account, currency, "", min(days), max(days), opening, closing, now.counts[currency])
-    if now.days and verify(statement, movements, problems, line=line_no):
+    if verify(statement, movements, problems, line=line_no):
         statements.append(statement)
 
 
@@ -236,6 +256,10 @@ def _check_count(now: Section, row: Sequence[str], line_no: int, problems: Probl
 
 
 def _check_end(now: Section | None, problems: Problems, line_no: int) -> None:
-    """A section ends with its sums and its count: without them the file is cut off."""
-    if now and not (now.has_sums and now.has_count):
+    """A section ends with the sums of each currency and its count: without them lines may be missing."""
+    if now is None:
+        return
+    if not (now.summed and now.has_count):
         problems.add("The section ends without its sums (SF) and count (SC): the file is cut off.", line=line_no)
+    elif unproved := sorted(now.counts.keys() - now.summed):
+        problems.add(f"The section does not say the sums (SF) of {', '.join(unproved)}.", line=line_no)

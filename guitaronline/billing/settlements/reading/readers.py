@@ -27,17 +27,15 @@ class Reading:
         self.statements: list[Statement] = []
 
     def lines(self) -> Iterator[Line]:
-        """Good lines only; once there is a problem, none: nothing of the file will be taken."""
-        found = 0
+        """Good lines only; once there is a problem, none: nothing of the file will be taken.
+
+        A whole file may have none: on some days nothing moves."""
         try:
             for line in self._read():
-                found += 1
                 if not self.problems.total:
                     yield line
         except Unreadable:
             return  # it stands among the problems
-        if not found and not self.statements and not self.problems.total:
-            self.problems.add("There is no line in the file.")
 
     def _read(self) -> Iterator[Line]:
         source, problems, statements, account = self.source, self.problems, self.statements, self.account

@@ -17,7 +17,10 @@ MARKS = (  # the longer ones first: the mark of UTF-16 begins that of UTF-32
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32", "cp1252": "Windows-1252"}
+NAMES = {
+    "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32",
+    "cp1252": "Windows-1252",
+}  # fmt: skip
 
 
 class Source(Protocol):
@@ -81,6 +84,8 @@ def encoding_of(source: Source, problems: Problems, expected: str) -> str:
     for mark, name in MARKS:
         if head.startswith(mark):
             return name
+    if expected == "utf-16":  # without its mark
+        return "utf-16-be" if head[0] == 0 else "utf-16-le"
     if b"\0" in head:
         raise problems.stop("The file begins with NUL bytes: save it as UTF-8 text.", line=1)
     return expected
