@@ -45,4 +45,6 @@ def chosen(actor: Actor) -> dict[Preference, bool]:
 def choose(actor: Actor, body: dict[str, Any]) -> dict[Preference, bool]:
     """Say what one wants to be told; what is left out stays as it is"""
     assert actor.id is not None
-    return preferences.set_preferences(actor, actor.id, wanted={Preference(name): is_on for name, is_on in body.items()})
+    return preferences.set_preferences(
+        actor, actor.id, wanted={Preference(name): is_on for name, is_on in body.items()}
+    )

@@ -108,7 +108,9 @@ def _plan_kind(session: Session, kind: Kind, happened: Happened, subject: Subjec
     return write(session, [row for each in found for row in rows_of(news, each, now)], now)
 
 
-def rows_of(news: News, receiver: Receiver, now: datetime, available_at: datetime | None = None) -> Iterator[dict[str, Any]]:
+def rows_of(
+    news: News, receiver: Receiver, now: datetime, available_at: datetime | None = None
+) -> Iterator[dict[str, Any]]:
     """A row for each channel. `available_at`: worked out by the caller, who looks ahead."""
     due = available_at or when_to_tell(news, receiver, now)
     is_late = news.not_after is not None and news.not_after < now

@@ -17,7 +17,9 @@ from guitaronline.unit_of_work import Work, command
 
 def preferences_of(session: Session, person_id: UUID) -> dict[Preference, bool]:
     """Query: every preference, on or off. uq_message_preferences_once"""
-    query = select(MessagePreference.preference, MessagePreference.is_on).where(MessagePreference.person_id == person_id)
+    query = select(MessagePreference.preference, MessagePreference.is_on).where(
+        MessagePreference.person_id == person_id
+    )
     said = dict(session.execute(query).tuples().all())
     return {preference: said.get(preference, True) for preference in Preference}
 

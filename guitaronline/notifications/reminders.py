@@ -6,7 +6,7 @@ one statement to find a batch and one to write its rows. The id of the event is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,8 @@ from guitaronline.notifications.audience import Receiver, Wanted, receivers
 from guitaronline.notifications.kinds import KINDS
 from guitaronline.notifications.planning import News, rows_of, write
 from guitaronline.notifications.truth_of_money import LOW
+
+Facts = Callable[[datetime], dict[str, Any]]  # a query's parameters, by the moment at which it is asked
 
 AT_ONCE = 1000  # records in one transaction
 WITHOUT_OUTCOME = timedelta(hours=12)
@@ -123,7 +125,9 @@ def warn_of_low_packages(*, limit: int = AT_ONCE) -> int:
     return _tell(PACKAGES, facts, "package_low", "packages", "student_id", limit)
 
 
-def _tell(query: TextClause, facts: Any, kind_name: str, table: str, whom: str, limit: int) -> int:
+def _tell(  # noqa: PLR0917
+    query: TextClause, facts: Facts, kind_name: str, table: str, whom: str, limit: int
+) -> int:
     kind = KINDS[kind_name]
     with technical_transaction() as session:
         now = clock.read(session)

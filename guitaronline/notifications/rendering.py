@@ -13,9 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy.orm import Session
 
 from guitaronline import clock
@@ -33,8 +32,9 @@ FOLDER = Path(__file__).resolve().parents[2] / "templates" / "messages"
 SUBJECT_LENGTH = 150
 GAPS = re.compile(r"\n{3,}")
 
-LinksOf = Callable[[Session, Message], dict[str, str]]
-LINKS_OF: dict[str, LinksOf] = {}  # kind → links that sign in: sent, never kept
+# Of kinds that are about no record of the school: links that sign in (sent, never kept), and other facts.
+LINKS_OF: dict[str, Callable[[Session, Message], dict[str, str]]] = {}
+FACTS_OF: dict[str, Callable[[Session, str, Mapping[str, Any]], dict[str, Any]]] = {}
 
 
 def render(session: Session, message: Message, person: User, now: datetime) -> Rendered | Untrue:
@@ -62,9 +62,15 @@ def preview(
     Links that would sign somebody in lead nowhere."""
     kind = KINDS[kind_name]
     message = Message(
-        kind=kind.name, person_id=person.id, record_type=record_type_of(kind_name), record_id=record_id, facts=dict(facts or {})
+        kind=kind.name,
+        person_id=person.id,
+        record_type=record_type_of(kind_name),
+        record_id=record_id,
+        facts=dict(facts or {}),
     )
-    return _rendered(session, message, person, language or languages.language_of(person), clock.read(session), is_real=False)
+    return _rendered(
+        session, message, person, language or languages.language_of(person), clock.read(session), is_real=False
+    )
 
 
 def record_type_of(kind_name: str) -> str:
@@ -90,6 +96,7 @@ def _rendered(
         "title": words.gettext(kind.title),
         **_letter(message.facts, person),
         **words_about(scene, message.record_type),
+        **(FACTS_OF[kind.name](session, kind.name, message.facts) if kind.name in FACTS_OF else {}),
     }
     subject, body = _text(f"{kind.name}.txt", words.language, told)
     frame = {
@@ -148,20 +155,16 @@ def environment(language: str) -> Environment:
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         extensions=["jinja2.ext.i18n"],
-        autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+        autoescape=select_autoescape(["html"], default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    made.filters["moment"] = _moment(words.moment)
-    made.filters["day"] = _moment(words.day)
+    made.filters["moment"] = words.moment
+    made.filters["day"] = words.day
     return made
-
-
-def _moment(write: Callable[[datetime, ZoneInfo], str]) -> Callable[[datetime, ZoneInfo], str]:
-    return lambda moment, zone: write(moment, zone)
 
 
 TABLE_OF = {  # how topics begin, and the kinds that no event tells → the table

@@ -54,7 +54,9 @@ def _overdue(session: Session, now: datetime) -> int:
     if not number:
         return 0
     event_id = _today("exceptions_overdue", now)
-    return _queue(session, "exceptions_overdue", event_id, "reconciliation_exceptions", number, now, EXCEPTIONS_DUE.days)
+    return _queue(
+        session, "exceptions_overdue", event_id, "reconciliation_exceptions", number, now, EXCEPTIONS_DUE.days
+    )
 
 
 def _today(what: str, now: datetime) -> UUID:

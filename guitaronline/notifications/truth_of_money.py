@@ -10,7 +10,16 @@ from sqlalchemy.orm import Session
 
 from guitaronline.audit.models import CheckRun, OutboxEvent, OutboxStatus
 from guitaronline.billing import rules as billing_rules
-from guitaronline.billing.models import Approval, ApprovalStatus, Package, PackageStatus, Payment, PaymentStatus, Refund, RefundStatus
+from guitaronline.billing.models import (
+    Approval,
+    ApprovalStatus,
+    Package,
+    PackageStatus,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
 from guitaronline.billing.reconciliation.models import UNDECIDED, ReconciliationException
 from guitaronline.notifications.asked import Asked
 from guitaronline.notifications.models import Message, MessageStatus
@@ -42,7 +51,11 @@ def _expiring(asked: Asked) -> str | None:
     said = asked.facts.get("expires_at")
     if package is not None and package.lessons_left == 0:
         return "used_up"
-    if package is not None and said and (package.expires_at is None or package.expires_at > datetime.fromisoformat(said)):
+    if (
+        package is not None
+        and said
+        and (package.expires_at is None or package.expires_at > datetime.fromisoformat(said))
+    ):
         return "extended"
     return _package(asked, PackageStatus.ACTIVE, PackageStatus.DEPLETED)
 

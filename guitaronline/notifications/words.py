@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
-from guitaronline.billing.models import Approval, Package, Payment, PackageOrigin, Plan, Refund
+from guitaronline.billing.models import Approval, Package, PackageOrigin, Payment, Plan, Refund
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.booking.series_models import LessonSeries
 from guitaronline.booking.waitlist_models import WaitlistEntry
@@ -127,7 +127,11 @@ def of_series(scene: Scene) -> Words:
     series = found(scene, LessonSeries)
     moment = scene.facts.get("happened_at")
     at = datetime.fromisoformat(moment) if moment else None
-    column = Booking.canceled_at if scene.kind.name in ("series_canceled", "series_ended", "series_moved_away") else Booking.created_at
+    column = (
+        Booking.canceled_at
+        if scene.kind.name in ("series_canceled", "series_ended", "series_moved_away")
+        else Booking.created_at
+    )
     query = select(Booking).where(Booking.series_id == series.id)
     if at is not None:
         query = query.where(column == at)
@@ -151,7 +155,12 @@ def of_offer(scene: Scene) -> Words:
     if entry.booking_id is None:
         raise NotFound(record="bookings")
     booking = found(scene, Booking, entry.booking_id)
-    return {**_parties(scene, entry), "start": booking.start_at, "end": booking.end_at, "until": booking.hold_expires_at}
+    return {
+        **_parties(scene, entry),
+        "start": booking.start_at,
+        "end": booking.end_at,
+        "until": booking.hold_expires_at,
+    }
 
 
 def of_lesson(scene: Scene) -> Words:
