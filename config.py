@@ -142,11 +142,11 @@ class Settings:
     # What people are told
     QUIET_HOURS: str = setting(
         "21:00-08:00",
-        "reminders and offers wait for their end, on the clock of whoever gets them; empty = none",
+        "reminders and offers wait for their end, on the clock of whoever gets them; `off` = none",
         unit="from-to",
     )
     REMINDER_HOURS: str = setting(
-        "48,2", "how long before a lesson its people are reminded; empty = never", unit="comma-separated hours"
+        "48,2", "how long before a lesson its people are reminded; `off` = never", unit="comma-separated hours"
     )
     DEFAULT_LANGUAGE: OneOf["en", "de"] = setting("en", "of messages to people whose language is not known")
 
@@ -262,13 +262,13 @@ def _unfit_for_stripe(settings: Settings) -> list[str]:
 def _unreadable_times(settings: Settings) -> list[str]:
     clock = r"([01]\d|2[0-3]):[0-5]\d"
     quiet, hours = settings.QUIET_HOURS, settings.REMINDER_HOURS
-    is_quiet = not quiet or (re.fullmatch(rf"{clock}-{clock}", quiet, re.ASCII) and quiet[:5] != quiet[6:])
-    is_hours = not hours or re.fullmatch(r"[1-9]\d{0,2}(,[1-9]\d{0,2}){0,4}", hours, re.ASCII)
+    is_quiet = quiet == "off" or (re.fullmatch(rf"{clock}-{clock}", quiet, re.ASCII) and quiet[:5] != quiet[6:])
+    is_hours = hours == "off" or re.fullmatch(r"[1-9]\d{0,2}(,[1-9]\d{0,2}){0,4}", hours, re.ASCII)
     return [
         message
         for fit, message in (
-            (is_quiet, f"QUIET_HOURS={quiet!r}: must be two times of day, like 21:00-08:00, or empty"),
-            (is_hours, f"REMINDER_HOURS={hours!r}: must be up to five whole numbers of hours, like 48,2, or empty"),
+            (is_quiet, f"QUIET_HOURS={quiet!r}: must be two times of day, like 21:00-08:00, or `off`"),
+            (is_hours, f"REMINDER_HOURS={hours!r}: must be up to five whole numbers of hours, like 48,2, or `off`"),
         )
         if not fit
     ]

@@ -27,12 +27,12 @@ class QuietHours:
 
 
 def read_quiet_hours(written: str) -> QuietHours | None:
-    """`21:00-08:00`; empty: nobody has any. Raises ValueError."""
-    if not written:
+    """`21:00-08:00`; `off`: nobody has any. Raises ValueError."""
+    if written == "off":
         return None
     found = WRITTEN.fullmatch(written)
     if found is None or found[1] + found[2] == found[3] + found[4]:
-        raise ValueError("must be two times of day, like 21:00-08:00, or empty")
+        raise ValueError("must be two times of day, like 21:00-08:00, or off")
     hour, minute, end_hour, end_minute = map(int, found.groups())
     return QuietHours(time(hour, minute), time(end_hour, end_minute))
 

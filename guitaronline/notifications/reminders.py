@@ -34,7 +34,7 @@ LOW_FROM = 3  # lessons a package must have had: of a single lesson nobody runs 
 # ix_bookings_start. Who booked later than the reminder was due has just read the confirmation. A substitute is reminded too.
 LESSONS = text("""
 SELECT b.id, b.student_id, b.teacher_id, b.start_at, b.revision, e.id AS event_id
-  FROM bookings b CROSS JOIN LATERAL (SELECT CAST(md5(b.id || ':reminder:' || :hours) AS uuid) AS id) e
+  FROM bookings b CROSS JOIN LATERAL (SELECT CAST(md5(b.id || '/reminder/' || :hours) AS uuid) AS id) e
  WHERE b.status = 'confirmed' AND b.start_at > :now AND b.start_at <= :until
    AND b.confirmed_at <= b.start_at - make_interval(hours => :hours)
    AND (NOT EXISTS (SELECT FROM messages m WHERE m.event_id = e.id AND m.person_id = b.student_id)
@@ -44,7 +44,7 @@ SELECT b.id, b.student_id, b.teacher_id, b.start_at, b.revision, e.id AS event_i
 # ix_lessons_open_end
 OUTCOMES = text("""
 SELECT l.id, l.teacher_id, l.scheduled_end_at, e.id AS event_id
-  FROM lessons l CROSS JOIN LATERAL (SELECT CAST(md5(l.id || ':outcome:' || l.teacher_id) AS uuid) AS id) e
+  FROM lessons l CROSS JOIN LATERAL (SELECT CAST(md5(l.id || '/outcome/' || l.teacher_id) AS uuid) AS id) e
  WHERE l.status = 'scheduled' AND l.scheduled_end_at <= :ended AND l.scheduled_end_at > :since
    AND NOT EXISTS (SELECT FROM messages m WHERE m.event_id = e.id AND m.person_id = l.teacher_id)
  ORDER BY l.scheduled_end_at LIMIT :limit
@@ -52,7 +52,7 @@ SELECT l.id, l.teacher_id, l.scheduled_end_at, e.id AS event_id
 # ix_packages_little_left. Once for each number of lessons that it holds: more lessons later may run low again.
 PACKAGES = text("""
 SELECT p.id, p.student_id, p.little_left_at, e.id AS event_id
-  FROM packages p CROSS JOIN LATERAL (SELECT CAST(md5(p.id || ':low:' || p.lessons_total) AS uuid) AS id) e
+  FROM packages p CROSS JOIN LATERAL (SELECT CAST(md5(p.id || '/low/' || p.lessons_total) AS uuid) AS id) e
  WHERE p.little_left_at > :since AND p.status IN ('active', 'depleted') AND NOT p.is_trial AND p.frozen_at IS NULL
    AND p.available + p.reserved <= :low AND p.lessons_total >= :least AND (p.expires_at IS NULL OR p.expires_at > :now)
    AND NOT EXISTS (SELECT FROM messages m WHERE m.event_id = e.id AND m.person_id = p.student_id)
@@ -63,7 +63,7 @@ SELECT p.id, p.student_id, p.little_left_at, e.id AS event_id
 def reminder_hours() -> list[int]:
     """The furthest first."""
     written = policy.current().REMINDER_HOURS
-    return sorted({int(hours) for hours in written.split(",") if hours}, reverse=True)
+    return sorted(map(int, written.split(",")), reverse=True) if written != "off" else []
 
 
 def remind(hours: int, *, limit: int = AT_ONCE) -> int:

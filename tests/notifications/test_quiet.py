@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+import config
+
 from guitaronline.notifications.quiet import QuietHours, after_quiet, around_quiet, read_quiet_hours
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -70,7 +72,7 @@ def test_quiet_hours_need_no_midnight() -> None:
 
 
 def test_nobody_has_any_when_there_are_none() -> None:
-    assert read_quiet_hours("") is None
+    assert read_quiet_hours("off") is None
     assert after_quiet(berlin(27, 23), BERLIN, None, latest=None) == berlin(27, 23)
 
 
@@ -82,3 +84,25 @@ def test_they_are_read_as_they_are_written() -> None:
 def test_what_cannot_be_read_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="two times of day"):
         read_quiet_hours(written)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("QUIET_HOURS", "21-8"),
+        ("QUIET_HOURS", "08:00-08:00"),
+        ("REMINDER_HOURS", "48, 2"),
+        ("REMINDER_HOURS", "0"),
+        ("REMINDER_HOURS", "1,2,3,4,5,6"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_stops_the_start(name: str, value: str) -> None:
+    with pytest.raises(config.BadConfig, match=f"{name}="):
+        config.load({name: value})
+
+
+@pytest.mark.parametrize(("quiet", "hours"), [("off", "off"), ("22:30-06:00", "72,24,2")])
+def test_settings_that_can_be_read_are_taken(quiet: str, hours: str) -> None:
+    settings = config.load({"QUIET_HOURS": quiet, "REMINDER_HOURS": hours})
+
+    assert (settings.QUIET_HOURS, settings.REMINDER_HOURS) == (quiet, hours)

@@ -166,7 +166,7 @@ def test_those_who_want_none_do_not_keep_others_waiting(db: Session, world: Worl
 def test_how_long_before_is_a_setting(world: World, booking: Booking) -> None:
     with policy.changed(REMINDER_HOURS="2,24,72"):
         assert reminders.reminder_hours() == [72, 24, 2]
-    with policy.changed(REMINDER_HOURS=""):
+    with policy.changed(REMINDER_HOURS="off"):
         assert reminders.reminder_hours() == []
 
 
