@@ -27,6 +27,7 @@ NAMES = {  # how people write it into their profile → the language
 }  # fmt: skip
 WORD = re.compile(r"[^\W\d_]+")
 MOMENTS = {"en": "EEEE, d MMMM y, HH:mm", "de": "EEEE, d. MMMM y, HH:mm"}
+BRIEF = {"en": "EEE, d MMM y, HH:mm", "de": "EEE, d. MMM y, HH:mm"}
 DAYS = {"en": "d MMMM y", "de": "d. MMMM y"}
 
 
@@ -62,6 +63,19 @@ class Words:
         local = moment.astimezone(zone)
         name = dates.get_timezone_name(local, width="long", locale=self.locale)
         return f"{dates.format_datetime(local, MOMENTS[self.language], zone, self.locale)} ({name})"
+
+    def brief(self, moment: datetime, zone: ZoneInfo) -> str:
+        """`Fri, 27 Nov 2026, 15:00 (Berlin)`, for subjects and lists."""
+        local = moment.astimezone(zone)
+        return f"{dates.format_datetime(local, BRIEF[self.language], zone, self.locale)} ({self._place(local, zone)})"
+
+    def _place(self, local: datetime, zone: ZoneInfo) -> str:
+        area, _, city = zone.key.partition("/")
+        if not city:
+            return area
+        if area == "Etc":  # no city, and its sign is the wrong way round
+            return dates.get_timezone_gmt(local, locale=self.locale)
+        return dates.get_timezone_location(local, self.locale, return_city=True)
 
     def day(self, moment: datetime | date, zone: ZoneInfo) -> str:
         day = moment.astimezone(zone).date() if isinstance(moment, datetime) else moment

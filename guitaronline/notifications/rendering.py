@@ -150,7 +150,7 @@ def _html(kind_name: str, language: str, told: Mapping[str, Any]) -> str:
 
 @cache
 def environment(language: str) -> Environment:
-    """Templates in that language. `moment` and `day` write for the reader, whose zone the template has as `zone`."""
+    """Templates in that language. `moment`, `brief` and `day` write for the reader, whose zone the template has as `zone`."""
     words = languages.words_of(language)
     made = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -163,6 +163,7 @@ def environment(language: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.filters["moment"] = words.moment
+    made.filters["brief"] = words.brief
     made.filters["day"] = words.day
     return made
 

@@ -12,6 +12,7 @@ from flask import Flask
 
 from guitaronline import policy
 from guitaronline.identity.models import User
+from guitaronline.identity.rules import zones
 from guitaronline.notifications.kinds import KINDS
 from guitaronline.notifications.languages import LANGUAGES, SOURCE, catalog_of, language_of, words_of
 from guitaronline.notifications.rendering import FOLDER, environment
@@ -89,6 +90,23 @@ def test_moments_name_the_zone() -> None:
     assert words_of("en").moment(winter, BERLIN) == "Friday, 27 November 2026, 15:00 (Central European Standard Time)"
     assert words_of("en").moment(summer, BERLIN) == "Wednesday, 1 July 2026, 16:00 (Central European Summer Time)"
     assert words_of("de").moment(winter, BERLIN) == "Freitag, 27. November 2026, 15:00 (Mitteleuropäische Normalzeit)"
+
+
+def test_in_a_subject_the_zone_is_a_city() -> None:
+    moment = datetime(2026, 11, 27, 14, tzinfo=UTC)
+
+    assert words_of("en").brief(moment, ZoneInfo("America/New_York")) == "Fri, 27 Nov 2026, 09:00 (New York)"
+    assert words_of("de").brief(moment, ZoneInfo("Europe/Rome")) == "Fr., 27. Nov. 2026, 15:00 (Rom)"
+    assert words_of("en").brief(moment, ZoneInfo("UTC")) == "Fri, 27 Nov 2026, 14:00 (UTC)"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_zone_in_which_people_may_live_can_be_named(language: str) -> None:
+    moment, words = datetime(2026, 11, 27, 14, tzinfo=UTC), words_of(language)
+
+    named = {zone: (words.moment(moment, ZoneInfo(zone)), words.brief(moment, ZoneInfo(zone))) for zone in zones()}
+
+    assert [zone for zone, both in named.items() if any("()" in each or "Unknown" in each for each in both)] == []
 
 
 def test_money_is_written_as_the_language_does() -> None:

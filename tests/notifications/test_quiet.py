@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import config
-
 from guitaronline.notifications.quiet import QuietHours, after_quiet, around_quiet, read_quiet_hours
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -99,7 +99,7 @@ def test_german_readers_read_german(db: Session, world: World, booking: Booking)
         mail = words(db, mail_to(db, world.ann, "booking_confirmed"))
 
     assert mail.language == "de"
-    assert mail.subject == "Unterricht gebucht: Montag, 30. November 2026, 15:00 (Mitteleuropäische Normalzeit)"
+    assert mail.subject == "Unterricht gebucht: Mo., 30. Nov. 2026, 15:00 (Berlin)"
     assert "Kostenlos absagen kannst du bis Sonntag, 29. November 2026, 15:00" in mail.text
     assert '<html lang="de">' in (mail.html or "")
 
@@ -187,7 +187,7 @@ def test_a_series_is_one_message_with_all_its_lessons(db: Session, world: World)
         mail = words(db, mail_to(db, world.ann, "series_booked"))
 
     assert mail.subject == "3 weekly lessons booked"
-    assert "- Monday, 14 December 2026, 15:00" in mail.text
+    assert "- Mon, 14 Dec 2026, 15:00 (UTC)" in mail.text
     assert len(Calendar.from_ical(mail.calendar or "").walk("VEVENT")) == 3
 
 
