@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from guitaronline.identity.models import User
+from guitaronline.notifications import lookups
 from guitaronline.notifications.models import Message
 
 
@@ -25,4 +26,4 @@ class Asked:
 
     def record(self, model: type[Any]) -> Any:
         """As it is now, whatever this session has seen before; None when there is none."""
-        return self.session.get(model, self.message.record_id, populate_existing=True)
+        return lookups.record(self.session, model, self.message.record_id)

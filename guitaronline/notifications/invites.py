@@ -10,6 +10,7 @@ from guitaronline.booking.feeds import Feed, FeedLesson
 from guitaronline.booking.ical import attachment_of
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.identity.models import User
+from guitaronline.notifications import lookups
 from guitaronline.notifications.reader import Scene, name_of
 from guitaronline.notifications.words import join_url, teacher_name
 
@@ -29,11 +30,11 @@ def calendar_of(scene: Scene) -> str | None:
 
 
 def _of_booking(scene: Scene) -> list[Booking]:
-    booking = scene.session.get(Booking, scene.record_id)
+    booking = lookups.record(scene.session, Booking, scene.record_id)
     if booking is None:
         return []
     before = booking.rescheduled_from_booking_id if scene.kind.name == "booking_moved" else None
-    moved = scene.session.get(Booking, before) if before else None
+    moved = lookups.record(scene.session, Booking, before) if before else None
     return [booking] if moved is None else [moved, booking]
 
 
@@ -64,7 +65,7 @@ def _lesson(scene: Scene, booking: Booking) -> FeedLesson:
         sequence=booking.revision + is_off,
         changed_at=booking.updated_at,
         student_id=booking.student_id,
-        student_name=name_of(session.get(User, booking.student_id)),
+        student_name=name_of(lookups.record(session, User, booking.student_id)),
         teacher_id=booking.teacher_id if scene.kind.name != "lesson_given_away" else scene.person.id,
         teacher_name=teacher_name(session, booking.teacher_id),
         join_url=join_url(session, booking),

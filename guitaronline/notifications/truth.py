@@ -6,16 +6,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guitaronline.identity.models import User
-from guitaronline.notifications import truth_of_lessons, truth_of_money
+from guitaronline.notifications import lookups, truth_of_lessons, truth_of_money
 from guitaronline.notifications.asked import Asked
 from guitaronline.notifications.kinds import KINDS, Kind
-from guitaronline.notifications.models import Message, MessagePreference, Preference
+from guitaronline.notifications.models import Message, Preference
 
 TRUTHS = truth_of_lessons.TRUTHS | truth_of_money.TRUTHS
 
@@ -32,21 +30,11 @@ def preference_of(kind: Kind, facts: dict[str, Any]) -> Preference | None:
     return Preference.OFFERS if kind.name == "from_staff" and facts.get("is_news") else kind.preference
 
 
-def is_switched_off(session: Session, person_id: UUID, preference: Preference | None) -> bool:
-    """uq_message_preferences_once"""
-    if preference is None:
-        return False
-    said = select(MessagePreference.is_on).where(
-        MessagePreference.person_id == person_id, MessagePreference.preference == preference
-    )
-    return session.scalar(said) is False
-
-
 def _in_general(asked: Asked, kind: Kind) -> str | None:
     late = asked.message.not_after
     found = [
         (not asked.person.is_active, "inactive"),
         (late is not None and asked.now > late, "too_late"),
-        (is_switched_off(asked.session, asked.person.id, preference_of(kind, asked.facts)), "switched_off"),
+        (lookups.is_switched_off(asked.session, asked.person.id, preference_of(kind, asked.facts)), "switched_off"),
     ]
     return next((code for applies, code in found if applies), None)

@@ -12,8 +12,8 @@ from guitaronline.booking import rules as booking_rules
 from guitaronline.booking.models import Booking, BookingStatus
 from guitaronline.booking.series_models import LessonSeries, SeriesStatus
 from guitaronline.booking.waitlist_models import WaitlistEntry, WaitStatus
-from guitaronline.identity.models import Guardian
 from guitaronline.lessons.models import Lesson, LessonStatus
+from guitaronline.notifications import lookups
 from guitaronline.notifications.asked import Asked
 from guitaronline.scheduling.hours_models import AbsenceStatus, TimeOff
 
@@ -128,13 +128,10 @@ def _successor(session: Session, booking_id: UUID) -> Booking | None:
 
 
 def _is_of(asked: Asked, booking: Booking) -> bool:
-    """The reader's own lesson, or their child's. uq_guardians_pair"""
+    """The reader's own lesson, or their child's."""
     if asked.person.id in (booking.student_id, booking.teacher_id):
         return True
-    child = select(Guardian.id).where(
-        Guardian.guardian_id == asked.person.id, Guardian.student_id == booking.student_id, Guardian.receives_messages
-    )
-    return asked.session.scalar(child) is not None
+    return lookups.stands_for(asked.session, asked.person.id, booking.student_id)
 
 
 TRUTHS: dict[str, Callable[[Asked], str | None]] = {

@@ -18,10 +18,10 @@ from guitaronline.booking.waitlist_models import WaitlistEntry
 from guitaronline.errors import NotFound
 from guitaronline.identity.models import User
 from guitaronline.lessons.models import Lesson
+from guitaronline.notifications import lookups
 from guitaronline.notifications.audience import ids_of
 from guitaronline.notifications.reader import ReadAs, Scene, name_of, plain
 from guitaronline.scheduling.hours_models import TimeOff
-from guitaronline.teachers.models import TeacherProfile
 
 TEXT_LENGTH = 4000
 SERIES_SHOWN = 60  # lessons listed in one message
@@ -37,7 +37,7 @@ def words_about(scene: Scene, record_type: str) -> Words:
 
 def found(scene: Scene, model: type[Any], record_id: UUID | None = None) -> Any:
     """As it is now. Raises NotFound."""
-    record = scene.session.get(model, record_id or scene.record_id, populate_existing=True)
+    record = lookups.record(scene.session, model, record_id or scene.record_id)
     if record is None:
         raise NotFound(record=model.__tablename__)
     return record
@@ -45,8 +45,10 @@ def found(scene: Scene, model: type[Any], record_id: UUID | None = None) -> Any:
 
 def teacher_name(session: Session, teacher_id: UUID) -> str:
     """As students know them."""
-    query = select(TeacherProfile.display_name).where(TeacherProfile.user_id == teacher_id)
-    return plain(session.scalar(query)) or name_of(session.get(User, teacher_id))
+    profile = lookups.profile_of(session, teacher_id)
+    return (plain(profile.display_name) if profile is not None else "") or name_of(
+        lookups.record(session, User, teacher_id)
+    )
 
 
 def of_booking(scene: Scene) -> Words:
@@ -72,7 +74,7 @@ def of_booking(scene: Scene) -> Words:
 
 def _parties(scene: Scene, record: Any, *former: UUID) -> Words:
     read_as = scene.read_as(record.student_id, (record.teacher_id, *former))
-    student, teacher = scene.session.get(User, record.student_id), record.teacher_id
+    student, teacher = lookups.record(scene.session, User, record.student_id), record.teacher_id
     return {
         "read_as": read_as,
         "student": name_of(student),
@@ -85,9 +87,9 @@ def _parties(scene: Scene, record: Any, *former: UUID) -> Words:
 
 def join_url(session: Session, booking: Booking) -> str | None:
     """The lesson's own address, else its teacher's."""
-    own = session.scalar(select(Lesson.join_url).where(Lesson.booking_id == booking.id))
-    room = select(TeacherProfile.meeting_url).where(TeacherProfile.user_id == booking.teacher_id)
-    return own or session.scalar(room)
+    lesson, profile = lookups.lesson_of(session, booking.id), lookups.profile_of(session, booking.teacher_id)
+    own = lesson.join_url if lesson is not None else None
+    return own or (profile.meeting_url if profile is not None else None)
 
 
 def free_until(booking: Booking, now: datetime) -> datetime | None:
@@ -98,7 +100,7 @@ def free_until(booking: Booking, now: datetime) -> datetime | None:
 
 def _moved_from(session: Session, booking: Booking) -> datetime | None:
     before = booking.rescheduled_from_booking_id
-    moved = session.get(Booking, before) if before else None
+    moved = lookups.record(session, Booking, before) if before else None
     return moved.start_at if moved is not None else None
 
 
@@ -110,7 +112,7 @@ def _decision(session: Session, booking: Booking) -> Words:
     """What was decided when it ended; `outcome` is empty while it stands. `ends`: of the package that got the lesson back."""
     decided = booking.decision or {}
     packages = ids_of([decided.get("package_id")])
-    package = session.get(Package, packages[0]) if packages else None
+    package = lookups.record(session, Package, packages[0]) if packages else None
     ends = decided.get("package_expires_at")
     return {
         "outcome": decided.get("outcome", ""),
@@ -184,7 +186,7 @@ def plain_lines(written: str | None) -> str:
 
 def of_package(scene: Scene) -> Words:
     package = found(scene, Package)
-    plan = scene.session.get(Plan, package.plan_id) if package.plan_id else None
+    plan = lookups.record(scene.session, Plan, package.plan_id) if package.plan_id else None
     return {
         **_student(scene, package.student_id),
         "package": package.reference,
@@ -200,13 +202,13 @@ def of_package(scene: Scene) -> Words:
 
 def _student(scene: Scene, student_id: UUID) -> Words:
     read_as = scene.read_as(student_id, ())
-    student = name_of(scene.session.get(User, student_id))
+    student = name_of(lookups.record(scene.session, User, student_id))
     return {"student": student, "read_as": read_as, "is_guardian": read_as is ReadAs.GUARDIAN}
 
 
 def of_payment(scene: Scene) -> Words:
     payment = found(scene, Payment)
-    package = scene.session.get(Package, payment.package_id)
+    package = lookups.record(scene.session, Package, payment.package_id)
     return {
         **_student(scene, payment.student_id),
         "reference": payment.reference,
@@ -244,7 +246,7 @@ def of_approval(scene: Scene) -> Words:
     approval = found(scene, Approval)
     return {
         "amount": scene.words.money(approval.amount_minor, approval.currency),
-        "asked_by": name_of(scene.session.get(User, approval.requested_by)),
+        "asked_by": name_of(lookups.record(scene.session, User, approval.requested_by)),
         "approval": approval.kind.value,
         "due": approval.due_alone_at,
         "url": f"{policy.current().PUBLIC_BASE_URL.rstrip('/')}/admin/approvals/",
