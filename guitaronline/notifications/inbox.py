@@ -82,7 +82,7 @@ def told_to(
     rows = select(Message).where(Message.event_id.in_(events), Message.person_id == person_id).order_by(Message.id)
     messages = list(session.scalars(rows))
     subjects = select(MessageBody.id, MessageBody.subject).where(MessageBody.id.in_([each.id for each in messages]))
-    said = dict(session.execute(subjects).tuples().all())
+    said = dict(session.execute(subjects).all())
     person = session.get(User, person_id)
     language = languages.language_of(person) if person is not None else languages.SOURCE
     found = []

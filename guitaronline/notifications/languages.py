@@ -35,7 +35,7 @@ def language_of(person: User) -> str:
     """The first language in the person's profile that messages are written in; DEFAULT_LANGUAGE where there is none.
 
     What stands there is free text: `German`, `de-AT`, `Deutsch (ein wenig English)`."""
-    for word in WORD.findall((person.language or "").lower()):
+    for word in map(str, WORD.findall((person.language or "").lower())):
         known = NAMES.get(word, word)
         if known in LANGUAGES:
             return known
@@ -54,9 +54,10 @@ class Words:
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         found = self.catalog.get(singular) if self.catalog is not None else None
-        if self.catalog is None or found is None or not all(found.string):
+        forms = found.string if found is not None else None
+        if not isinstance(forms, tuple | list) or not all(forms):
             return singular if number == 1 else plural
-        return str(found.string[int(number != 1)])  # two forms, as in every language here
+        return str(forms[int(number != 1)])  # two forms, as in every language here
 
     def moment(self, moment: datetime, zone: ZoneInfo) -> str:
         """`Friday, 27 November 2026, 15:00 (Central European Standard Time)`"""

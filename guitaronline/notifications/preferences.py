@@ -20,7 +20,7 @@ def preferences_of(session: Session, person_id: UUID) -> dict[Preference, bool]:
     query = select(MessagePreference.preference, MessagePreference.is_on).where(
         MessagePreference.person_id == person_id
     )
-    said = dict(session.execute(query).tuples().all())
+    said = dict(session.execute(query).all())
     return {preference: said.get(preference, True) for preference in Preference}
 
 

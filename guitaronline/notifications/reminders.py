@@ -31,11 +31,12 @@ OUTCOME_BACK = timedelta(days=7)  # older ones are for the office
 LOW_BACK = timedelta(days=3)
 LOW_FROM = 3  # lessons a package must have had: of a single lesson nobody runs low
 
-# ix_bookings_start. Who booked later than the reminder was due has just read the confirmation. A substitute is reminded too.
+# ix_bookings_start. Who booked later than the reminder was due has just read the confirmation; where the nearer reminder is
+# due already, that one is enough. A substitute is reminded too.
 LESSONS = text("""
 SELECT b.id, b.student_id, b.teacher_id, b.start_at, b.revision, e.id AS event_id
   FROM bookings b CROSS JOIN LATERAL (SELECT CAST(md5(b.id || '/reminder/' || :hours) AS uuid) AS id) e
- WHERE b.status = 'confirmed' AND b.start_at > :now AND b.start_at <= :until
+ WHERE b.status = 'confirmed' AND b.start_at > :after AND b.start_at <= :until
    AND b.confirmed_at <= b.start_at - make_interval(hours => :hours)
    AND (NOT EXISTS (SELECT FROM messages m WHERE m.event_id = e.id AND m.person_id = b.student_id)
      OR NOT EXISTS (SELECT FROM messages m WHERE m.event_id = e.id AND m.person_id = b.teacher_id))
@@ -74,10 +75,11 @@ def remind(hours: int, *, limit: int = AT_ONCE) -> int:
     ahead = waking.length if waking else timedelta(0)
     with technical_transaction() as session:
         now = clock.read(session)
-        told = {"hours": hours, "now": now, "until": now + timedelta(hours=hours) + ahead, "limit": limit}
+        nearer = timedelta(hours=max((each for each in reminder_hours() if each < hours), default=0))
+        told = {"hours": hours, "after": now + nearer, "until": now + timedelta(hours=hours) + ahead, "limit": limit}
         found = session.execute(LESSONS, told).all()
         people = receivers(session, _parties(found), KINDS["lesson_reminder"].preference)
-        due = {str(row.event_id): _Due(row, hours) for row in found}
+        due = {str(row.event_id): _Due(row, hours, row.start_at - nearer) for row in found}
         rows = [row for each in people for row in due[each.key].rows(each, waking, now)]
         write(session, rows, now)
     return len(found)
@@ -95,6 +97,7 @@ class _Due:
 
     lesson: Row[Any]
     hours: int
+    not_after: datetime  # then the nearer one goes, or the lesson begins
 
     def rows(self, receiver: Receiver, waking: quiet.QuietHours | None, now: datetime) -> Iterator[dict[str, Any]]:
         lesson = self.lesson
@@ -102,7 +105,7 @@ class _Due:
         tell_at = max(quiet.around_quiet(due, ZoneInfo(receiver.timezone), waking, latest=lesson.start_at), now)
         facts = {"hours": self.hours, "revision": lesson.revision, "start_at": lesson.start_at.isoformat()}
         news = News(
-            KINDS["lesson_reminder"], lesson.event_id, "bookings", lesson.id, facts, tell_at, not_after=lesson.start_at
+            KINDS["lesson_reminder"], lesson.event_id, "bookings", lesson.id, facts, tell_at, not_after=self.not_after
         )
         return rows_of(news, receiver, now, available_at=tell_at)
 

@@ -69,6 +69,21 @@ def test_whoever_was_forgotten_while_the_job_stood_still_is_found(db: Session, b
     assert {row.available_at for row in rows(db, "lesson_reminder")} == {START - 30 * HOUR}
 
 
+def test_where_the_nearer_one_is_due_already_one_is_enough(db: Session, booking: Booking) -> None:
+    with clock.standing_at(START - HOUR):
+        assert job.remind() == 1
+
+    assert {row.facts["hours"] for row in rows(db, "lesson_reminder")} == {2}
+
+
+def test_a_reminder_that_was_not_sent_gives_way_to_the_nearer_one(db: Session, world: World, booking: Booking) -> None:
+    with clock.standing_at(START - 48 * HOUR):
+        reminders.remind(48)
+
+    message = mail_to(db, world.ann, "lesson_reminder")
+    assert because(db, message, now=START - 2 * HOUR + timedelta(seconds=1)) == "too_late"
+
+
 def test_who_booked_after_the_moment_needs_no_reminder_of_it(world: World) -> None:
     with clock.standing_at(START - 40 * HOUR):
         world.package()
@@ -275,4 +290,4 @@ def test_failed_checks_are_told_to_those_who_read_them(db: Session, world: World
 
 def test_the_job_does_all_of_it(world: World, booking: Booking) -> None:
     with clock.standing_at(START - 2 * HOUR):
-        assert job.remind() == 2
+        assert job.remind() == 1
