@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -59,12 +59,14 @@ class Words:
             return singular if number == 1 else plural
         return str(forms[int(number != 1)])  # two forms, as in every language here
 
+    @lru_cache(maxsize=2048)  # noqa: B019  # one of a language, for good; a lesson's start stands in many messages
     def moment(self, moment: datetime, zone: ZoneInfo) -> str:
         """`Friday, 27 November 2026, 15:00 (Central European Standard Time)`"""
         local = moment.astimezone(zone)
         name = dates.get_timezone_name(local, width="long", locale=self.locale)
         return f"{dates.format_datetime(local, MOMENTS[self.language], zone, self.locale)} ({name})"
 
+    @lru_cache(maxsize=2048)  # noqa: B019
     def brief(self, moment: datetime, zone: ZoneInfo) -> str:
         """`Fri, 27 Nov 2026, 15:00 (Berlin)`, for subjects and lists."""
         local = moment.astimezone(zone)

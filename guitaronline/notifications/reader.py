@@ -17,6 +17,7 @@ from guitaronline.notifications.kinds import Kind
 from guitaronline.notifications.languages import Words
 
 NAME_LENGTH = 80
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class ReadAs(StrEnum):
@@ -50,10 +51,9 @@ class Scene:
 
 def plain(written: str | None, longest: int = NAME_LENGTH) -> str:
     """Somebody's words on one line, of a length that a line of a mail can bear; no control characters, no halves of signs."""
-    shown = "".join(
-        sign if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " "
-        for sign in (written or "")[: 4 * longest]
-    )
+    shown = (written or "")[: 4 * longest]
+    if not shown.isprintable():
+        shown = "".join(sign if unicodedata.category(sign) not in UNSEEN else " " for sign in shown)
     line = " ".join(shown.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
