@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
@@ -147,6 +148,17 @@ class Settings:
         True, "a lesson that the student canceled too late to get it back; the teacher kept the hour free"
     )
 
+    # What people are told
+    QUIET_HOURS: str = setting(
+        "21:00-08:00",
+        "reminders and offers wait for their end, on the clock of whoever gets them; `off` = none",
+        unit="from-to",
+    )
+    REMINDER_HOURS: str = setting(
+        "48,2", "how long before a lesson its people are reminded; `off` = never", unit="comma-separated hours"
+    )
+    DEFAULT_LANGUAGE: OneOf["en", "de"] = setting("en", "of messages to people whose language is not known")
+
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
     SESSION_IDLE_MINUTES: int = setting(30, "console and portal", unit="minutes", ge=1, le=MINUTES_PER_DAY)
@@ -216,6 +228,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if settings.ONE_PERSON_APPROVALS and "@" not in settings.OWNER_EMAIL:
         wrong.append("OWNER_EMAIL: must be an address where ONE_PERSON_APPROVALS is on")
     wrong += _unfit_for_stripe(settings)
+    wrong += _unreadable_times(settings)
     wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
     if wrong:
         raise BadConfig("cannot start with these settings:\n  " + "\n  ".join(wrong))
@@ -259,6 +272,21 @@ def _unfit_for_stripe(settings: Settings) -> list[str]:
     if asked and not (settings.STRIPE_SECRET_KEY and settings.STRIPE_REPORTS_ACCOUNT):
         unset.append("STRIPE_SECRET_KEY, STRIPE_REPORTS_ACCOUNT: must be set with STRIPE_REPORTS")
     return unset
+
+
+def _unreadable_times(settings: Settings) -> list[str]:
+    clock = r"([01]\d|2[0-3]):[0-5]\d"
+    quiet, hours = settings.QUIET_HOURS, settings.REMINDER_HOURS
+    is_quiet = quiet == "off" or (re.fullmatch(rf"{clock}-{clock}", quiet, re.ASCII) and quiet[:5] != quiet[6:])
+    is_hours = hours == "off" or re.fullmatch(r"[1-9]\d{0,2}(,[1-9]\d{0,2}){0,4}", hours, re.ASCII)
+    return [
+        message
+        for fit, message in (
+            (is_quiet, f"QUIET_HOURS={quiet!r}: must be two times of day, like 21:00-08:00, or `off`"),
+            (is_hours, f"REMINDER_HOURS={hours!r}: must be up to five whole numbers of hours, like 48,2, or `off`"),
+        )
+        if not fit
+    ]
 
 
 def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import config
 from guitaronline.identity.access import TABLE, Scope
+from guitaronline.notifications.kinds import KINDS, Kind
+from guitaronline.notifications.untold import TOLD_TO_NOBODY
 from guitaronline.states import StateTable
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
@@ -19,6 +21,7 @@ def all_pages() -> dict[Path, str]:
         FOLDER / "states.md": states_page(),
         FOLDER / "permissions.md": permissions_page(),
         FOLDER / "settings.md": settings_page(),
+        FOLDER / "messages.md": messages_page(),
     }
 
 
@@ -48,6 +51,38 @@ def permissions_page() -> str:
         + "\n".join([head, *rows])
         + "\n"
     )
+
+
+MESSAGES = """# Messages
+
+Which event tells whom what. A message is planned once for each event, person and channel; when it is about to be sent it is
+asked again whether it is still true, wanted and in time. *Until* counts from the event. Quiet ones wait for the end of the
+receiver's quiet hours (`QUIET_HOURS`), unless that is too late. About a lesson that starts within 12 hours an urgent one also
+goes to the phone (where text messages are set up), and the office gets a task to call.
+
+The words are `templates/messages/<message>.txt`: the first line is the subject. Other languages stand in
+`guitaronline/notifications/locale/<language>.po`; a test says which sentences are missing.
+"""
+
+
+def messages_page() -> str:
+    rows = [_message_row(kind) for kind in KINDS.values()]
+    head = "| event | message | who | by | until | switched off by | |\n|---|---|---|---|---|---|---|"
+    untold = "\n".join(f"- `{topic}`: {reason}" for topic, reason in sorted(TOLD_TO_NOBODY.items()))
+    return f"{MADE}{MESSAGES}\n" + "\n".join([head, *rows]) + f"\n\n## Told to nobody\n\n{untold}\n"
+
+
+def _message_row(kind: Kind) -> str:
+    event = f"`{kind.topic}`" if kind.topic else "(found by state)"
+    who = ", ".join(kind.audience) + (f": {kind.permission.value}" if kind.permission else "")
+    until = f"{kind.makes_sense_for.days} d" if kind.makes_sense_for else ""
+    notes = [
+        word
+        for applies, word in ((kind.is_quiet, "quiet"), (kind.is_urgent, "urgent"), (kind.is_money, "money"))
+        if applies
+    ]
+    cells = (event, f"`{kind.name}`", who, ", ".join(kind.channels), until, kind.preference or "", ", ".join(notes))
+    return f"| {' | '.join(cells)} |"
 
 
 def settings_page() -> str:

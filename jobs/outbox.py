@@ -19,11 +19,14 @@ import structlog
 from sqlalchemy import text
 
 from guitaronline.db import new_id, technical_transaction
+from jobs import telling
 from jobs.runtime import error_code, job, repeated
 
 Handler = Callable[["Event"], None]
 
-HANDLERS: dict[str, Handler] = {}  # topic → what tells it; may run twice for one event, ends within HANDLE_SECONDS
+HANDLERS: dict[str, Handler] = dict.fromkeys(
+    telling.TOPICS, telling.tell
+)  # topic → what tells it; may run twice for one event, ends within HANDLE_SECONDS
 
 AT_ONCE = 1000
 CLAIM_AT_ONCE = 20

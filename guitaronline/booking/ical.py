@@ -29,6 +29,15 @@ def ical_of(feed: Feed) -> bytes:
     return b"".join([_lines("BEGIN:VCALENDAR", *head), zones, _lines(*events, "END:VCALENDAR")])
 
 
+def attachment_of(feed: Feed) -> bytes:
+    """A few lessons as a file that a mail carries: no calendar of its own, nothing to ask for again."""
+    zone = ZoneInfo(feed.timezone)
+    events = [line for lesson in feed.lessons for line in _event(lesson, feed, zone)]
+    head = _lines("BEGIN:VCALENDAR", f"PRODID:{PRODUCER}", "VERSION:2.0", "METHOD:PUBLISH")
+    zones = _timezone(zone, feed.first.date(), feed.last.date())
+    return b"".join([head, zones, _lines(*events, "END:VCALENDAR")])
+
+
 def _lines(*lines: str) -> bytes:
     return b"".join(_folded(line) + b"\r\n" for line in lines)
 

@@ -40,6 +40,12 @@ def report_problems(changes: Mapping[str, Any]) -> list[Reason]:
     return problems + _link_problems(changes.get("links", []))
 
 
+def report_for_student(lesson: Lesson) -> tuple[str, ...]:
+    """What the student reads about the lesson; empty while nothing is written."""
+    parts = [lesson.topic, lesson.notes, lesson.homework, *lesson.links]
+    return tuple(part or "" for part in parts) if any(parts) else ()
+
+
 def join_url_problems(url: str | None) -> list[Reason]:
     if url is None or (len(url) <= URL_LENGTH and is_https(url)):
         return []

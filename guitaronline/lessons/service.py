@@ -122,6 +122,7 @@ def complete_lesson(work: Work, lesson_id: UUID) -> Lesson:
     _refuse(rules.outcome_problems(lesson, work.now))
     lesson.outcome_at = work.now
     work.move(lesson, LessonStatus.COMPLETED, **_parties(lesson))
+    _tell_report(work, lesson, before=())
     return lesson
 
 
@@ -175,11 +176,13 @@ def edit_report(work: Work, lesson_id: UUID, *, changes: Mapping[str, Any], reas
         raise ReportInvalid(reasons=problems)
     if lesson.status is LessonStatus.CANCELED:
         raise LessonCanceled()
+    before = rules.report_for_student(lesson)
     for field in rules.TEXTS:
         if field in changes:
             setattr(lesson, field, (changes[field] or "").strip() or None)
     if "links" in changes:
         lesson.links = list(changes["links"])
+    _tell_report(work, lesson, before=before)
     return lesson
 
 
@@ -195,6 +198,13 @@ def set_join_url(work: Work, lesson_id: UUID, *, join_url: str | None, reason: s
         raise LessonCanceled()
     lesson.join_url = join_url
     return lesson
+
+
+def _tell_report(work: Work, lesson: Lesson, *, before: tuple[str, ...]) -> None:
+    """An event when the student of a given lesson has something new to read."""
+    report = rules.report_for_student(lesson)
+    if lesson.status is LessonStatus.COMPLETED and report and report != before:
+        work.emit("lesson.reported", lesson, **_parties(lesson))
 
 
 def _settle(work: Work, lesson: Lesson, package: Package) -> None:
