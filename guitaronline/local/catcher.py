@@ -29,7 +29,9 @@ class Keeper:
     def __init__(self, folder: Path) -> None:
         self.folder, self.number = folder, 0
 
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # aiosmtpd's name
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:  # aiosmtpd's name
         domain = address.rpartition("@")[2].lower()
         if domain == NO_SUCH_DOMAIN or domain.endswith(f".{NO_SUCH_DOMAIN}"):
             return "550 5.1.1 There is no such mailbox"

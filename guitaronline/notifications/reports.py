@@ -19,7 +19,6 @@ from guitaronline.actor import SYSTEM
 from guitaronline.billing.providers import signatures
 from guitaronline.billing.providers.base import BadSignature
 from guitaronline.db import new_id, session, technical_transaction
-from guitaronline.errors import Invalid
 from guitaronline.identity.address_problems import note_address_problem
 from guitaronline.notifications import bounces
 from guitaronline.notifications.bounces import Bounce
@@ -61,7 +60,7 @@ SELECT back.id, back.person_id, b.sent_to FROM back LEFT JOIN message_bodies b O
 log = structlog.get_logger("notifications.reports")
 
 
-class ReportUnsigned(Invalid):
+class ReportUnsigned(BadSignature):
     detail = "This is not signed by who sends the school's messages."
 
 

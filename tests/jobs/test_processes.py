@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 from redis import Redis
-from rq import Queue
+from rq import Queue as RqQueue
 from rq.serializers import JSONSerializer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ from guitaronline import clock
 from guitaronline.audit import integrity
 from guitaronline.booking.models import BookingStatus
 from jobs import bell
-from jobs.schedule import TIMETABLE
+from jobs.schedule import TIMETABLE, Queue
 from tests.jobs.processes import Processes, eventually, kill
 from tests.servers import Servers
 from tests.world import World
@@ -126,6 +126,9 @@ def job_process(worker: subprocess.Popen[bytes]) -> int:
     return int(child)
 
 
+WORK, MESSAGES = Queue.WORK.value, Queue.MESSAGES.value
+
+
 def lives(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -139,7 +142,7 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(
 
     # given a job that has changed a booking and cannot yet write the ledger
     with locked(mine, "credit_entries"):
-        worker = run.start("jobs.worker", **PATIENT)
+        worker = run.start("jobs.worker", WORK, **PATIENT)
         run.start("jobs.scheduler")
         eventually(lambda: waits(owner))
         child = job_process(worker)
@@ -165,7 +168,7 @@ def test_a_job_process_that_dies_takes_nothing_with_it(
     world.slot()
     db.rollback()
     with locked(mine, "outbox_events"):
-        worker = run.start("jobs.worker", **PATIENT)
+        worker = run.start("jobs.worker", MESSAGES, **PATIENT)
         run.start("jobs.scheduler")
         eventually(lambda: waits(owner))
 
@@ -206,7 +209,7 @@ def test_what_is_not_in_the_timetable_is_refused_and_the_queue_goes_on(
 
 
 def smuggle(redis: Redis, job_id: str, payload: str, **fields: str) -> None:
-    queue = Queue(bell.QUEUE, connection=redis, serializer=JSONSerializer)
+    queue = RqQueue(bell.QUEUE, connection=redis, serializer=JSONSerializer)
     job = queue.enqueue_call("jobs.audit.seal", job_id=job_id, failure_ttl=60, result_ttl=60)
     redis.hset(job.key, mapping={"data": payload, **fields})
 
