@@ -178,6 +178,29 @@ def test_a_job_process_that_dies_takes_nothing_with_it(
     assert worker.poll() is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_each_queue_has_a_worker_and_one_that_is_killed_is_forked_again(
+    db: Session, run: Processes, owner: Connection
+) -> None:
+    started = run.start("jobs.worker")
+    run.start("jobs.scheduler")
+    eventually(lambda: done(owner, "outbox.drain") and done(owner, "audit.seal"))
+    first = workers_of(started)
+    assert len(first) == len(Queue)
+
+    os.kill(first[1], signal.SIGKILL)
+    eventually(lambda: len(set(workers_of(started)) - set(first)) == 1)
+    again = done(owner, "outbox.drain")
+    eventually(lambda: done(owner, "outbox.drain") > again)
+
+    kill(started)
+    eventually(lambda: not any(lives(each) for each in first))
+
+
+def workers_of(started: subprocess.Popen[bytes]) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()]
+
+
 REFUSED = {
     "a function that is not ours": ["os.system", None, ["touch {place}/was-here"], {}],
     "a function of ours that is no job": ["jobs.runtime.app", None, [], {}],

@@ -7,17 +7,20 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import psycopg2
+import pytest
 from psycopg2.extensions import connection as Connection
 from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guitaronline.booking.models import Booking
-from guitaronline.local import schema
+from guitaronline.local import binaries, process, schema, valkey
+from guitaronline.local.ports import free_port
 from guitaronline.notifications.models import Message, MessageStatus
 from tests.jobs.processes import Processes, eventually, kill
 from tests.notifications.letters import letter, letters, make_due, now_of
@@ -303,3 +306,77 @@ def test_a_mailbox_that_hangs_costs_only_its_own_attempt(
     assert [each.attempts for each in found] == [1] * 20
     db.rollback()
     assert db.execute(text("SELECT count(*) FROM messages WHERE status = 'queued'")).scalar_one() == 1
+
+
+# --- Redis of its own, which may be stopped
+
+
+class OwnRedis:
+    """A Valkey at one port, started and stopped as the test likes."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.port = place, free_port()
+        self.child: process.Child | None = None
+        self.url = f"redis://:secret@127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        self.place.mkdir(exist_ok=True)
+        config = self.place / "valkey.conf"
+        config.write_text(valkey.config_text(self.place, self.port, "secret", durable=False))
+        log = self.place / "valkey.log"
+        self.child = process.start("valkey", [binaries.find_valkey(), config], cwd=self.place, log=log)
+        valkey.wait_until_ready(self.child, self.port, "secret", log)
+
+    def stop(self) -> None:
+        if self.child is not None:
+            process.end_all([self.child], patience=5)
+            self.child = None
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    made = OwnRedis(tmp_path / "redis")
+    made.start()
+    yield made
+    made.stop()
+
+
+def machinery(run: Processes, server: MailServer, redis: OwnRedis) -> None:
+    run.start("jobs.worker", REDIS_URL=redis.url, **to(server))
+    run.start("jobs.scheduler", REDIS_URL=redis.url)
+
+
+def test_while_redis_is_stopped_messages_wait_and_then_go(
+    world: World, booking: Booking, run: Processes, own_redis: OwnRedis
+) -> None:
+    first = letter(world.ann, booking)
+    with mail_server() as server:
+        machinery(run, server, own_redis)
+        eventually(lambda: now_of(first).status is MessageStatus.SENT)
+
+        own_redis.stop()
+        waiting = letters(world.ann, booking, number=3)
+        Event().wait(3.0)
+        assert statuses(waiting) == {"queued"}
+        own_redis.start()
+        eventually(lambda: statuses(waiting) == {"sent"}, within=60)
+
+    assert len(server.got) == len(set(server.references)) == 4
+
+
+def test_a_redis_without_memory_delays_and_loses_nothing(
+    world: World, booking: Booking, run: Processes, own_redis: OwnRedis
+) -> None:
+    first = letter(world.ann, booking)
+    with mail_server() as server, Redis.from_url(own_redis.url) as redis:
+        machinery(run, server, own_redis)
+        eventually(lambda: now_of(first).status is MessageStatus.SENT)
+
+        redis.config_set("maxmemory-policy", "noeviction")
+        redis.config_set("maxmemory", "1")
+        waiting = letters(world.ann, booking, number=3)
+        Event().wait(3.0)
+        redis.config_set("maxmemory", "0")
+        eventually(lambda: statuses(waiting) == {"sent"}, within=90)
+
+    assert len(server.got) == len(set(server.references)) == 4
