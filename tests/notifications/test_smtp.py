@@ -52,6 +52,12 @@ def failure(server: MailServer, **more: Any) -> NotSent:
     return caught.value
 
 
+def words_of(mail: EmailMessage, kind: str = "plain") -> str:
+    part = mail.get_body([kind])
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
 def test_a_mail_arrives_whole() -> None:
     with mail_server() as server:
         sent = outgoing(rendered=replace(WORDS, calendar=CALENDAR, unsubscribe_url="https://school.example/u/1"))
@@ -67,10 +73,7 @@ def test_a_mail_arrives_whole() -> None:
     )
     assert (mail["Auto-Submitted"], mail["List-Unsubscribe"]) == ("auto-generated", "<https://school.example/u/1>")
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    text, html = (mail.get_body([kind]) for kind in ("plain", "html"))
-    assert text is not None
-    assert html is not None
-    assert (text.get_content(), html.get_content().strip()) == (WORDS.text, WORDS.html)
+    assert (words_of(mail), words_of(mail, "html").strip()) == (WORDS.text, WORDS.html)
     [attached] = mail.iter_attachments()
     assert isinstance(attached, EmailMessage)
     assert (attached.get_content_type(), attached.get_param("method")) == ("text/calendar", "REQUEST")
@@ -227,6 +230,31 @@ def test_a_name_of_a_megabyte_is_cut() -> None:
     content = composed(name="A" * 1_000_000, rendered=replace(WORDS, subject="S" * 1_000_000))
 
     assert len(content) < 3000
+
+
+def test_letters_of_the_world_arrive_as_they_are() -> None:
+    name, subject = "Zoë Łukasiewicz 李小龍 " * 2, "Unterricht um 10 Uhr – bestätigt ✓ " * 5
+    with mail_server() as server:
+        way_to(server).send(outgoing(name=name, rendered=replace(WORDS, subject=subject, text="Grüße 🎸\n", html=None)))
+
+    [(_, mail)] = server.got
+    assert (words_of(mail), mail["Subject"]) == ("Grüße 🎸\n", subject.strip())
+    assert mail["To"].addresses[0].display_name == name.strip()
+
+
+def test_lines_without_end_arrive_whole() -> None:
+    with mail_server() as server:
+        way_to(server).send(outgoing(rendered=replace(WORDS, text="x" * 5000)))
+
+    assert words_of(server.got[0][1]).strip() == "x" * 5000
+
+
+def test_a_name_with_quotes_is_a_name() -> None:
+    with mail_server() as server:
+        way_to(server).send(outgoing(name='Ann "Slash\\" <B>, C'))
+
+    [found] = server.got[0][1]["To"].addresses
+    assert (found.display_name, found.addr_spec) == ('Ann "Slash\\" <B>, C', "ann@people.example")
 
 
 def test_a_text_of_megabytes_is_refused_for_good() -> None:
