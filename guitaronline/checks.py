@@ -35,6 +35,7 @@ TECHNICAL = frozenset(
     " kpi_days kpi_touched kpi_progress horizons number_series"
     " provider_events payment_asks sandbox_checkouts sandbox_refunds sandbox_events refund_calls"
     " settlement_lines settlement_parts settlement_problems settlement_runs settlement_staging"
+    " messages message_bodies message_attempts message_reports channel_states"
     " matching_files matching_kept matching_barred matching_found matching_customers matching_pairs matching_payouts matching_wrong"
     " settlement_matches".split()  # made in bulk: the action says so, the row says the rest
 )  # no business rows: neither audited nor part of I11

@@ -98,24 +98,22 @@ class Several:
         while self.workers:
             ended, _ = os.wait()
             queue = self.workers.pop(ended)
-            if not self.is_stopping:  # `fork` asks again: the signal may come while it waits
+            if not self.is_stopping:
                 time.sleep(FORK_AGAIN_SECONDS)
                 self.fork(queue)
         return 0
 
     def fork(self, queue: schedule.Queue) -> None:
-        if self.is_stopping:
-            return
+        """The queue has a worker. One that the signal to stop has just missed is told here."""
         parent, child = os.getpid(), os.fork()
-        if child:
-            self.workers[child] = queue
-            if self.is_stopping:
-                os.kill(child, signal.SIGTERM)
-            return
-        end_with(parent)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        sys.exit(serve(self.settings, queue))
+        if not child:
+            end_with(parent)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            sys.exit(serve(self.settings, queue))
+        self.workers[child] = queue
+        if self.is_stopping:
+            os.kill(child, signal.SIGTERM)
 
     def pass_on(self, number: int, frame: Any) -> None:
         self.is_stopping = True

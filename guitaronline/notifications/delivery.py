@@ -125,7 +125,7 @@ def _close(turn: Turn, *, was_down: bool) -> None:
 def _one_by_one(turn: Turn) -> Iterator[Message]:
     """The messages, each with what it tells of as it is now, read for many at a time."""
     while turn.left:
-        session().expunge_all()
+        session().expire_all()
         group = _load(turn.left[:GROUP])
         _kept = _read_ahead(group)
         fresh_until = _seconds() + FRESH_SECONDS

@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from threading import Event, Thread
@@ -71,10 +71,11 @@ class Talk:
     def __init__(self, server: MailServer, connection: socket.socket) -> None:
         self.server, self.connection = server, connection
         self.lines: Iterator[bytes] = iter(())
+        self.closing = ExitStack()
 
     def run(self) -> None:
         try:
-            with self.connection:
+            with self.closing, self.connection:
                 self.converse()
         except (Gone, OSError, StopIteration):
             return
@@ -82,7 +83,8 @@ class Talk:
     def converse(self) -> None:
         self.lines = iter(self.connection.makefile("rb"))
         self.say("greeting", "220 here")
-        for line in self.lines:
+        while True:
+            line = next(self.lines)  # not `for`: encryption puts other lines in their place
             word = line.split()[0].decode("ascii", "replace").upper() if line.split() else ""
             self.server.heard.append(line.decode("utf-8", "replace").strip())
             if word == "QUIT":
@@ -111,21 +113,26 @@ class Talk:
         mail = email.message_from_bytes(content, policy=email.policy.default)
         assert isinstance(mail, EmailMessage)
         self.mail = mail
-        if self.say("content", "250 2.0.0 taken").startswith("250"):
+        answer = self.decide("content", "250 2.0.0 taken")
+        if answer.startswith("250"):
             self.keep()
+        self.send(answer)
 
     def keep(self) -> None:
         self.server.got.append((monotonic(), self.mail))
 
     def say(self, word: str, usual: str) -> str:
+        answer = self.decide(word, usual)
+        self.send(answer)
+        return answer
+
+    def decide(self, word: str, usual: str) -> str:
         scripted = self.server.answers.get(word)
-        answer = usual
         if scripted is not None:
             self.server.asked.set()
             said = scripted(self) if callable(scripted) else scripted
-            answer = usual if said is None else said
-        self.send(answer)
-        return answer
+            return usual if said is None else said
+        return usual
 
     def send(self, words: str) -> None:
         self.connection.sendall(words.encode() + b"\r\n")
@@ -134,6 +141,7 @@ class Talk:
         self.send("220 go on")
         assert self.server.encrypts is not None
         self.connection = self.server.encrypts.wrap_socket(self.connection, server_side=True)
+        self.closing.callback(self.connection.close)
         self.lines = iter(self.connection.makefile("rb"))
 
 
