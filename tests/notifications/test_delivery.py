@@ -161,7 +161,7 @@ def test_a_broken_address_is_found_corrected_and_the_mail_arrives(world: World, 
     # then both arrive, once
     assert world.again(world.ann).address_problem is None
     assert {now_of(first).status, now_of(second).status} == {MessageStatus.SENT}
-    assert [mail["To"] for _, mail in server.got] == ['Ann <ann.new@people.example>'] * 2
+    assert [mail["To"] for _, mail in server.got] == ["Ann <ann.new@people.example>"] * 2
 
 
 def test_a_policy_of_theirs_marks_nobody(world: World, booking: Booking) -> None:
