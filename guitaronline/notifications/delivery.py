@@ -50,7 +50,7 @@ log = structlog.get_logger("notifications.delivery")
 def deliver_due(*, most: int = AT_ONCE, seconds: float = RUN_SECONDS, lease: timedelta = queue.LEASE) -> int:
     """Of each channel at most `most` due messages were tried once; returns how many. Ends soon after `seconds`."""
     until = time.monotonic() + seconds
-    return sum(_deliver(channel, most, until, lease) for channel in ways.WAYS)
+    return sum(_deliver(channel, most, until, lease) for channel in queue.channels_due(ways.WAYS))
 
 
 @dataclass
