@@ -162,7 +162,7 @@ def test_an_old_message_goes_with_its_words_and_attempts_and_one_that_waits_stay
     assert (cleaning.clean_up(), cleaning.clean_up()) == (3, 0)
     left = db.execute(
         text(
-            "SELECT count(*) FROM messages JOIN message_bodies USING (id) JOIN message_attempts a ON a.message_id = id"
+            "SELECT count(*) FROM messages JOIN message_bodies USING (id) JOIN message_attempts a ON a.message_id = messages.id"
         )
     )
     assert left.scalar_one() == 2
