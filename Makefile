@@ -31,8 +31,8 @@ check: $(TOOLS) ## format, lint, types, import contracts, migrations, generated 
 		flask --app wsgi db check; \
 		flask --app wsgi docs check'
 
-bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles; HORIZON=1: hours into slots; EXPIRY=1: packages that expire
-	@$(BIN)/python bench/$(if $(EXPIRY),expiry,$(if $(HORIZON),horizon,$(if $(CONSOLE),console,run))).py
+bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles; HORIZON=1: hours into slots; EXPIRY=1: packages that expire; MESSAGES=1: mails
+	@$(BIN)/python bench/$(if $(MESSAGES),messages,$(if $(EXPIRY),expiry,$(if $(HORIZON),horizon,$(if $(CONSOLE),console,run)))).py
 
 states: $(RUNTIME) ## write docs/states.md from the state tables
 	@$(BIN)/flask --app wsgi docs states

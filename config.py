@@ -158,6 +158,36 @@ class Settings:
         "48,2", "how long before a lesson its people are reminded; `off` = never", unit="comma-separated hours"
     )
     DEFAULT_LANGUAGE: OneOf["en", "de"] = setting("en", "of messages to people whose language is not known")
+    # How they are told
+    MAIL_TRANSPORT: OneOf["catcher", "smtp", "off"] = setting(
+        "catcher", "the catcher keeps every mail on this machine, for the console to show; production refuses it"
+    )
+    SMTP_HOST: str = setting("", "server that takes the mail; of the catcher it is filled in by the run")
+    SMTP_PORT: int = setting(0, "0 = the usual one: 465 with `tls`, else 587", ge=0, le=65535)
+    SMTP_USER: str = setting("", "empty = the server asks for none")
+    SMTP_PASSWORD: str = setting("", "")
+    SMTP_TLS: OneOf["none", "starttls", "tls"] = setting(
+        "starttls", "none only for a server on the same machine; production refuses it"
+    )
+    SMTP_TIMEOUT_SECONDS: int = setting(
+        15, "for one mail from connecting to the answer; below a third of the lease", unit="seconds", ge=1, le=20
+    )
+    MAIL_FROM: str = setting("school@school.example", "sender; answers and bounces go there", unit="address")
+    MAIL_FROM_NAME: str = setting("GuitarOnline", "shown beside the sender's address")
+    MAIL_RATE_PER_SECOND: int = setting(
+        0, "what the provider allows, all workers together; 0 = no limit", ge=0, le=10_000
+    )
+    SMS_API_BASE: str = setting("", "Twilio's REST interface or one like it; empty = no text messages", unit="URL")
+    SMS_ACCOUNT: str = setting("", "account SID")
+    SMS_TOKEN: str = setting("", "auth token")
+    SMS_FROM: str = setting("", "sender: number or name")
+    SMS_RATE_PER_SECOND: int = setting(1, "what the provider allows, all workers together; 0 = no limit", ge=0, le=1000)
+    TELEGRAM_API_BASE: str = setting("https://api.telegram.org", "another address is for tests", unit="URL")
+    TELEGRAM_TOKEN: str = setting("", "of the bot; empty = no Telegram")
+    TELEGRAM_RATE_PER_SECOND: int = setting(25, "they allow 30 messages a second; 0 = no limit", ge=0, le=1000)
+    MESSAGE_WEBHOOK_SECRETS: str = setting(
+        "", "what reports of bounces are signed with; two while one replaces the other", unit="comma-separated"
+    )
 
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
@@ -189,6 +219,9 @@ class Settings:
         unit="days",
         ge=1,
         le=3650,
+    )
+    MESSAGE_KEEP_DAYS: int = setting(
+        365, "what was sent to whom, in words; then messages, bodies and attempts go", unit="days", ge=7, le=3650
     )
     LOCK_TIMEOUT_MS: int = setting(5_000, "waiting longer for a row answers `busy`", unit="ms", ge=10, le=60_000)
     STATEMENT_TIMEOUT_MS: int = setting(15_000, "one statement of a command or page", unit="ms", ge=100, le=600_000)
@@ -229,6 +262,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         wrong.append("OWNER_EMAIL: must be an address where ONE_PERSON_APPROVALS is on")
     wrong += _unfit_for_stripe(settings)
     wrong += _unreadable_times(settings)
+    wrong += _unfit_for_messages(settings)
     wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
     if wrong:
         raise BadConfig("cannot start with these settings:\n  " + "\n  ".join(wrong))
@@ -289,6 +323,25 @@ def _unreadable_times(settings: Settings) -> list[str]:
     ]
 
 
+def _unfit_for_messages(settings: Settings) -> list[str]:
+    return [
+        message
+        for unfit, message in (
+            (
+                settings.MAIL_TRANSPORT == "smtp" and not settings.SMTP_HOST,
+                "SMTP_HOST: must be set with MAIL_TRANSPORT=smtp",
+            ),
+            ("@" not in settings.MAIL_FROM or not settings.MAIL_FROM.isascii(), "MAIL_FROM: must be an address"),
+            (bool(settings.SMTP_PASSWORD) and not settings.SMTP_USER, "SMTP_USER: must be set where SMTP_PASSWORD is"),
+            (
+                bool(settings.SMS_API_BASE) and not (settings.SMS_ACCOUNT and settings.SMS_TOKEN and settings.SMS_FROM),
+                "SMS_ACCOUNT, SMS_TOKEN, SMS_FROM: must be set where SMS_API_BASE is",
+            ),
+        )
+        if unfit
+    ]
+
+
 def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
     return [
         message
@@ -304,6 +357,11 @@ def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
             (settings.STAFF_TOTP != "required", "STAFF_TOTP: must be required"),
             (settings.LIMITS != "on", "LIMITS: must be on"),
             (settings.PAYMENT_PROVIDER == "sandbox", "PAYMENT_PROVIDER: must be stripe or manual, not play money"),
+            (settings.MAIL_TRANSPORT == "catcher", "MAIL_TRANSPORT: must be smtp or off, not the catcher of a laptop"),
+            (
+                settings.MAIL_TRANSPORT == "smtp" and settings.SMTP_TLS == "none",
+                "SMTP_TLS: must be starttls or tls",
+            ),
             (
                 settings.PAYMENT_PROVIDER == "stripe" and not settings.STRIPE_API_BASE.startswith("https://"),
                 "STRIPE_API_BASE: must be an https address",

@@ -51,7 +51,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     stay small and quick to start."""
     from flask import Flask
 
-    from guitaronline import clock, policy
+    from guitaronline import clock, doorbell, policy
     from guitaronline.db import database, database_url, watch_connections
 
     settings = settings or config.load()
@@ -65,6 +65,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options or _pool_options(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] |= _connection_options(settings)
     policy.set_current(settings)
+    doorbell.install()
     if settings.is_production:
         clock.forbid_shifting()
     database.init_app(app)

@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|money|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|messages|money|docs …`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def init_cli(app: Flask) -> None:
     from guitaronline.demo.cli import demo
     from guitaronline.finance.cli import money
     from guitaronline.identity.cli import users
+    from guitaronline.notifications.cli import messages
 
-    for group in (audit, checks, demo, docs, money, schedule, users):
+    for group in (audit, checks, demo, docs, messages, money, schedule, users):
         app.cli.add_command(group)

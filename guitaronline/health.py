@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
     from prometheus_client.metrics_core import GaugeMetricFamily
 
-SWEEP = "outbox.drain"
-SWEEP_LATE_SECONDS = 90  # every 5 s it is asked for; its supervisor may take 30 s to start it again
-LONG_JOBS = ["checks.run", "audit.seal_rest", "cleaning.clean_up"]  # the only worker may be at one of these for minutes
+SWEEP, MESSAGES_SWEEP = "booking.expire_holds", "outbox.drain"  # one of each queue, for each has a worker of its own
+SWEEP_LATE_SECONDS = 90  # every 30 s it is asked for; its supervisor may take 30 s to start it again
+LONG_JOBS = ["checks.run", "audit.seal_rest", "cleaning.clean_up"]  # the worker may be at one of these for minutes
 REDIS_ANSWERS_WITHIN_SECONDS = 1.0
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # seconds
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a stranger may send any word
@@ -97,8 +97,17 @@ def redis_problem() -> str | None:
 
 def worker_problem() -> str | None:
     """The worker finished a sweep lately. After a start it has as long again, for nobody swept before."""
+    return _late(SWEEP, LONG_JOBS)
+
+
+def messages_problem() -> str | None:
+    """The same of the worker that tells people; its jobs are all short."""
+    return _late(MESSAGES_SWEEP, [])
+
+
+def _late(sweep: str, long_jobs: list[str]) -> str | None:
     try:
-        age = session().execute(LAST_SWEEP, {"sweep": [SWEEP], "long": LONG_JOBS}).scalar_one()
+        age = session().execute(LAST_SWEEP, {"sweep": [sweep], "long": long_jobs}).scalar_one()
     except DBAPIError:
         session().rollback()
         return None  # `database` says it
@@ -106,12 +115,17 @@ def worker_problem() -> str | None:
     return None if min(up, age if age is not None else up) < SWEEP_LATE_SECONDS else f"no sweep for {age or up:.0f} s"
 
 
-LOOKS = {"database": database_problem, "redis": redis_problem, "worker": worker_problem}
+LOOKS = {
+    "database": database_problem,
+    "redis": redis_problem,
+    "worker": worker_problem,
+    "messages": messages_problem,
+}
 LAST_SWEEP = text("""
 SELECT extract(epoch FROM clock_timestamp() - max(
          CASE WHEN outcome LIKE 'done%' THEN finished_at
               WHEN finished_at IS NULL AND t.job = ANY(:long) THEN least(started_at + interval '30 minutes', clock_timestamp()) END))::float8
-  FROM unnest(CAST(:sweep || :long AS text[])) AS asked(job),
+  FROM unnest(CAST(:sweep AS text[]) || CAST(:long AS text[])) AS asked(job),
        LATERAL (SELECT * FROM job_ticks WHERE job_ticks.job = asked.job ORDER BY tick_at DESC LIMIT 20) t
 """)
 

@@ -24,6 +24,7 @@ from guitaronline.identity import models as identity
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
 from guitaronline.notifications import models as notifications
+from guitaronline.notifications import report_models as message_reports
 from guitaronline.office import bulk_models as bulk
 from guitaronline.office import export_models as exports
 from guitaronline.office import view_models as saved_views
@@ -49,6 +50,7 @@ __all__ = [
     "kpis",
     "lessons",
     "matching",
+    "message_reports",
     "notifications",
     "periods",
     "providers",

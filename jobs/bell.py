@@ -7,6 +7,7 @@ arguments and without callbacks, webhooks, repeats or dependents.
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from redis import Redis
@@ -20,7 +21,9 @@ from rq.serializers import JSONSerializer
 
 from jobs import schedule
 
-QUEUE = "guitaronline"  # one queue, one worker: RQ loses jobs of killed workers that listen to two
+QUEUE = schedule.Queue.WORK
+CALLED = "jobs.notifications.deliver"  # what is wanted when the doorbell of a commit has called
+CALL_SECONDS = 10  # within them one job answers all calls; the next ones do not wait for a job that was killed
 RING_SECONDS = 300  # a ring that nobody heard for so long is forgotten; the scheduler rings again
 FAILED_SECONDS = 60
 ANSWER_WITHIN_SECONDS = 2.0
@@ -71,26 +74,41 @@ def connect(url: str) -> Redis:
     )
 
 
-def queue(connection: Redis) -> Queue:
-    return Queue(QUEUE, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
+def queue(connection: Redis, name: str = QUEUE) -> Queue:
+    return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
 
 
 def ring(connection: Redis, function: str, tick_id: str) -> bool:
     """The worker will hear of this tick, or has been told before. False: Redis does not answer; ring again later."""
     try:
-        queue(connection).enqueue_call(
-            function,
-            args=(tick_id,),
-            timeout=int(schedule.BY_FUNCTION[function].within.total_seconds()),
-            result_ttl=0,
-            failure_ttl=FAILED_SECONDS,
-            ttl=RING_SECONDS,
-            job_id=f"tick-{tick_id}",
-            description=function,
-            unique=True,
-        )
+        _enqueue(connection, function, (tick_id,), job_id=f"tick-{tick_id}")
     except DuplicateJobError:
         return True
     except RedisError:
         return False
     return True
+
+
+def ring_for_call(connection: Redis) -> bool:
+    """The worker will look at what is to be told. False: it is at it just now, or Redis does not answer; ring again soon,
+    for it may have looked already."""
+    try:
+        _enqueue(connection, CALLED, (), job_id=f"called-{int(time.time()) // CALL_SECONDS}")
+    except (DuplicateJobError, RedisError):
+        return False
+    return True
+
+
+def _enqueue(connection: Redis, function: str, args: tuple[str, ...], *, job_id: str) -> None:
+    job = schedule.BY_FUNCTION[function]
+    queue(connection, job.queue).enqueue_call(
+        function,
+        args=args,
+        timeout=int(job.within.total_seconds()),
+        result_ttl=0,
+        failure_ttl=FAILED_SECONDS,
+        ttl=RING_SECONDS,
+        job_id=job_id,
+        description=function,
+        unique=True,
+    )

@@ -15,6 +15,14 @@ from jobs.runtime import job, repeated
 AT_ONCE = 5000  # rows in one transaction
 FILES_AT_ONCE = 100
 
+OLD_MESSAGES = (
+    "SELECT id FROM messages WHERE closed_at < now() - make_interval(days => :message_days)"  # ix_messages_closed_at
+)
+NOTHING_POINTS_TO_IT = (
+    "NOT EXISTS (SELECT FROM message_attempts a WHERE a.message_id = messages.id)"
+    " AND NOT EXISTS (SELECT FROM message_bodies b WHERE b.id = messages.id)"
+)
+
 # table → which of its rows are done with
 DONE_WITH = {
     "idempotency_keys": "created_at < now() - make_interval(days => :key_days)",
@@ -24,6 +32,10 @@ DONE_WITH = {
     "asked_runs": "finished_at < now() - interval '90 days'",
     "view_as_sessions": "ended_at < now() - interval '90 days'",
     "provider_events": "received_at < now() - interval '90 days' AND status IN ('applied', 'ignored')",  # the facts stay
+    "message_attempts": f"message_id IN ({OLD_MESSAGES})",  # these and their bodies first: they point to the messages
+    "message_bodies": f"id IN ({OLD_MESSAGES})",
+    "messages": f"id IN ({OLD_MESSAGES}) AND {NOTHING_POINTS_TO_IT}",
+    "message_reports": "received_at < now() - interval '90 days' AND status <> 'received'",
     "sandbox_events": "sent_at < now() - interval '3 days'",
     "bulk_rows": "run_id IN (SELECT id FROM bulk_runs WHERE finished_at < now() - make_interval(days => :bulk_days))",  # ix_bulk_rows_status
 }
@@ -43,6 +55,7 @@ def delete(table: str) -> int:
     ages = {
         "key_days": settings.IDEMPOTENCY_KEEP_DAYS,
         "outbox_days": settings.OUTBOX_KEEP_DAYS,
+        "message_days": settings.MESSAGE_KEEP_DAYS,
         "bulk_days": settings.BULK_ROWS_KEEP_DAYS,
     }
     some = f"SELECT id FROM {table} WHERE {DONE_WITH[table]} LIMIT {AT_ONCE}"  # noqa: S608  # constants of this file

@@ -1,13 +1,36 @@
-"""People are told what nobody did: that a lesson is near, that an outcome is missing, that lessons run out."""
+"""People are told what happened, and what nobody did: that a lesson is near, that an outcome is missing, that lessons run out."""
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
-from guitaronline.notifications import reminders, staff_mail
+from guitaronline.notifications import delivery, reminders, reports, staff_mail
+from jobs import outbox
 from jobs.runtime import job, repeated
 
 AT_ONCE = 1000
+RUN_SECONDS = 30.0  # then the next tick goes on
+TURN_SECONDS = 2.0  # of sending, then what happened meanwhile has its turn
+
+
+@job
+def deliver() -> int:
+    """What happened is planned, and what is due is sent, by turns, until nothing is left; returns how much it was."""
+    done, until = 0, time.monotonic() + RUN_SECONDS
+    while time.monotonic() < until:
+        planned = outbox.hand_over_some()
+        sent = delivery.deliver_due(seconds=TURN_SECONDS)
+        if not planned and not sent:
+            break
+        done += planned + sent
+    return done
+
+
+@job
+def take_reports() -> int:
+    """What providers said of bounces has had its effect; returns how many reports were taken."""
+    return repeated(reports.take_due, reports.AT_ONCE)
 
 
 @job

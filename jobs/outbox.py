@@ -31,7 +31,7 @@ HANDLERS: dict[str, Handler] = dict.fromkeys(
 AT_ONCE = 1000
 CLAIM_AT_ONCE = 20
 LEASE = timedelta(seconds=120)
-RUN_SECONDS = 30  # then the next tick goes on
+RUN_SECONDS = 5  # then what was planned is sent, and the next tick goes on
 BACK_OFF = tuple(timedelta(seconds=each) for each in (0, 30, 120, 600, 3600, 4 * 3600, 12 * 3600))  # then dead
 JITTER = 0.2
 
@@ -91,15 +91,18 @@ def close_untold() -> int:
 
 def hand_over_due() -> int:
     taken, give_up_at = 0, time.monotonic() + RUN_SECONDS
-    while HANDLERS and time.monotonic() < give_up_at:
-        token = new_id()
-        events = claim(token)
-        if not events:
-            break
-        for event in events:
-            hand_over(event, token)
-        taken += len(events)
+    while time.monotonic() < give_up_at and (some := hand_over_some()):
+        taken += some
     return taken
+
+
+def hand_over_some() -> int:
+    """One batch of what is due was handed over; returns how many."""
+    token = new_id()
+    events = claim(token) if HANDLERS else []
+    for event in events:
+        hand_over(event, token)
+    return len(events)
 
 
 def claim(token: UUID) -> list[Event]:

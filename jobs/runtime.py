@@ -22,7 +22,7 @@ from flask import Flask
 from sqlalchemy import TextClause, text
 
 import config
-from guitaronline import create_core, logs
+from guitaronline import create_core, doorbell, logs
 from guitaronline.db import database, technical_transaction
 from guitaronline.errors import DomainError
 
@@ -89,6 +89,7 @@ def _run(body: Callable[[], int], tick_id: str | None) -> int:
             error_code(error)
         ) from None  # RQ keeps and prints what it is given, and values are not its business
     _note(ENDED, id=tick_id, outcome=f"done: {done}")
+    doorbell.wait_until_called()
     log.info("job", done=done, ms=_ms_since(started))
     return done
 

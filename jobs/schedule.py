@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+
+
+class Queue(StrEnum):
+    """A queue of the worker. RQ loses jobs of killed workers that listen to two, so each has a process of its own."""
+
+    WORK = "guitaronline"
+    MESSAGES = "messages"  # short jobs only: what people are told never waits behind a long one
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,7 @@ class Job:
     why: str
     after: timedelta = timedelta(0)
     within: timedelta = timedelta(seconds=60)
+    queue: Queue = Queue.WORK
 
     @property
     def function(self) -> str:
@@ -28,8 +37,26 @@ class Job:
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 TIMETABLE = (
-    Job("outbox.drain", 5 * SECOND, "what happened is told within seconds"),
-    Job("notifications.remind", MINUTE, "a reminder is due to the minute; what was due and not told is found again"),
+    Job("outbox.drain", 5 * SECOND, "what happened is told within seconds", queue=Queue.MESSAGES),
+    Job(
+        "notifications.deliver",
+        5 * SECOND,
+        "a message goes out at once by the doorbell; this is for those that wait for their next attempt or the end of the night",
+        within=2 * MINUTE,
+        queue=Queue.MESSAGES,
+    ),
+    Job(
+        "notifications.take_reports",
+        10 * SECOND,
+        "a provider says that an address does not work; the webhook itself only stores it",
+        queue=Queue.MESSAGES,
+    ),
+    Job(
+        "notifications.remind",
+        MINUTE,
+        "a reminder is due to the minute; what was due and not told is found again",
+        queue=Queue.MESSAGES,
+    ),
     Job("bulk.carry_out", 5 * SECOND, "somebody watches the bar of the bulk action that they asked for"),
     Job(
         "booking.expire_holds", 30 * SECOND, "a lapsed hold is free at once for who asks; this tidies up for who looks"

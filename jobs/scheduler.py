@@ -2,7 +2,8 @@
 
 There is no leader: the database takes a tick of the same name and time only once, so two schedulers are one. The newest
 tick of a job that nobody has begun is rung again in every round, so a wiped Redis costs seconds; so is one that was begun
-and never ended. Loads neither the application nor the domains.
+and never ended. Between its rounds it hears the doorbell of commits (`guitaronline.doorbell`), and rings for what is told
+at once. Loads neither the application nor the domains.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import psycopg2
 import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 
 import config
 from guitaronline import logs
@@ -24,6 +26,8 @@ from jobs.schedule import TIMETABLE, Job
 
 ROUND_SECONDS = 2.0
 LONGEST_BACK_OFF_SECONDS = 30.0
+AGAIN_SECONDS = 0.1  # a call that came while its job was at work is passed on as soon as that has ended
+CALLS = "gol:calls"  # as `guitaronline.doorbell` names it, whose import would load the domains
 GRACE_SECONDS = 90  # RQ kills a job 60 s after its time is up
 DATABASE_OPTIONS = "-c statement_timeout=5s -c lock_timeout=2s -c timezone=UTC"
 
@@ -52,11 +56,12 @@ class Scheduler:
         self.database: Any = None
         self.failures = 0
         self.rung = True  # whether Redis took the last ring
+        self.called = False  # whether a commit has called and nobody was told yet
 
     def run(self) -> None:
         """For ever, whatever the database and Redis do."""
         while True:
-            time.sleep(self.round())
+            self.listen(self.round())
 
     def round(self) -> float:
         """One round; the seconds until the next. The ticks in the database are its sign of life, seen by /metrics."""
@@ -74,6 +79,30 @@ class Scheduler:
             self.rung = rung
             log.warning("Redis answers again" if rung else "no Redis: jobs run late")
         return ROUND_SECONDS
+
+    def listen(self, seconds: float) -> None:
+        """So long, commits that call are heard; without Redis it only waits."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            try:
+                self.called = self.is_called(left) or self.called
+            except RedisError:
+                time.sleep(left)
+                return
+            if self.called and bell.ring_for_call(self.redis):
+                self.called = False
+            elif self.called:
+                time.sleep(AGAIN_SECONDS)
+
+    def is_called(self, seconds: float) -> bool:
+        """Waits for a call, or looks only, where one is waiting to be passed on. All calls so far are one."""
+        longest = max(
+            min(seconds, bell.ANSWER_WITHIN_SECONDS / 2), 0.01
+        )  # 0 is for ever; Redis answers before the connection gives up
+        heard = self.redis.lpop(CALLS, 1) if self.called else self.redis.blpop([CALLS], timeout=longest)
+        if heard:
+            self.redis.delete(CALLS)
+        return bool(heard)
 
     def open_ticks(self) -> list[tuple[str, str]]:
         """(id, job) of the newest tick of each job that is still to be done; due ticks are written down first."""

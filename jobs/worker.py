@@ -1,8 +1,9 @@
-"""`python -m jobs.worker`: takes jobs off the queue and does each in a process of its own.
+"""`python -m jobs.worker`: takes jobs off the queues and does each in a process of its own.
 
-The application is loaded once, before the first fork; a job's process shares that memory, may crash or be killed, and
-takes nothing with it but its own transaction. When Redis goes away during a job the worker ends, and its supervisor
-starts it again.
+The application is loaded once, before the first fork; then each queue has a worker of its own, a fork of this process, so
+that messages wait for no long job and a second worker costs next to no memory. A job's process shares that memory too, may
+crash or be killed, and takes nothing with it but its own transaction. A worker that ends (when Redis goes away during a job)
+is forked again. `python -m jobs.worker messages` serves one queue only, where another machine serves the others.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import gc
 import os
 import signal
 import sys
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import rq
@@ -24,6 +27,7 @@ import config
 from jobs import bell, runtime, schedule
 
 PR_SET_PDEATHSIG = 1
+FORK_AGAIN_SECONDS = 1.0
 
 
 class Worker(rq.Worker):
@@ -50,13 +54,21 @@ def end_with(parent: int | None) -> None:
         os._exit(1)
 
 
-def main() -> int:
+def main(asked: Sequence[str]) -> int:
+    queues = [schedule.Queue(name) for name in asked] or list(schedule.Queue)
     settings = config.load()
     runtime.app()
     load_jobs()
+    gc.collect()
+    gc.freeze()  # the collector of a forked process must not touch, and thereby copy, what it shares
+    return serve(settings, queues[0]) if len(queues) == 1 else Several(settings, queues).run()
+
+
+def serve(settings: config.Settings, queue: schedule.Queue) -> int:
+    """Takes jobs off one queue until it is told to stop (0), or Redis goes away (1)."""
     connection = Redis.from_url(settings.REDIS_URL)
     worker = Worker(
-        [bell.queue(connection)],
+        [bell.queue(connection, queue)],
         connection=connection,
         job_class=bell.AllowedJob,
         serializer=JSONSerializer,
@@ -65,10 +77,48 @@ def main() -> int:
         job_monitoring_interval=5,
         log_job_description=False,
     )
-    gc.collect()
-    gc.freeze()  # the collector of a job's process must not touch, and thereby copy, what it shares
     worker.work(logging_level="WARNING")
     return 0 if worker.was_told_to_stop else 1
+
+
+class Several:
+    """One worker a queue, each a fork of this process; none of them outlives it."""
+
+    def __init__(self, settings: config.Settings, queues: Sequence[schedule.Queue]) -> None:
+        self.settings, self.queues = settings, queues
+        self.workers: dict[int, schedule.Queue] = {}
+        self.is_stopping = False
+
+    def run(self) -> int:
+        """Ends when it is told to and every worker has finished its job; a second signal does not wait for that."""
+        signal.signal(signal.SIGTERM, self.pass_on)
+        signal.signal(signal.SIGINT, self.pass_on)
+        for queue in self.queues:
+            self.fork(queue)
+        while self.workers:
+            ended, _ = os.wait()
+            queue = self.workers.pop(ended)
+            if not self.is_stopping:
+                time.sleep(FORK_AGAIN_SECONDS)
+                self.fork(queue)
+        return 0
+
+    def fork(self, queue: schedule.Queue) -> None:
+        """The queue has a worker. One that the signal to stop has just missed is told here."""
+        parent, child = os.getpid(), os.fork()
+        if not child:
+            end_with(parent)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            sys.exit(serve(self.settings, queue))
+        self.workers[child] = queue
+        if self.is_stopping:
+            os.kill(child, signal.SIGTERM)
+
+    def pass_on(self, number: int, frame: Any) -> None:
+        self.is_stopping = True
+        for each in self.workers:
+            os.kill(each, number)
 
 
 def load_jobs() -> None:
@@ -79,4 +129,4 @@ def load_jobs() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -38,13 +38,17 @@ def elsewhere(settings: config.Settings) -> Iterator[FlaskClient]:
     policy.set_current(settings)
 
 
-def sweep(db: Session, age: str) -> None:
+SWEEPS = ("booking.expire_holds", "outbox.drain")  # one of each queue
+
+
+def sweep(db: Session, age: str, jobs: tuple[str, ...] = SWEEPS) -> None:
     db.execute(
         text(
             "INSERT INTO job_ticks (id, job, tick_at, finished_at, outcome)"
-            " VALUES (gen_random_uuid(), 'outbox.drain', now() - CAST(:age AS interval), now() - CAST(:age AS interval), 'done: 0')"
+            " SELECT gen_random_uuid(), job, now() - CAST(:age AS interval), now() - CAST(:age AS interval), 'done: 0'"
+            " FROM unnest(CAST(:jobs AS text[])) asked(job)"
         ),
-        {"age": age},
+        {"age": age, "jobs": list(jobs)},
     )
     db.commit()
 
@@ -95,7 +99,21 @@ def test_not_ready_when_nothing_was_swept_for_long(
 
     assert answer.status_code == 503
     assert answer.json is not None
-    assert answer.json["wrong"] == {"worker": "no sweep for 300 s"}
+    assert answer.json["wrong"] == {"worker": "no sweep for 300 s", "messages": "no sweep for 300 s"}
+
+
+@pytest.mark.parametrize(("stands", "works"), [("worker", SWEEPS[1]), ("messages", SWEEPS[0])])
+def test_each_worker_is_looked_at(
+    client: FlaskClient, db: Session, monkeypatch: pytest.MonkeyPatch, stands: str, works: str
+) -> None:
+    monkeypatch.setattr(health, "STARTED", health.STARTED - 600)
+    sweep(db, "5 minutes")
+    sweep(db, "5 seconds", (works,))
+
+    answer = client.get("/ready")
+
+    assert answer.json is not None
+    assert list(answer.json["wrong"]) == [stands]
 
 
 def test_ready_again_after_a_sweep_and_for_a_while_after_a_start(
@@ -114,6 +132,7 @@ def test_a_worker_that_is_at_its_nightly_job_is_at_work(
 ) -> None:
     monkeypatch.setattr(health, "STARTED", health.STARTED - 600)
     sweep(db, "5 minutes")
+    sweep(db, "5 seconds", ("outbox.drain",))
     db.execute(
         text(
             "INSERT INTO job_ticks (id, job, tick_at, started_at) VALUES (gen_random_uuid(), 'checks.run', now() - interval '9 hours', now())"

@@ -10,6 +10,7 @@ from guitaronline.api import (
     identity,
     kpis,
     lessons,
+    message_reports,
     notifications,
     scheduling,
     teachers,
@@ -21,5 +22,17 @@ from guitaronline.api import waitlist as _waitlist  # noqa: F401
 
 RESOURCES = [
     module.resource
-    for module in (identity, teachers, scheduling, booking, billing, lessons, calendar, notifications, audit, kpis)
+    for module in (
+        identity,
+        teachers,
+        scheduling,
+        booking,
+        billing,
+        lessons,
+        calendar,
+        notifications,
+        message_reports,
+        audit,
+        kpis,
+    )
 ]

@@ -184,6 +184,8 @@ def _set_email(work: Work, user: User, address: Email | None) -> None:
     _refuse_taken(work, address, but=user.id)
     if (address.key if address else None) != user.email_key:
         user.email_verified_at = None
+    if (address.address if address else None) != user.email:
+        user.address_problem = user.address_problem_at = None  # what was known of the old one
     _set(user, {"email": address.address if address else None, "email_key": address.key if address else None})
 
 

@@ -15,6 +15,7 @@ WEB = (
 )
 WORKER = "python -m jobs.worker"
 SCHEDULER = "python -m jobs.scheduler"
+CATCHER = "python -m guitaronline.local.catcher"  # of the embedded run only, where MAIL_TRANSPORT=catcher
 
 LOAD_DEMO = "flask --app wsgi demo load"
 

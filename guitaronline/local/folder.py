@@ -20,6 +20,7 @@ OURS = (
     "postgres.part",
     "redis",
     "log",
+    "mail",
     "secrets.env",
     "run.env",
     "demo-logins.txt",

@@ -1,8 +1,8 @@
 """Brings the whole product up, watches it, and takes it down in order.
 
-    servers answer → migrated → demo school (first start) → web, worker, scheduler → /ready → "ready http://…"
+    servers answer → migrated → demo school (first start) → catcher of mail, web, worker, scheduler → /ready → "ready http://…"
 
-A server that dies ends the run; web, worker and scheduler are started again.
+A server that dies ends the run; the others are started again.
 """
 
 from __future__ import annotations
@@ -53,12 +53,15 @@ class Stack:
         """Never returns; ends with StartFailed, or with Stopped when somebody asks for it."""
         try:
             self.settings = servers.start(self.settings, self.place, secrets, self.servers, say=say)
+            self.settings = with_catcher(self.settings)
             environment = environment_of(self.settings)
             migrate(self.settings, self.place, environment)
             load_demo(self.settings, self.place, environment)
             for name in folder.write_run_env(self.place, self.settings, base_url(self.settings)):
                 say(f"note: {name} has a space in it and is left out of {self.place.run_env}")
-            self.watched = [Watched(name, line, self.place.log(name)) for name, line in commands.PROCESSES.items()]
+            lines = {"catcher": commands.CATCHER} if self.settings.MAIL_TRANSPORT == "catcher" else {}
+            lines |= commands.PROCESSES
+            self.watched = [Watched(name, line, self.place.log(name)) for name, line in lines.items()]
             self.wait_until_ready(environment)
             say_ready(self.settings, self.place)
             while True:
@@ -105,6 +108,13 @@ def completed(settings: config.Settings, place: folder.Folder, secrets: folder.S
         SECRET_KEY=os.environ.get("SECRET_KEY") or secrets.SECRET_KEY,
         PUBLIC_BASE_URL=os.environ.get("PUBLIC_BASE_URL") or base_url(settings),
     )
+
+
+def with_catcher(settings: config.Settings) -> config.Settings:
+    """The settings say where the catcher of this run listens, also after it had to be started again."""
+    if settings.MAIL_TRANSPORT != "catcher":
+        return settings
+    return dataclasses.replace(settings, SMTP_HOST=ports.HOST, SMTP_PORT=settings.SMTP_PORT or ports.free_port())
 
 
 def environment_of(settings: config.Settings) -> dict[str, str]:

@@ -195,6 +195,7 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "POST /billing/packages/purchase": (lambda s: Call("/billing/packages/purchase", {"plan_id": s.plan()}), "201 201 403 403 403 403 403 403 401"),
     "POST /billing/payments/{payment_id}/checkout": (lambda s: Call(f"/billing/payments/{s.bought()}/checkout"), "201 404 403 403 201 201 403 201 401"),
     "POST /billing/webhooks/{provider}": (lambda s: Call("/billing/webhooks/sandbox"), "400 400 400 400 400 400 400 400 400"),
+    "POST /message-reports/{channel}": (lambda s: Call("/message-reports/email"), "400 400 400 400 400 400 400 400 400"),
     "POST /billing/packages/expire": (lambda s: Call("/billing/packages/expire"), "403 403 403 403 403 403 403 200 401"),
     "POST /billing/payments": (lambda s: Call("/billing/payments", {"package_id": str(s.package.id), "amount": "1.00", "currency": "USD"}), "403 403 403 403 403 201 403 201 401"),
     "PATCH /billing/payments/{payment_id}/status": (lambda s: Call(f"/billing/payments/{s.payment()}/status", {"status": "succeeded", "reason": "cash"}), "403 403 403 403 403 200 403 200 401"),

@@ -45,10 +45,10 @@ class Processes:
         self.place = place
         self.running = ExitStack()
 
-    def start(self, module: str, **more: str) -> subprocess.Popen[bytes]:
+    def start(self, module: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
         log = self.running.enter_context((self.place / f"{module}.log").open("ab"))
         started = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env={**self.environment, **more},
             stdout=log,

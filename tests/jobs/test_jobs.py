@@ -124,10 +124,20 @@ OLD_ROWS = {
     "idempotency_keys": """
         INSERT INTO idempotency_keys (id, user_id, method, path, key, body_hash, http_status, answer, created_at)
         VALUES (gen_random_uuid(), gen_random_uuid(), 'POST', '/', 'k', '', 200, '', now() - interval '{age}')""",
+    "message_reports": """
+        INSERT INTO message_reports (id, channel, event_id, body, received_at, available_at, status, closed_at)
+        VALUES (gen_random_uuid(), 'email', gen_random_uuid(), '', now() - interval '{age}', now(), 'applied', now())""",
     "failed_logins": """
         INSERT INTO failed_logins (id, account_digest, address_digest, at) VALUES (gen_random_uuid(), '', '', now() - interval '{age}')""",
 }
-AGES = {"job_ticks": 3, "check_runs": 90, "outbox_events": 30, "idempotency_keys": 7, "failed_logins": 2}  # days
+AGES = {
+    "job_ticks": 3,
+    "check_runs": 90,
+    "outbox_events": 30,
+    "idempotency_keys": 7,
+    "failed_logins": 2,
+    "message_reports": 90,
+}  # days
 
 
 @pytest.mark.parametrize("table", OLD_ROWS)
@@ -139,6 +149,37 @@ def test_what_is_old_enough_goes_and_the_rest_stays(db: Session, table: str) -> 
 
     assert (cleaning.clean_up(), cleaning.clean_up()) == (1, 0)
     assert db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 1
+
+
+def test_an_old_message_goes_with_its_words_and_attempts_and_one_that_waits_stays(world: World, db: Session) -> None:
+    old, younger, waiting = (("366 days", "sent"), ("364 days", "sent"), ("999 days", "queued"))
+    rows = [{"person": world.ann.id, "age": age, "status": status} for age, status in (old, younger, waiting)]
+    db.execute(text(MESSAGE), rows)
+    db.execute(text(ATTEMPTS))
+    db.execute(text(BODIES))
+    db.commit()
+
+    assert (cleaning.clean_up(), cleaning.clean_up()) == (3, 0)
+    left = db.execute(
+        text(
+            "SELECT count(*) FROM messages JOIN message_bodies USING (id) JOIN message_attempts a ON a.message_id = messages.id"
+        )
+    )
+    assert left.scalar_one() == 2
+
+
+ATTEMPTS = """
+INSERT INTO message_attempts (id, message_id, number, outcome, started_at)
+SELECT gen_random_uuid(), id, 1, 'accepted', now() FROM messages
+"""
+BODIES = (
+    "INSERT INTO message_bodies (id, sent_to, language, subject, text) SELECT id, 'x', 'en', 'x', 'x' FROM messages"
+)
+MESSAGE = """
+INSERT INTO messages (id, event_id, kind, person_id, channel, record_type, record_id, facts, happened_at, available_at, status, closed_at)
+VALUES (gen_random_uuid(), gen_random_uuid(), 'x', :person, 'email', 'users', :person, '{}', now(), now(), :status,
+        CASE WHEN :status <> 'queued' THEN now() - CAST(:age AS interval) END)
+"""
 
 
 def test_an_event_that_waits_is_never_cleaned_up(db: Session) -> None:

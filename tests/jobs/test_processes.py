@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 from redis import Redis
-from rq import Queue
+from rq import Queue as RqQueue
 from rq.serializers import JSONSerializer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ from guitaronline import clock
 from guitaronline.audit import integrity
 from guitaronline.booking.models import BookingStatus
 from jobs import bell
-from jobs.schedule import TIMETABLE
+from jobs.schedule import TIMETABLE, Queue
 from tests.jobs.processes import Processes, eventually, kill
 from tests.servers import Servers
 from tests.world import World
@@ -79,8 +79,10 @@ def test_everything_happens_by_itself_and_once(world: World, db: Session, run: P
     assert integrity.verify(db, kept).is_whole
     assert integrity.verify(db).sealed >= 3
 
-    # and the log has one line for each
-    lines = [json.loads(line) for line in run.log("jobs.worker").splitlines()]
+    # and the log has one line for each; the doorbell's calls belong to no tick
+    every = [json.loads(line) for line in run.log("jobs.worker").splitlines()]
+    lines = [line for line in every if line["job_id"] is not None]
+    assert {line["job"] for line in every if line["job_id"] is None} <= {"notifications.deliver"}
     assert [set(line) for line in lines] == [{"event", "level", "logger", "at", "job", "job_id", "done", "ms"}] * len(
         outcomes
     )
@@ -126,6 +128,9 @@ def job_process(worker: subprocess.Popen[bytes]) -> int:
     return int(child)
 
 
+WORK, MESSAGES = Queue.WORK.value, Queue.MESSAGES.value
+
+
 def lives(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -139,7 +144,7 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(
 
     # given a job that has changed a booking and cannot yet write the ledger
     with locked(mine, "credit_entries"):
-        worker = run.start("jobs.worker", **PATIENT)
+        worker = run.start("jobs.worker", WORK, **PATIENT)
         run.start("jobs.scheduler")
         eventually(lambda: waits(owner))
         child = job_process(worker)
@@ -165,7 +170,7 @@ def test_a_job_process_that_dies_takes_nothing_with_it(
     world.slot()
     db.rollback()
     with locked(mine, "outbox_events"):
-        worker = run.start("jobs.worker", **PATIENT)
+        worker = run.start("jobs.worker", MESSAGES, **PATIENT)
         run.start("jobs.scheduler")
         eventually(lambda: waits(owner))
 
@@ -173,6 +178,29 @@ def test_a_job_process_that_dies_takes_nothing_with_it(
 
     eventually(lambda: done(owner, "outbox.drain") >= 1)
     assert worker.poll() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_each_queue_has_a_worker_and_one_that_is_killed_is_forked_again(
+    db: Session, run: Processes, owner: Connection
+) -> None:
+    started = run.start("jobs.worker")
+    run.start("jobs.scheduler")
+    eventually(lambda: done(owner, "outbox.drain") and done(owner, "audit.seal"))
+    first = workers_of(started)
+    assert len(first) == len(Queue)
+
+    os.kill(first[1], signal.SIGKILL)
+    eventually(lambda: len(set(workers_of(started)) - set(first)) == 1)
+    again = done(owner, "outbox.drain")
+    eventually(lambda: done(owner, "outbox.drain") > again)
+
+    kill(started)
+    eventually(lambda: not any(lives(each) for each in first))
+
+
+def workers_of(started: subprocess.Popen[bytes]) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()]
 
 
 REFUSED = {
@@ -206,7 +234,7 @@ def test_what_is_not_in_the_timetable_is_refused_and_the_queue_goes_on(
 
 
 def smuggle(redis: Redis, job_id: str, payload: str, **fields: str) -> None:
-    queue = Queue(bell.QUEUE, connection=redis, serializer=JSONSerializer)
+    queue = RqQueue(bell.QUEUE, connection=redis, serializer=JSONSerializer)
     job = queue.enqueue_call("jobs.audit.seal", job_id=job_id, failure_ttl=60, result_ttl=60)
     redis.hset(job.key, mapping={"data": payload, **fields})
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 import config
 from jobs import bell
-from jobs.schedule import BY_FUNCTION, DAY, TIMETABLE, Job
+from jobs.schedule import BY_FUNCTION, DAY, TIMETABLE, Job, Queue
 from jobs.scheduler import LONGEST_BACK_OFF_SECONDS, ROUND_SECONDS, Scheduler
 from tests.concurrency import at_once
 
@@ -29,7 +29,8 @@ def scheduler(db: Session, settings: config.Settings) -> Iterator[Scheduler]:
 
 
 def queued(redis: Redis) -> list[str]:
-    return [job_id.decode() for job_id in redis.lrange("rq:queue:guitaronline", 0, -1)]
+    """In all queues."""
+    return [job_id.decode() for queue in Queue for job_id in redis.lrange(f"rq:queue:{queue}", 0, -1)]
 
 
 def test_a_due_tick_is_written_down_and_rung_once(scheduler: Scheduler, db: Session, redis: Redis) -> None:
