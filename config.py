@@ -38,7 +38,7 @@ class Settings:
     )
     SECRET_KEY: str = setting(
         lambda: secrets.token_urlsafe(48),
-        "signs CSRF tokens; a random one lasts until the process ends",
+        "signs CSRF tokens and makes the links in mails; a random one lasts until the process ends",
         unit="32+ characters",
     )
     DATABASE_URL: str = setting("", "application role: may work, may not change the schema or the audit")

@@ -123,5 +123,6 @@ def _over(*, may_forget: bool = True) -> ResponseReturnValue:
 
 def _secret_page(template: str, status: int = 200, **facts: Any) -> ResponseReturnValue:
     answer = flask.make_response(flask.render_template(template, **facts), status)
-    answer.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
+    # The address is the secret and is told to nobody; our own check of forms over https needs to be told the host.
+    answer.headers["Referrer-Policy"] = "strict-origin"
     return answer

@@ -22,6 +22,7 @@ from guitaronline.identity.models import LinkPurpose, User
 from guitaronline.identity.refusals import TooManyAttempts
 from guitaronline.identity.revocation import revoke_sign_ins
 from guitaronline.identity.standing import store_password
+from guitaronline.identity.verifying import note_arrival
 from guitaronline.unit_of_work import Work, command
 
 WINDOW = timedelta(hours=1)
@@ -98,8 +99,7 @@ def reset_password(work: Work, *, token: str, password: str) -> User:
     Raises LinkInvalid, PasswordUnfit."""
     user = links.use(work, LinkPurpose.RESET, token)
     store_password(work, user, password)
-    if user.email_verified_at is None:
-        user.email_verified_at = work.now  # the link went to this address and nowhere else
+    note_arrival(work, user)
     revoke_sign_ins(work, user.id, because="password changed")
     work.emit("person.password_changed", user)
     return user

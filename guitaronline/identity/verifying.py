@@ -23,9 +23,15 @@ def ask_to_verify(work: Work, user: User) -> None:
 def verify_email(work: Work, *, token: str) -> User:
     """The address is known to be theirs. A change of address voids links to the old one. Raises LinkInvalid."""
     user = links.use(work, LinkPurpose.VERIFY, token)
+    note_arrival(work, user)
+    return user
+
+
+def note_arrival(work: Work, user: User) -> None:
+    """Step: a link that went to the locked person's address and nowhere else was followed, so mail arrives there."""
     if user.email_verified_at is None:
         user.email_verified_at = work.now
-    return user
+    user.address_problem = user.address_problem_at = None
 
 
 def verifying_person(session: Session, token: str, now: datetime) -> User | None:

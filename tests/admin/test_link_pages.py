@@ -15,7 +15,7 @@ from guitaronline.audit.models import OutboxEvent
 from guitaronline.identity import links
 from guitaronline.identity.models import LinkPurpose, SignInLink, User
 from guitaronline.identity.service import invite_person, register_student, set_password
-from tests.admin.browser import Browser, signed_in, words
+from tests.admin.browser import Browser, hidden, signed_in, words
 from tests.portal.conftest import actions
 from tests.world import PASSWORD, World
 
@@ -103,9 +103,23 @@ def test_looking_at_a_link_changes_nothing(app: Flask, forgetful: str) -> None:
     pages = [Browser(app).get(forgetful) for _ in range(3)]
 
     assert {page.status_code for page in pages} == {200}
-    assert {page.headers["Referrer-Policy"] for page in pages} == {"no-referrer"}
+    assert {page.headers["Referrer-Policy"] for page in pages} == {"strict-origin"}
     assert "sue@people.example" in pages[0].text
     assert actions() == before
+
+
+@pytest.mark.parametrize(("referrer", "status"), [("https://localhost/", 303), ("", 400)])
+def test_over_https_the_host_alone_is_enough(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, forgetful: str, referrer: str, status: int
+) -> None:
+    """What a browser sends as the page that a form came from, under the policy of that page; without it, nothing passes."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_SSL_STRICT", True)
+    browser, over = Browser(app), {"base_url": "https://localhost"}
+    opened = browser.get(forgetful, **over).text
+
+    answer = browser.send("POST", forgetful, data={**hidden(opened), **NEW}, headers={"Referer": referrer}, **over)
+
+    assert answer.status_code == status
 
 
 def test_a_used_link_says_so_and_leads_on(app: Flask, forgetful: str) -> None:

@@ -208,6 +208,15 @@ def test_what_was_wrong_with_the_old_address_is_forgotten(db: Session, world: Wo
     assert (before, edited.address_problem, edited.address_problem_at) == ("bounced", None, None)
 
 
+def test_a_link_that_was_followed_shows_that_mail_arrives(db: Session, world: World) -> None:
+    kim = registered()
+    by_hand(db, "UPDATE users SET address_problem = 'bounced', address_problem_at = now() WHERE id = :id", id=kim.id)
+
+    confirmed = verify_email(ANONYMOUS, token=token(db))
+
+    assert (confirmed.address_problem, confirmed.address_problem_at) == (None, None)
+
+
 def test_an_old_address_is_forgotten_after_a_month(db: Session, world: World) -> None:
     moved(world, registered())
     former = events(db, "person.email_changed")[0].record_id
