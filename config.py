@@ -152,7 +152,11 @@ class Settings:
     REFRESH_TOKEN_MAX_DAYS: int = setting(90, "API, whatever is done", unit="days", ge=1, le=365)
     INVITE_HOURS: int = setting(72, "life of an invitation link", unit="hours", ge=1, le=720)
     RESET_MINUTES: int = setting(
-        60, "life of a link to choose a new password; who finds the mail later must not use it", unit="minutes", ge=5, le=MINUTES_PER_DAY
+        60,
+        "life of a link to choose a new password; who finds the mail later must not use it",
+        unit="minutes",
+        ge=5,
+        le=MINUTES_PER_DAY,
     )
     VERIFY_HOURS: int = setting(72, "life of a link that confirms an address", unit="hours", ge=1, le=720)
     LOGIN_MAX_FAILURES: int = setting(10, "failed sign-ins per account and address within the window", ge=1, le=1000)

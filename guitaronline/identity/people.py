@@ -193,7 +193,9 @@ def _set_email(work: Work, user: User, address: Email | None) -> bool:
     if is_another:
         void_links(work, user.id, *LinkPurpose)
         say_goodbye(work, user)
-        user.email_verified_at = user.address_problem = user.address_problem_at = None
+        user.email_verified_at = None
+    if (address.address if address else None) != user.email:
+        user.address_problem = user.address_problem_at = None  # what was known of the old one
     _set(user, {"email": address.address if address else None, "email_key": address.key if address else None})
     return is_another
 

@@ -63,6 +63,7 @@ def open_session(
     otp: str | None = None,
     address: str | None = None,
     device: str | None = None,
+    *,
     browser: str | None = None,
 ) -> SessionOpened:
     """A new session with a new token, for teachers and staff. `browser`: the cookie by which it may be known

@@ -62,7 +62,10 @@ def test_asking_says_the_same_whoever_is_asked_about(app: Flask, db: Session, wo
     answers, pages = [], []
     known, unknown = Browser(app), Browser(app)
 
-    answers = [known.post("/forgot", {"email": "sue@people.example"}), unknown.post("/forgot", {"email": "who@x.example"})]
+    answers = [
+        known.post("/forgot", {"email": "sue@people.example"}),
+        unknown.post("/forgot", {"email": "who@x.example"}),
+    ]
     pages = [words(each.get("/sign-in").text) for each in (known, unknown)]
 
     assert [(each.status_code, each.headers["Location"]) for each in answers] == [(303, "/sign-in")] * 2
@@ -209,7 +212,9 @@ def test_an_invitation_goes_by_mail_and_shows_no_link(app: Flask, db: Session, w
     assert "A link is mailed to ann@people.example" in words(opened.text)
     assert done.status_code == 303
     assert "gol_in_" not in browser.get(done.headers["Location"]).text
-    assert db.scalars(select(OutboxEvent.topic).where(OutboxEvent.topic == "person.invited")).all() == ["person.invited"]
+    assert db.scalars(select(OutboxEvent.topic).where(OutboxEvent.topic == "person.invited")).all() == [
+        "person.invited"
+    ]
     assert Browser(app).get(newest(db)).status_code == 200
 
 
@@ -246,7 +251,9 @@ def test_a_browser_keeps_a_cookie_by_which_it_is_known(app: Flask, db: Session, 
     assert len(news) == 1
 
 
-def test_the_page_of_a_person_says_whether_the_address_is_confirmed(app: Flask, db: Session, world: World, kim: User) -> None:
+def test_the_page_of_a_person_says_whether_the_address_is_confirmed(
+    app: Flask, db: Session, world: World, kim: User
+) -> None:
     browser = signed_in(app, world.sue)
     page = f"/admin/people/details/?id={kim.id}"
     before = words(browser.get(page).text)

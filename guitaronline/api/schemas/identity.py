@@ -38,14 +38,18 @@ class Forgotten(Input):
 
 class Reset(Input):
     token = Text(
-        required=True, most=200, metadata={"description": "the last part of the link in the mail", "example": "gol_pw_…"}
+        required=True,
+        most=200,
+        metadata={"description": "the last part of the link in the mail", "example": "gol_pw_…"},
     )
     password = Text(required=True, least=1, most=1000, metadata={**PASSWORD, "example": "six silver strings sing"})
 
 
 class Verification(Input):
     token = Text(
-        required=True, most=200, metadata={"description": "the last part of the link in the mail", "example": "gol_ev_…"}
+        required=True,
+        most=200,
+        metadata={"description": "the last part of the link in the mail", "example": "gol_ev_…"},
     )
 
 
