@@ -18,7 +18,7 @@ from guitaronline.admin.forms import point_out
 from guitaronline.db import session
 from guitaronline.errors import DomainError
 from guitaronline.identity import links, service
-from guitaronline.identity.models import User
+from guitaronline.identity.models import LinkPurpose, User
 from guitaronline.identity.passwords import MIN_LENGTH, MIN_LENGTH_STAFF
 from guitaronline.web import status_of
 
@@ -45,7 +45,7 @@ def forgot() -> ResponseReturnValue:
         service.forgot_password(form.email.data or "", address=flask.request.remote_addr)
     except DomainError as refusal:
         return _forgot_page(form, refusal), status_of(refusal)
-    flask.flash(IF_KNOWN.format(int(links.life_of(links.LinkPurpose.RESET).total_seconds() // 60)), "info")
+    flask.flash(IF_KNOWN.format(int(links.life_of(LinkPurpose.RESET).total_seconds() // 60)), "info")
     return flask.redirect(flask.url_for("auth.sign_in"), 303)
 
 
@@ -117,8 +117,7 @@ def _forgot_page(form: Forgot, refusal: DomainError | None = None) -> str:
 
 def _over(*, may_forget: bool = True) -> ResponseReturnValue:
     """There is nothing to be done with this link, for anybody."""
-    facts = {"sentence": service.LinkInvalid.detail, "may_forget": may_forget and links.is_mailed()}
-    return _secret_page("link_over.html", 404, **facts)
+    return _secret_page("link_over.html", 404, may_forget=may_forget and links.is_mailed())
 
 
 def _secret_page(template: str, status: int = 200, **facts: Any) -> ResponseReturnValue:

@@ -69,7 +69,7 @@ def tell_of(user_id: UUID, mark: bytes, **opened: UUID) -> None:
 @command("person.notice_device", on="users", quiet=True)
 def _notice(work: Work, user_id: UUID, *, mark: bytes, opened: dict[str, UUID]) -> bool:
     """The device is known from now on, and the person is told of it: once, also when it signs in twice at a time."""
-    is_made = work.session.execute(_device(user_id, mark, work.now)).rowcount == 1  # type: ignore[attr-defined]
+    is_made = bool(work.session.execute(_device(user_id, mark, work.now)).rowcount)  # type: ignore[attr-defined]
     if is_made:
         work.emit("person.new_device", work.find(User, user_id), **{name: str(each) for name, each in opened.items()})
     return is_made

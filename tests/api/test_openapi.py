@@ -13,9 +13,6 @@ from guitaronline.api.resources import RESOURCES
 from tests.api.conftest import Api
 
 ABSENT = [
-    "password/forgot",
-    "password/reset",
-    "verify-email",
     "notifications",
 ]
 
