@@ -127,13 +127,13 @@ def _facts(person: User) -> list[show.Fact]:
     return facts(
         ("Reference", person.reference),
         ("E-mail", contacts.email(person)),
+        ("Confirmed", show.when(person.email_verified_at) if person.email_verified_at else "not yet"),
         ("Phone", contacts.phone(person)),
         ("Time zone", person.timezone),
         ("Language", person.language),
         ("Instrument", person.instrument),
         ("Level", person.level),
         ("Sign-in", "has a password" if person.password_hash else "no password yet; invite them"),
-        ("Address confirmed", show.when(person.email_verified_at) if person.email_verified_at else "not yet"),
         ("Test account", show.yes(person.is_test)),
         ("Since", show.when(person.created_at)),
     )

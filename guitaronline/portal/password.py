@@ -48,6 +48,9 @@ def password() -> ResponseReturnValue:
             keep_session=viewer().session_id,
             address=flask.request.remote_addr,
         )
+    except service.InvalidCredentials as refusal:
+        form.old.errors = ["This is not your present password."]
+        return _page(form), status_of(refusal)
     except DomainError as refusal:
         point_out(form, refusal)
         return _page(form, refusal), status_of(refusal)

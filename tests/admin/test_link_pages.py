@@ -259,5 +259,5 @@ def test_the_page_of_a_person_says_whether_the_address_is_confirmed(
     before = words(browser.get(page).text)
     Browser(app).post(newest(db), {})
 
-    assert "Address confirmed not yet" in before
-    assert "Address confirmed not yet" not in words(browser.get(page).text)
+    assert "Confirmed not yet" in before
+    assert "Confirmed not yet" not in words(browser.get(page).text)

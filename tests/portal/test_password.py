@@ -32,6 +32,7 @@ def test_a_wrong_present_password_changes_nothing(app: Flask, world: World) -> N
     refused = here.post("/teacher/password", {"old": "not it at all", "new": NEW})
 
     assert refused.status_code == 401
+    assert "This is not your present password" in words(refused.text)
     assert "not it at all" not in refused.text
     assert Browser(app).sign_in("tom@people.example").status_code == 303
 
