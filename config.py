@@ -40,7 +40,7 @@ class Settings:
     )
     SECRET_KEY: str = setting(
         lambda: secrets.token_urlsafe(48),
-        "signs CSRF tokens; a random one lasts until the process ends",
+        "signs CSRF tokens and makes the links in mails; a random one lasts until the process ends",
         unit="32+ characters",
     )
     DATABASE_URL: str = setting("", "application role: may work, may not change the schema or the audit")
@@ -197,6 +197,14 @@ class Settings:
     REFRESH_TOKEN_IDLE_DAYS: int = setting(30, "API", unit="days", ge=1, le=365)
     REFRESH_TOKEN_MAX_DAYS: int = setting(90, "API, whatever is done", unit="days", ge=1, le=365)
     INVITE_HOURS: int = setting(72, "life of an invitation link", unit="hours", ge=1, le=720)
+    RESET_MINUTES: int = setting(
+        60,
+        "life of a link to choose a new password; who finds the mail later must not use it",
+        unit="minutes",
+        ge=5,
+        le=MINUTES_PER_DAY,
+    )
+    VERIFY_HOURS: int = setting(72, "life of a link that confirms an address", unit="hours", ge=1, le=720)
     LOGIN_MAX_FAILURES: int = setting(10, "failed sign-ins per account and address within the window", ge=1, le=1000)
     LOGIN_WINDOW_MINUTES: int = setting(15, "", unit="minutes", ge=1, le=MINUTES_PER_DAY)
     ARGON2_TIME_COST: int = setting(2, "RFC 9106 second choice, sized for 2 cores", ge=1, le=20)

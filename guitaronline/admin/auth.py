@@ -1,4 +1,4 @@
-"""Signing in and out, invitations, and the public page at the root."""
+"""Signing in and out, and the public page at the root."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from wtforms.validators import InputRequired, Length
 
 import config
 from guitaronline import logs
-from guitaronline.actor import ANONYMOUS, STAFF_ROLES, Role
-from guitaronline.admin import gate
-from guitaronline.admin.forms import point_out
+from guitaronline.actor import Role
+from guitaronline.admin import gate, link_pages
 from guitaronline.admin.gate import Viewer
-from guitaronline.db import session
 from guitaronline.errors import DomainError
 from guitaronline.extensions import login_manager
-from guitaronline.identity import service, sessions
+from guitaronline.identity import links, sessions
 from guitaronline.web import safe_next, status_of
 
 blueprint = Blueprint("auth", __name__)
+BROWSER_SECONDS = 400 * 24 * 3600  # as long as browsers keep any
 HOME = {Role.TEACHER: "portal.today"}  # everybody else's is the console
 
 
@@ -37,24 +36,21 @@ class SignIn(FlaskForm):
     next = HiddenField()
 
 
-class Accept(FlaskForm):
-    password = PasswordField(
-        "New password",
-        validators=[InputRequired("A password is needed."), Length(max=128)],
-        description="At least 15 characters; a sentence is good.",
-    )
-    again = PasswordField("The same again", validators=[InputRequired("Type it twice."), Length(max=128)])
-
-
 def init_auth(app: Flask) -> None:
     login_manager.init_app(app)
     login_manager.session_protection = None  # the cookie's row decides, nothing in Flask's session does
     login_manager.request_loader(viewer_of_request)
     app.register_blueprint(blueprint)
+    app.register_blueprint(link_pages.blueprint)
 
 
 def cookie_name() -> str:
     return "__Host-gol" if _settings().COOKIE_SECURE else "gol"
+
+
+def browser_cookie_name() -> str:
+    """By this one a browser is known again; it signs nobody in, and signing out leaves it."""
+    return f"{cookie_name()}-browser"
 
 
 def viewer_of_request(request: flask.Request) -> Viewer | None:
@@ -96,10 +92,11 @@ def sign_in() -> ResponseReturnValue:
             otp=tidy_otp(form.otp.data),
             address=flask.request.remote_addr,
             device=flask.request.user_agent.string[:200],
+            browser=flask.request.cookies.get(browser_cookie_name()),
         )
     except DomainError as refusal:
         return _sign_in_page(form, refusal), status_of(refusal)
-    return _signed_in(opened.token, _home(form, opened.actor.role))
+    return _signed_in(opened, _home(form, opened.actor.role))
 
 
 @blueprint.post("/sign-out")
@@ -121,34 +118,16 @@ def stay_signed_in() -> ResponseReturnValue:
     return {"seconds": gate.viewer().session_seconds}, 200
 
 
-@blueprint.route("/invitation/<token>", methods=("GET", "POST"))
-def invitation(token: str) -> ResponseReturnValue:
-    """The page that an invitation leads to: choose a password, once."""
-    form = Accept()
-    if service.invited_person(session(), token, gate.now()) is None:
-        raise service.LinkInvalid()
-    if form.is_submitted() and form.password.data != form.again.data:
-        form.again.errors = ["The two are not the same."]
-        return _invitation_page(form, 422)
-    if not form.validate_on_submit():
-        return _invitation_page(form, 422 if form.is_submitted() else 200)
-    try:
-        person = service.accept_invitation(ANONYMOUS, token=token, password=form.password.data or "")
-    except DomainError as refusal:
-        return _invitation_page(form, status_of(refusal), point_out(form, refusal))
-    here = person.role in STAFF_ROLES | {Role.TEACHER}
-    flask.flash(f"Your password is set. Sign in with it{'' if here else ' in the app'}.", "success")
-    return flask.redirect(flask.url_for("auth.sign_in" if here else "auth.root"), 303)
-
-
 def tidy_otp(given: str | None) -> str | None:
     return "".join((given or "").split()) or None
 
 
-def _signed_in(token: str, target: str) -> ResponseReturnValue:
+def _signed_in(opened: sessions.SessionOpened, target: str) -> ResponseReturnValue:
     flask.session.clear()  # a form opened by somebody else before is worth nothing now
     answer = flask.redirect(target, 303)
-    answer.set_cookie(cookie_name(), token, path="/", secure=_settings().COOKIE_SECURE, httponly=True, samesite="Lax")
+    facts: Any = {"path": "/", "secure": _settings().COOKIE_SECURE, "httponly": True, "samesite": "Lax"}
+    answer.set_cookie(cookie_name(), opened.token, **facts)
+    answer.set_cookie(browser_cookie_name(), opened.browser, max_age=BROWSER_SECONDS, **facts)
     return answer
 
 
@@ -158,13 +137,10 @@ def _home(form: SignIn, role: Role) -> str:
 
 
 def _sign_in_page(form: SignIn, refusal: DomainError | None = None) -> str:
-    return flask.render_template("sign_in.html", form=form, refusal=refusal, sentence=refusal.text if refusal else "")
-
-
-def _invitation_page(form: Accept, status: int, refusal: DomainError | None = None) -> ResponseReturnValue:
-    answer = flask.make_response(flask.render_template("invitation.html", form=form, refusal=refusal), status)
-    answer.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
-    return answer
+    sentence = refusal.text if refusal else ""
+    return flask.render_template(
+        "sign_in.html", form=form, refusal=refusal, sentence=sentence, may_forget=links.is_mailed()
+    )
 
 
 def _settings() -> config.Settings:

@@ -127,6 +127,7 @@ def _facts(person: User) -> list[show.Fact]:
     return facts(
         ("Reference", person.reference),
         ("E-mail", contacts.email(person)),
+        ("Confirmed", show.when(person.email_verified_at) if person.email_verified_at else "not yet"),
         ("Phone", contacts.phone(person)),
         ("Time zone", person.timezone),
         ("Language", person.language),

@@ -13,7 +13,7 @@ from guitaronline.actor import PERSON_ROLES, Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
 from guitaronline.errors import DomainError
-from guitaronline.identity import service
+from guitaronline.identity import links, service
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Guardian, User
 from guitaronline.identity.people import require_over
@@ -109,16 +109,14 @@ class EditPerson(PersonCommand):
 class InvitePerson(PersonCommand):
     path = "people/<uuid:id>/invite"
     title = "Invite"
-    button = "Make the link"
     is_secret = True
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        hours = policy.current().INVITE_HOURS
+        once = f"It works once, for {policy.current().INVITE_HOURS} hours; an older one stops working."
+        if links.is_mailed():
+            return Consequences([("Message", f"A link is mailed to {show.email(record)}. {once}")])
         return Consequences(
-            [
-                ("Link", f"A link is shown once. It works once, for {hours} hours; an older one stops working."),
-                ("Message", "Nothing is sent; you pass the link on."),
-            ]
+            [("Link", f"A link is shown once. {once}"), ("Message", "Nothing is sent; you pass the link on.")]
         )
 
     def refused_because(self, record: Any) -> str | None:
@@ -133,8 +131,11 @@ class InvitePerson(PersonCommand):
 
     def done(self, result: Any) -> Done:
         person_id, token = result
-        link = policy.current().PUBLIC_BASE_URL.rstrip("/") + flask.url_for("auth.invitation", token=token)
-        return Done("The invitation is ready", show.record_url("users", person_id) or "", shown_once=link)
+        url = show.record_url("users", person_id) or ""
+        if links.is_mailed():
+            return Done("The invitation is on its way.", url)
+        link = policy.current().PUBLIC_BASE_URL.rstrip("/") + flask.url_for("links.invitation", token=token)
+        return Done("The invitation is ready", url, shown_once=link)
 
 
 class RoleForm(forms.CommandForm):

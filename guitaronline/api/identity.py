@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from flask import g
+from flask import g, request
 
 from guitaronline.actor import ANONYMOUS, Actor
 from guitaronline.api.endpoint import PUBLIC, SIGNED_IN, Answer, Resource
 from guitaronline.api.limits import address
 from guitaronline.api.schemas.identity import (
+    Forgotten,
     Login,
     PasswordChange,
     Refresh,
     Registration,
+    Reset,
     Tokens,
     UserEdit,
     UserOut,
+    Verification,
     tokens_json,
     user_json,
 )
@@ -61,7 +64,12 @@ def register(actor: Actor, body: dict[str, Any]) -> User:
 def login(actor: Actor, body: dict[str, Any]) -> tokens.TokenPair:
     """Sign in: a pair of tokens for this device"""
     return tokens.login(
-        body["email"], body["password"], otp=body.get("otp"), device_label=body.get("device_label"), address=address()
+        body["email"],
+        body["password"],
+        otp=body.get("otp"),
+        device_label=body.get("device_label"),
+        agent=request.user_agent.string,
+        address=address(),
     )
 
 
@@ -82,6 +90,46 @@ def refresh(actor: Actor, body: dict[str, Any]) -> tokens.TokenPair:
 def logout(actor: Actor) -> None:
     """Sign this device out"""
     tokens.logout(actor, g.signed.family_id)
+
+
+@resource.endpoint(
+    "POST",
+    "/auth/password/forgot",
+    Answer(202, words="Whoever has this address is sent a link, if anybody has"),
+    who=PUBLIC,
+    body=Forgotten,
+    refuses=(service.TooManyAttempts,),
+)
+def forgot_password(actor: Actor, body: dict[str, Any]) -> None:
+    """Ask for a link to choose a new password"""
+    service.forgot_password(body["email"], address=address())
+
+
+@resource.endpoint(
+    "POST",
+    "/auth/password/reset",
+    Answer(204, words="The password is set; every device is signed out"),
+    who=PUBLIC,
+    body=Reset,
+    limit="login",
+    refuses=(service.LinkInvalid, service.PasswordUnfit),
+)
+def reset_password(actor: Actor, body: dict[str, Any]) -> None:
+    """Choose a new password with the token of a link that was mailed"""
+    service.reset_password(ANONYMOUS, token=body["token"], password=body["password"])
+
+
+@resource.endpoint(
+    "POST",
+    "/auth/verify-email",
+    Answer(204, words="The address is confirmed"),
+    who=PUBLIC,
+    body=Verification,
+    refuses=(service.LinkInvalid,),
+)
+def verify_email(actor: Actor, body: dict[str, Any]) -> None:
+    """Confirm one's address with the token of a link that was mailed"""
+    service.verify_email(ANONYMOUS, token=body["token"])
 
 
 @resource.endpoint("GET", "/users/me", Answer(200, UserOut, user_json), who=SIGNED_IN, tagged=True)

@@ -8,10 +8,19 @@ from sqlalchemy import delete, or_, select
 
 from guitaronline import clock
 from guitaronline.db import technical_transaction
-from guitaronline.identity.models import ApiToken, ConsoleSession, FailedLogin, SignInLink, TokenFamily
+from guitaronline.identity.models import (
+    ApiToken,
+    ConsoleSession,
+    FailedLogin,
+    FormerAddress,
+    KnownDevice,
+    SignInLink,
+    TokenFamily,
+)
 
 KEEP_DAYS = 30  # support can still see when somebody was signed in
 KEEP_FAILURES_DAYS = 2  # the longest window is one day
+KEEP_DEVICES_DAYS = 400  # as long as browsers keep a cookie
 BULK = {"synchronize_session": False}
 
 
@@ -36,6 +45,8 @@ def forget_old_sign_ins(*, limit: int = 1000) -> int:
                 for model, over in (
                     (ConsoleSession, ConsoleSession.expires_at < old),
                     (SignInLink, SignInLink.expires_at < old),
+                    (FormerAddress, FormerAddress.created_at < old),
+                    (KnownDevice, KnownDevice.last_seen_at < now - timedelta(days=KEEP_DEVICES_DAYS)),
                     (FailedLogin, FailedLogin.at < now - timedelta(days=KEEP_FAILURES_DAYS)),
                 )
             ),

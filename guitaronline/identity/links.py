@@ -1,8 +1,13 @@
-"""Invitations: a link that works once, for INVITE_HOURS, and lets somebody choose a password."""
+"""Single-use links: what they are for, how long they live, and whose they are.
+
+A token is derived from the link's id with the secret key, so that a mail can be written again at any attempt while nothing
+that signs in lies in the database: the row keeps SHA-256 of it.
+"""
 
 from __future__ import annotations
 
-import secrets
+import hmac
+from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -11,78 +16,92 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from guitaronline import policy
-from guitaronline.actor import Role
 from guitaronline.db import new_id
-from guitaronline.errors import Reason
-from guitaronline.identity import access
-from guitaronline.identity.access import Permission
 from guitaronline.identity.models import LinkPurpose, SignInLink, User
-from guitaronline.identity.refusals import LinkInvalid, PersonInactive, PersonInvalid
-from guitaronline.identity.revocation import BULK, revoke_sign_ins
-from guitaronline.identity.standing import store_password
-from guitaronline.unit_of_work import Work, command
+from guitaronline.identity.refusals import LinkInvalid
+from guitaronline.identity.revocation import BULK
+from guitaronline.unit_of_work import Work
 
-INVITE = "gol_in_"
+PREFIXES = {LinkPurpose.INVITE: "gol_in_", LinkPurpose.RESET: "gol_pw_", LinkPurpose.VERIFY: "gol_ev_"}
+PATHS = {LinkPurpose.INVITE: "/invitation/", LinkPurpose.RESET: "/reset/", LinkPurpose.VERIFY: "/verify/"}
 
 
-@command("person.invite", on="users")
-def invite_person(work: Work, user_id: UUID, *, reason: str | None = None) -> str:
-    """The token of a new link, to be shown once; earlier links of the person are void.
+def is_mailed() -> bool:
+    """Whether links reach people by mail; otherwise staff pass invitations on and nobody is sent any other."""
+    return policy.current().MAIL_TRANSPORT != "off"
 
-    Who holds it can become that person, so only admins invite others than students. Raises PersonInactive, PersonInvalid."""
-    access.require(work.actor, Permission.EDIT_PEOPLE)
-    user = work.lock(User, user_id)
-    if user.role is not Role.STUDENT:
-        access.require(work.actor, Permission.ADMINISTER)
-    if not user.is_active:
-        raise PersonInactive()
-    if user.email is None:
-        raise PersonInvalid(
-            reasons=[
-                Reason(
-                    "email_needed", "Without an e-mail address nobody can sign in.", "Give them one first.", "/email"
-                )
-            ]
-        )
-    earlier = update(SignInLink).where(SignInLink.user_id == user.id, SignInLink.used_at.is_(None))
-    work.session.execute(earlier.values(used_at=work.now), execution_options=BULK)
-    token = INVITE + secrets.token_urlsafe(32)
-    work.session.add(
-        SignInLink(
-            id=new_id(),
-            user_id=user.id,
-            purpose=LinkPurpose.INVITE,
-            token_hash=_hash(token),
-            created_at=work.now,
-            expires_at=work.now + timedelta(hours=policy.current().INVITE_HOURS),
-        )
+
+def life_of(purpose: LinkPurpose) -> timedelta:
+    settings = policy.current()
+    return {
+        LinkPurpose.INVITE: timedelta(hours=settings.INVITE_HOURS),
+        LinkPurpose.RESET: timedelta(minutes=settings.RESET_MINUTES),
+        LinkPurpose.VERIFY: timedelta(hours=settings.VERIFY_HOURS),
+    }[purpose]
+
+
+def token_of(purpose: LinkPurpose, link_id: UUID) -> str:
+    """What stands in the link; the same each time, as long as SECRET_KEY is."""
+    key = policy.current().SECRET_KEY.encode()
+    made = hmac.digest(key, f"link {purpose}:{link_id}".encode(), "sha256")
+    return PREFIXES[purpose] + urlsafe_b64encode(made).decode().rstrip("=")
+
+
+def url_of(link: SignInLink) -> str | None:
+    """The address to follow; None where SECRET_KEY is another one since, and the link leads nowhere."""
+    token = token_of(link.purpose, link.id)
+    if not hmac.compare_digest(digest(token), link.token_hash):
+        return None
+    return policy.current().PUBLIC_BASE_URL.rstrip("/") + PATHS[link.purpose] + token
+
+
+def new_link(work: Work, user: User, purpose: LinkPurpose) -> SignInLink:
+    """Step: the locked person has such a link; earlier ones for the same purpose are void."""
+    void_links(work, user.id, purpose)
+    link_id = new_id()
+    link = SignInLink(
+        id=link_id,
+        user_id=user.id,
+        purpose=purpose,
+        token_hash=digest(token_of(purpose, link_id)),
+        created_at=work.now,
+        expires_at=work.now + life_of(purpose),
     )
-    return token
+    work.session.add(link)
+    return link
 
 
-@command("person.accept_invitation")
-def accept_invitation(work: Work, *, token: str, password: str) -> User:
-    """The person has this password; the link is used and everything signed in before is signed out.
+def void_links(work: Work, user_id: UUID, *purposes: LinkPurpose) -> None:
+    """Step: unused links of the person for these purposes are worth nothing."""
+    unused = update(SignInLink).where(
+        SignInLink.user_id == user_id, SignInLink.used_at.is_(None), SignInLink.purpose.in_(purposes)
+    )
+    work.session.execute(unused.values(used_at=work.now), execution_options=BULK)
 
-    Locks the person, then the link, and looks again. Raises LinkInvalid, PasswordUnfit."""
-    user_id = work.session.scalar(select(SignInLink.user_id).where(SignInLink.token_hash == _hash(token)))
+
+def use(work: Work, purpose: LinkPurpose, token: str) -> User:
+    """Step: the person of the link, locked; the link is used.
+
+    Locks the person, then looks again whether the link is good: two who follow it at once meet here. Raises LinkInvalid."""
+    user_id = work.session.scalar(select(SignInLink.user_id).where(SignInLink.token_hash == digest(token)))
     if user_id is None:
         raise LinkInvalid()
     user = work.lock(User, user_id)
-    if invited_person(work.session, token, work.now) is None:
+    if person_of(work.session, purpose, token, work.now) is None:
         raise LinkInvalid()
-    store_password(work, user, password)
-    revoke_sign_ins(work, user.id, because="password changed")  # this link among them
+    used = update(SignInLink).where(SignInLink.token_hash == digest(token))
+    work.session.execute(used.values(used_at=work.now), execution_options=BULK)
     return user
 
 
-def invited_person(session: Session, token: str, now: datetime) -> User | None:
-    """Query: for whom the link is good at this moment, if for anybody. Its page greets them by name."""
+def person_of(session: Session, purpose: LinkPurpose, token: str, now: datetime) -> User | None:
+    """Query: for whom the link is good at this moment, if for anybody. uq_sign_in_links_token_hash"""
     found = session.scalars(
         select(User)
         .join(SignInLink, SignInLink.user_id == User.id)
         .where(
-            SignInLink.token_hash == _hash(token),
+            SignInLink.token_hash == digest(token),
+            SignInLink.purpose == purpose,
             SignInLink.used_at.is_(None),
             SignInLink.expires_at > now,
             User.is_active,
@@ -91,5 +110,10 @@ def invited_person(session: Session, token: str, now: datetime) -> User | None:
     return found.one_or_none()
 
 
-def _hash(token: str) -> bytes:
+def is_good(link: SignInLink, now: datetime) -> bool:
+    """Whether following it would do anything."""
+    return link.used_at is None and link.expires_at > now
+
+
+def digest(token: str) -> bytes:
     return sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -222,10 +222,12 @@ class ApiToken(Base):
 
 class LinkPurpose(StrEnum):
     INVITE = "invite"
+    RESET = "reset"  # choose a new password
+    VERIFY = "verify"  # the address is theirs
 
 
 class SignInLink(Base):
-    """A single-use link, as SHA-256 only."""
+    """A single-use link, as SHA-256 only; the token itself is derived again whenever the mail is written."""
 
     __tablename__ = "sign_in_links"
     __table_args__ = (Index("ix_sign_in_links_user_id", "user_id"),)
@@ -239,8 +241,40 @@ class SignInLink(Base):
     used_at: Mapped[datetime | None]
 
 
+class KnownDevice(Base):
+    """Where a person has signed in before, as a digest: a browser's own cookie, or what an app calls itself."""
+
+    __tablename__ = "known_devices"
+    __table_args__ = (
+        UniqueConstraint("user_id", "mark", name="uq_known_devices_once"),
+        Index("ix_known_devices_seen", "last_seen_at"),
+    )
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    mark: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+
+class FormerAddress(Base):
+    """Where a person was written to until now, kept for the one notice that goes there."""
+
+    __tablename__ = "former_addresses"
+    __table_args__ = (
+        Index("ix_former_addresses_user_id", "user_id"),
+        Index("ix_former_addresses_created_at", "created_at"),
+    )
+
+    id: Mapped[Id]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    email: Mapped[str]
+    created_at: Mapped[datetime]
+
+
 class FailedLogin(Base):
-    """A failed sign-in; counted here so that the throttle survives Redis being down. Digests, no personal data."""
+    """A failed sign-in, or somebody asking for a new password; counted here so that the throttle survives Redis being down.
+    Digests, no personal data."""
 
     __tablename__ = "failed_logins"
     __table_args__ = (

@@ -14,9 +14,12 @@ from guitaronline.errors import Reason
 from guitaronline.identity import access, rules
 from guitaronline.identity.access import Permission
 from guitaronline.identity.emails import Email, read_email
-from guitaronline.identity.models import User
+from guitaronline.identity.former_addresses import say_goodbye
+from guitaronline.identity.links import void_links
+from guitaronline.identity.models import LinkPurpose, User
 from guitaronline.identity.passwords import hash_password, password_problems
 from guitaronline.identity.refusals import EmailTaken, PersonInvalid
+from guitaronline.identity.verifying import ask_to_verify
 from guitaronline.unit_of_work import Work, command
 
 on_role: dict[Role, list[Callable[[Work, User], object]]] = {}  # steps of upper domains when somebody gets a role
@@ -60,8 +63,8 @@ def create_person(
 
 @command("person.register", creates="users")
 def register_student(work: Work, *, email: str, password: str, full_name: str = "", timezone: str = "UTC") -> User:
-    """The public door: always a student. Raises PersonInvalid with every reason, EmailTaken."""
-    return add_person(
+    """The public door: always a student, asked to confirm the address. Raises PersonInvalid with every reason, EmailTaken."""
+    user = add_person(
         work,
         role=Role.STUDENT,
         email=email,
@@ -70,6 +73,8 @@ def register_student(work: Work, *, email: str, password: str, full_name: str = 
         full_name=full_name,
         person_id=work.record_id,
     )
+    ask_to_verify(work, user)
+    return user
 
 
 def add_person(
@@ -149,9 +154,10 @@ def edit_person(work: Work, user_id: UUID, *, changes: dict[str, str | None], re
         problems += wrong
     if problems:
         raise PersonInvalid(reasons=problems)
-    if "email" in changes:
-        _set_email(work, user, address)
+    is_elsewhere = "email" in changes and _set_email(work, user, address)
     _set(user, {name: _stored(name, value) for name, value in wanted.items()})
+    if is_elsewhere:
+        ask_to_verify(work, user)
     return user
 
 
@@ -180,13 +186,18 @@ def _refuse_taken(work: Work, address: Email | None, but: UUID | None = None) ->
         raise EmailTaken()
 
 
-def _set_email(work: Work, user: User, address: Email | None) -> None:
+def _set_email(work: Work, user: User, address: Email | None) -> bool:
+    """Whether it is another address. Then the old one is told, and links that went there are void."""
     _refuse_taken(work, address, but=user.id)
-    if (address.key if address else None) != user.email_key:
+    is_another = (address.key if address else None) != user.email_key
+    if is_another:
+        void_links(work, user.id, *LinkPurpose)
+        say_goodbye(work, user)
         user.email_verified_at = None
     if (address.address if address else None) != user.email:
         user.address_problem = user.address_problem_at = None  # what was known of the old one
     _set(user, {"email": address.address if address else None, "email_key": address.key if address else None})
+    return is_another
 
 
 def _set(user: User, values: dict[str, Any]) -> None:

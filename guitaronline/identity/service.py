@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from guitaronline.identity.forgotten import forgetful_person, forgot_password, reset_password
 from guitaronline.identity.guardians import add_guardian, remove_guardian, stand_for
-from guitaronline.identity.links import accept_invitation, invite_person, invited_person
+from guitaronline.identity.invitations import accept_invitation, invite_person, invited_person
 from guitaronline.identity.notes_tasks import (
     RECORD_TYPES,
     cancel_task,
@@ -45,6 +46,7 @@ from guitaronline.identity.standing import (
     set_test,
     set_up_totp,
 )
+from guitaronline.identity.verifying import verify_email, verifying_person
 
 __all__ = [
     "RECORD_TYPES",
@@ -79,6 +81,8 @@ __all__ = [
     "deactivate_person",
     "edit_person",
     "finish_task",
+    "forgetful_person",
+    "forgot_password",
     "invite_person",
     "invited_person",
     "on_role",
@@ -86,10 +90,13 @@ __all__ = [
     "register_student",
     "remove_guardian",
     "reopen_task",
+    "reset_password",
     "set_password",
     "set_role",
     "set_test",
     "set_up_totp",
     "stand_for",
+    "verify_email",
+    "verifying_person",
     "write_note",
 ]

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from guitaronline import clock, db, policy
 from guitaronline.actor import Actor, Role
 from guitaronline.errors import DomainError
-from guitaronline.identity import credentials, rules
+from guitaronline.identity import credentials, devices, rules
 from guitaronline.identity.models import ConsoleSession, User, ViewAsSession
 from guitaronline.identity.refusals import ConsoleNotForStudents
 
@@ -23,12 +23,16 @@ TOUCH = timedelta(seconds=60)  # `last_seen_at` is written at most this often: r
 
 @dataclass(frozen=True)
 class SessionOpened:
-    """`token` goes into the cookie; it is shown this once and stored as SHA-256 only."""
+    """`token` goes into the cookie; it is shown this once and stored as SHA-256 only. `browser`: into its other cookie."""
 
     token: str
     session_id: UUID
     actor: Actor
     expires_at: datetime
+    browser: str
+
+
+Opened = tuple[SessionOpened, UUID | None]  # and who is to be told of a new device
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,23 @@ class SignedSession:
 
 
 def open_session(
-    email: str, password: str, otp: str | None = None, address: str | None = None, device: str | None = None
+    email: str,
+    password: str,
+    otp: str | None = None,
+    address: str | None = None,
+    device: str | None = None,
+    *,
+    browser: str | None = None,
 ) -> SessionOpened:
-    """A new session with a new token, for teachers and staff.
+    """A new session with a new token, for teachers and staff. `browser`: the cookie by which it may be known
+    (`identity/devices.py`); one not seen before is told to the person.
 
     Raises InvalidCredentials, OtpRequired, OtpInvalid, TotpNotSetUp, ConsoleNotForStudents, TooManyAttempts."""
 
-    def opened(session: Session, person: credentials.Person, now: datetime) -> SessionOpened | DomainError:
+    browser = browser or devices.new_browser()
+    mark = devices.mark_of_browser(browser)
+
+    def opened(session: Session, person: credentials.Person, now: datetime) -> Opened | DomainError:
         if person.role is Role.STUDENT:
             return ConsoleNotForStudents()
         token = secrets.token_urlsafe(32)
@@ -75,9 +89,13 @@ def open_session(
             device=rules.label(device, 300),
         )
         session.add(row)
-        return SessionOpened(token, row.id, person.actor, row.expires_at)
+        done = SessionOpened(token, row.id, person.actor, row.expires_at, browser)
+        return done, person.id if devices.is_news(session, person.id, mark, now) else None
 
-    return credentials.sign_in(email, password, otp=otp, address=address, opened=opened)
+    done, to_tell = credentials.sign_in(email, password, otp=otp, address=address, opened=opened)
+    if to_tell is not None:
+        devices.tell_of(to_tell, mark, session_id=done.session_id)
+    return done
 
 
 def actor_of_session(token: str) -> SignedSession | None:

@@ -127,6 +127,7 @@ def _change_password(
         raise InvalidCredentials()
     store_password(work, user, new, pointer="/new")
     revoke_sign_ins(work, user.id, because="password changed", keep_family=keep_family, keep_session=keep_session)
+    work.emit("person.password_changed", user)
     return user
 
 

@@ -1,4 +1,4 @@
-"""Failed sign-ins, counted in PostgreSQL: no other server has to be up for it.
+"""Failed sign-ins, and asking for a new password, counted in PostgreSQL: no other server has to be up for it.
 
 Nobody can lock another person out. What counts first is the pair of account and address: LOGIN_MAX_FAILURES within
 LOGIN_WINDOW_MINUTES, then that address has to wait for that account. One address may fail 20 times as often over all
@@ -35,6 +35,12 @@ NTH_NEWEST = text(
     " (SELECT at FROM failed_logins WHERE address_digest = :address AND at > :since ORDER BY at DESC OFFSET :soft - 1 LIMIT 1) AS address"
 )
 
+NTH_ASKING = text(
+    "SELECT"
+    " (SELECT at FROM failed_logins WHERE account_digest = :account AND at > :since ORDER BY at DESC OFFSET :few - 1 LIMIT 1) AS account,"
+    " (SELECT at FROM failed_logins WHERE address_digest = :address AND at > :since ORDER BY at DESC OFFSET :many - 1 LIMIT 1) AS address"
+)
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -47,11 +53,37 @@ class Attempt:
     def of(cls, account: str, address: str | None) -> Attempt:
         return cls(_digest("account", account), _digest("address", _network(address)))
 
+    @classmethod
+    def of_asking(cls, account: str, address: str | None) -> Attempt:
+        """Asking for a new password: counted apart, so that it takes no sign-in away from anybody."""
+        return cls(_digest("asked about", account), _digest("asked from", _network(address)))
+
 
 def take_turn(session: Session, attempt: Attempt) -> None:
     """Until this transaction ends nobody else tries this pair, so that many at once do not get more tries."""
-    number = int.from_bytes(hashlib.sha256(attempt.account + attempt.address).digest()[:8], signed=True)
-    session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+    _lock(session, attempt.account + attempt.address)
+
+
+def take_turn_of_account(session: Session, attempt: Attempt) -> None:
+    """The same for the account, from wherever."""
+    _lock(session, attempt.account)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How often it was asked for a new password within the window."""
+
+    is_enough: bool  # about this account
+    seconds_to_wait: int  # from this address, about whomever; 0 when it may ask
+
+
+def asked(
+    session: Session, attempt: Attempt, now: datetime, *, window: timedelta, per_account: int, per_address: int
+) -> Asked:
+    values = {"account": attempt.account, "address": attempt.address, "since": now - window}
+    row = session.execute(NTH_ASKING, {**values, "few": per_account, "many": per_address}).one()
+    wait = ceil((row.address + window - now).total_seconds()) if row.address else 0
+    return Asked(row.account is not None, wait)
 
 
 def seconds_to_wait(session: Session, attempt: Attempt, now: datetime) -> int:
@@ -87,6 +119,11 @@ def forgive(session: Session, attempt: Attempt) -> None:
             FailedLogin.account_digest == attempt.account, FailedLogin.address_digest == attempt.address
         )
     )
+
+
+def _lock(session: Session, key: bytes) -> None:
+    number = int.from_bytes(hashlib.sha256(key).digest()[:8], signed=True)
+    session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
 def _digest(kind: str, value: str) -> bytes:

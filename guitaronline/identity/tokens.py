@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from guitaronline import clock, db, policy
 from guitaronline.actor import Actor, Role
 from guitaronline.errors import DomainError
-from guitaronline.identity import credentials, rules
+from guitaronline.identity import credentials, devices, rules
 from guitaronline.identity.models import ApiToken, TokenFamily, User
 from guitaronline.identity.refusals import RefreshTokenInvalid
 
@@ -58,13 +58,21 @@ class Signed:
 
 
 def login(
-    email: str, password: str, *, otp: str | None = None, device_label: str | None = None, address: str | None = None
+    email: str,
+    password: str,
+    *,
+    otp: str | None = None,
+    device_label: str | None = None,
+    agent: str | None = None,
+    address: str | None = None,
 ) -> TokenPair:
-    """A new family with its first pair.
+    """A new family with its first pair. `agent`: what program it is. A device not seen before is told to the person.
 
     Raises InvalidCredentials, OtpRequired, OtpInvalid, TotpNotSetUp, TooManyAttempts."""
 
-    def opened(session: Session, person: credentials.Person, now: datetime) -> TokenPair | DomainError:
+    mark = devices.mark_of_app(device_label, agent)
+
+    def opened(session: Session, person: credentials.Person, now: datetime) -> tuple[TokenPair, bool] | DomainError:
         family = TokenFamily(
             id=db.new_id(),
             user_id=person.id,
@@ -75,9 +83,12 @@ def login(
         )
         session.add(family)
         session.flush()
-        return _new_pair(session, family, now)[1]
+        return _new_pair(session, family, now)[1], devices.is_news(session, person.id, mark, now)
 
-    return credentials.sign_in(email, password, otp=otp, address=address, opened=opened)
+    pair, is_news = credentials.sign_in(email, password, otp=otp, address=address, opened=opened)
+    if is_news:
+        devices.tell_of(pair.user_id, mark, family_id=pair.family_id)
+    return pair
 
 
 def actor_of_token(access_token: str) -> Signed | None:

@@ -11,6 +11,7 @@ from guitaronline.portal import (  # noqa: F401  # pages add their routes themse
     hours,
     lessons,
     navigation,
+    password,
     profile,
     slots,
     statements,

@@ -17,6 +17,7 @@ MORE = (
     ("lessons", "Lessons taught", "notes"),
     ("statements", "Statements", "cash"),
     ("profile", "Profile and calendar feed", "user"),
+    ("password", "Change password", "lock"),
 )
 PARTS = {  # pages that belong to one of these
     "new_calendar_feed": "profile", "new_time_off": "time_off", "cancel_time_off": "time_off", "student": "students", "statement": "statements", "slot": "calendar", "new_slot": "calendar",

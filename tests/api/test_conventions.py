@@ -79,7 +79,7 @@ def test_a_call_without_required_fields_needs_no_body(api: Api, booked: World) -
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/booking/not-an-id", "/booking/my/", "/booking/٣", "/%00", "/identity/auth/password/forgot"]
+    "path", ["/nothing", "/booking/not-an-id", "/booking/my/", "/booking/٣", "/%00", "/identity/auth/password/remember"]
 )
 def test_unknown_addresses_are_problem_documents(api: Api, path: str) -> None:
     missing = api.get(path, documented=False)

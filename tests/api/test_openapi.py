@@ -6,17 +6,10 @@ import re
 from typing import Any
 
 import jsonschema_rs
-import pytest
 
 from guitaronline.api.errors import STATUS
 from guitaronline.api.resources import RESOURCES
 from tests.api.conftest import Api
-
-ABSENT = [
-    "password/forgot",
-    "password/reset",
-    "verify-email",
-]
 
 
 def operations(documented: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -40,11 +33,6 @@ def test_every_schema_in_it_is_a_valid_one(documented: dict[str, Any]) -> None:
     for name in documented["components"]["schemas"]:
         schema = {"$ref": f"#/components/schemas/{name}", "components": documented["components"]}
         assert jsonschema_rs.validator_for(schema)
-
-
-@pytest.mark.parametrize("path", ABSENT)
-def test_what_is_not_built_is_not_published(documented: dict[str, Any], path: str) -> None:
-    assert not [each for each in documented["paths"] if path in each]
 
 
 def test_every_address_of_the_api_is_published(api: Api, documented: dict[str, Any]) -> None:

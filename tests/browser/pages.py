@@ -14,7 +14,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LINK = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
 OF_A_KIND = 2  # pages of one kind that are read for links to further kinds; the first of them stands for its kind
 FILES = (".pdf",)  # answers that are no pages
-ALONE = ("/", "/sign-in", "/admin/no-such-page")  # what no link of the console leads to
+ALONE = ("/", "/sign-in", "/forgot", "/reset/gone", "/admin/no-such-page")  # what no link of the console leads to
 
 
 @dataclass

@@ -23,6 +23,7 @@ PAGES = (
     "/teacher/time-off/new",
     "/teacher/lessons",
     "/teacher/profile",
+    "/teacher/password",
     "/teacher/slots/new",
 )
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -23,6 +23,7 @@ PAGES = (
     "/teacher/time-off/new",
     "/teacher/lessons",
     "/teacher/profile",
+    "/teacher/password",
     "/teacher/slots/new",
 )
 

@@ -32,6 +32,27 @@ class Refresh(Input):
     refresh_token = Text(required=True, most=200, metadata={"example": "gol_rt_…"})
 
 
+class Forgotten(Input):
+    email = Text(required=True, most=1000, metadata={"example": "ann@people.example"})
+
+
+class Reset(Input):
+    token = Text(
+        required=True,
+        most=200,
+        metadata={"description": "the last part of the link in the mail", "example": "gol_pw_…"},
+    )
+    password = Text(required=True, least=1, most=1000, metadata={**PASSWORD, "example": "six silver strings sing"})
+
+
+class Verification(Input):
+    token = Text(
+        required=True,
+        most=200,
+        metadata={"description": "the last part of the link in the mail", "example": "gol_ev_…"},
+    )
+
+
 class UserEdit(Input):
     full_name = Text(most=200, metadata={"example": "Ann Field"})
     timezone = Text(most=100, metadata={"description": "IANA name", "example": "Europe/Berlin"})

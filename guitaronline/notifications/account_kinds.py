@@ -1,0 +1,23 @@
+"""What people are told about their account; nobody can switch it off. These rows stand in `kinds.KINDS` with the others.
+
+How long a link lives is a setting, so `account_words.untrue` says when it is too late; the time here is only the most."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from guitaronline.notifications.kinds import Audience, Kind
+from guitaronline.notifications.models import Channel
+
+PERSON = (Audience.PERSON,)
+MAIL = (Channel.EMAIL,)  # what signs in, and what confirms an address, goes to that address and nowhere else
+DAY, MONTH = timedelta(days=1), timedelta(days=30)
+
+ACCOUNT_KINDS = (
+    Kind("account_reset", "person.password_forgotten", PERSON, MAIL, makes_sense_for=DAY),
+    Kind("account_verify", "person.verification_asked", PERSON, MAIL, makes_sense_for=MONTH),
+    Kind("account_invitation", "person.invited", PERSON, MAIL, makes_sense_for=MONTH),
+    Kind("account_password_changed", "person.password_changed", PERSON, makes_sense_for=MONTH),
+    Kind("account_new_device", "person.new_device", PERSON, makes_sense_for=MONTH),
+    Kind("address_changed", "person.email_changed", PERSON, MAIL, makes_sense_for=MONTH),  # to the address before
+)
