@@ -138,6 +138,11 @@ class Settings:
         True, "a lesson that the student canceled too late to get it back; the teacher kept the hour free"
     )
 
+    # Messages
+    MAIL_TRANSPORT: OneOf["catcher", "smtp", "off"] = setting(
+        "catcher", "the catcher keeps mail in a folder, and the console shows it; production refuses it"
+    )
+
     # Sign-in
     STAFF_TOTP: OneOf["required", "optional"] = setting("optional", "production requires it")
     SESSION_IDLE_MINUTES: int = setting(30, "console and portal", unit="minutes", ge=1, le=MINUTES_PER_DAY)

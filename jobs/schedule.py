@@ -29,6 +29,7 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 TIMETABLE = (
     Job("outbox.drain", 5 * SECOND, "what happened is told within seconds"),
+    Job("notifications.deliver", 5 * SECOND, "a ring may get lost; a message still goes within seconds"),
     Job("bulk.carry_out", 5 * SECOND, "somebody watches the bar of the bulk action that they asked for"),
     Job(
         "booking.expire_holds", 30 * SECOND, "a lapsed hold is free at once for who asks; this tidies up for who looks"

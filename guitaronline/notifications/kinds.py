@@ -37,5 +37,10 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Kind("booking_confirmed", "booking.confirmed", (Audience.STUDENT, Audience.TEACHER)),)
+    kind.name: kind
+    for kind in (
+        Kind("booking_confirmed", "booking.confirmed", (Audience.STUDENT, Audience.TEACHER)),
+        Kind("from_staff", None, (Audience.PERSON,)),
+        Kind("template_test", None, (Audience.PERSON,), (Channel.EMAIL,)),
+    )
 }
