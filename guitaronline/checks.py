@@ -33,6 +33,7 @@ TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs audit_verifications asked_runs"
     " console_sessions view_as_sessions token_families api_tokens sign_in_links failed_logins export_runs export_parts bulk_rows bulk_queue"
     " kpi_days kpi_touched kpi_progress horizons number_series"
+    " messages message_bodies message_attempts channel_states"
     " provider_events payment_asks sandbox_checkouts sandbox_refunds sandbox_events refund_calls"
     " settlement_lines settlement_parts settlement_problems settlement_runs settlement_staging"
     " matching_files matching_kept matching_barred matching_found matching_customers matching_pairs matching_payouts matching_wrong"

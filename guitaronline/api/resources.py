@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from guitaronline.api import audit, billing, booking, calendar, identity, kpis, lessons, scheduling, teachers
+from guitaronline.api import (
+    audit,
+    billing,
+    booking,
+    calendar,
+    identity,
+    kpis,
+    lessons,
+    notifications,
+    scheduling,
+    teachers,
+)
+from guitaronline.api import delivery as _delivery  # noqa: F401
 from guitaronline.api import invoices as _invoices  # noqa: F401  # these add themselves to a resource above
 from guitaronline.api import purchases as _purchases  # noqa: F401
 from guitaronline.api import time_off as _time_off  # noqa: F401
 from guitaronline.api import waitlist as _waitlist  # noqa: F401
 
 RESOURCES = [
-    module.resource for module in (identity, teachers, scheduling, booking, billing, lessons, calendar, audit, kpis)
+    module.resource
+    for module in (
+        identity,
+        teachers,
+        scheduling,
+        booking,
+        billing,
+        lessons,
+        notifications,
+        calendar,
+        audit,
+        kpis,
+    )
 ]
