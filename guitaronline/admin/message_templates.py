@@ -63,6 +63,7 @@ class Templates(ConsolePage):
             shown=found,
             html_url=_html_url(found) if found and found.rendered and found.rendered.html else "",
             test=_test(found) if found and found.rendered else None,
+            title=kind_words(found.kind.name) if found else "",
             about_record=show.link_to(found.sample.record_type, found.sample.record_id, "this record")
             if found and found.sample
             else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from guitaronline.admin import show
+from guitaronline.notifications.kinds import KINDS
 from guitaronline.notifications.models import Message, MessageStatus
 from guitaronline.notifications.redriving import said
 
@@ -18,12 +19,14 @@ MEANINGS = {
 
 
 def kind_words(name: str) -> str:
+    """What people call this kind of message; of one that is none any more, its name."""
+    kind = KINDS.get(name)
     words = show.word(name)
-    return words[:1].upper() + words[1:]
+    return kind.title if kind and kind.title else words[:1].upper() + words[1:]
 
 
 def title(message: Message) -> str:
-    """`Booking confirmed …a1b2c3`."""
+    """`Lesson booked …a1b2c3`."""
     return f"{kind_words(message.kind)} …{str(message.id)[-6:]}"
 
 

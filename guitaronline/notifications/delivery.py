@@ -11,6 +11,8 @@ AGAIN = ("lease_token", "lease_until", "handed_at", "sent_at", "closed_at", "las
 
 def requeue(work: Work, message: Message, *, because: str) -> Message:
     """A step: it is due now, with all its attempts before it; one that was sent comes anew."""
+    message = work.lock(Message, message.id)
+    work.topics.add("message.queued_again")
     values = {"status": MessageStatus.QUEUED, "available_at": work.now, "attempts": 0, **dict.fromkeys(AGAIN)}
     if message.status is MessageStatus.SENT:
         kept = ("kind", "person_id", "channel", "record_type", "record_id", "facts", "happened_at")

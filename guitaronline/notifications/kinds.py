@@ -34,12 +34,13 @@ class Kind:
     makes_sense_for: timedelta | None = None
     is_quiet: bool = False  # waits for the end of the receiver's quiet hours
     is_money: bool = False  # better not at all than twice: `uncertain` where nobody knows
+    title: str = ""
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("booking_confirmed", "booking.confirmed", (Audience.STUDENT, Audience.TEACHER)),
+        Kind("booking_confirmed", "booking.confirmed", (Audience.STUDENT, Audience.TEACHER), title="Lesson booked"),
         Kind("from_staff", None, (Audience.PERSON,)),
         Kind("template_test", None, (Audience.PERSON,), (Channel.EMAIL,)),
     )

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from guitaronline.errors import NotFound, Reason
+from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -25,7 +24,7 @@ DRIVEN_AGAIN = frozenset({MessageStatus.FAILED, MessageStatus.UNCERTAIN, Message
 
 @dataclass(frozen=True)
 class Queued:
-    """The message that goes now. `version` counts its attempts: a message has no other."""
+    """The message that goes now. `version`: how many attempts it has had, for it has no other."""
 
     id: UUID
     version: int
@@ -45,7 +44,8 @@ def redrive_message(work: Work, message_id: UUID, *, reason: str | None = None) 
     """The dead message is due now, with all its attempts before it. Locks it.
 
     Raises NotDead, NotTrueAnyMore, NowhereToSend."""
-    message = _locked(work, message_id)
+    access.require(work.actor, Permission.SEND_MESSAGES)
+    message = work.lock(Message, message_id)
     if message.status not in DRIVEN_AGAIN:
         raise NotDead(reasons=state_problems(message))
     _require_true(work, message)
@@ -57,7 +57,8 @@ def resend_message(work: Work, message_id: UUID, *, reason: str | None = None) -
     """What was sent goes once more, as a message of its own, in words of today. Locks the one that was sent.
 
     Raises NotSentYet, NotTrueAnyMore, NowhereToSend."""
-    message = _locked(work, message_id)
+    access.require(work.actor, Permission.SEND_MESSAGES)
+    message = work.lock(Message, message_id)
     if message.status is not MessageStatus.SENT:
         raise NotSentYet()
     _require_true(work, message)
@@ -100,16 +101,6 @@ def said(code: str) -> str:
     return code.replace("_", " ")
 
 
-def _locked(work: Work, message_id: UUID) -> Message:
-    """Not by `work.lock`: who carries out a bulk action compares the attempts, and a queue has no versions."""
-    access.require(work.actor, Permission.SEND_MESSAGES)
-    query = select(Message).where(Message.id == message_id).with_for_update()
-    found = work.session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
-    if found is None:
-        raise NotFound(record="messages", id=str(message_id))
-    return found
-
-
 def _require_true(work: Work, message: Message) -> None:
     reasons = outlook(work.session, message, work.now).reasons
     if reasons:
@@ -119,5 +110,4 @@ def _require_true(work: Work, message: Message) -> None:
 
 def _queued(work: Work, message: Message, because: str) -> Queued:
     queued = delivery.requeue(work, message, because=because)
-    work.topics.add(f"message.{because}")  # nothing is told of it, but delivery is rung
     return Queued(queued.id, 0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from guitaronline import unit_of_work
 from guitaronline.actor import Actor
 from guitaronline.errors import Reason
 from guitaronline.identity.access import Permission
@@ -17,7 +19,7 @@ from guitaronline.notifications import letters, redriving
 from guitaronline.notifications.letters import Letter
 from guitaronline.notifications.models import Message
 from guitaronline.office.bulk_forecast import Forecast
-from guitaronline.office.bulk_kinds import Arguments, BulkAction, forecast, records, said_why
+from guitaronline.office.bulk_kinds import Arguments, BulkAction, forecast, records
 
 ASKED_AT_MOST = 300  # putting one into words takes milliseconds; of more, each is asked when its turn comes
 
@@ -69,6 +71,15 @@ def _foreseen(message: Message, reasons: Sequence[Reason], words: str) -> Foreca
     return Forecast(message.id, message.attempts, label, "redriven", words)
 
 
+def _redrive(actor: Actor, message_id: UUID, arguments: Arguments, reason: str) -> Any:
+    """A queue has no versions to compare: the command asks the message's state itself, under its lock."""
+    token = unit_of_work.request.set(replace(unit_of_work.request.get(), expected=None))
+    try:
+        return redriving.redrive_message(actor, message_id, reason=reason)
+    finally:
+        unit_of_work.request.reset(token)
+
+
 def _told(done: Any) -> str:
     return "On its way."
 
@@ -92,7 +103,7 @@ ALL = (
         "Re-drive messages",
         Permission.SEND_MESSAGES,
         _foresee_redrives,
-        said_why(redriving.redrive_message),
+        _redrive,
         _told,
         final_because="What was sent cannot be called back.",
     ),

@@ -138,7 +138,7 @@ def messages_wait(world: World) -> None:
     """One that nobody could send, and somebody whose address does not work."""
     lost = world.person("Lottie", Role.STUDENT)
     posted(lost, lost, MessageStatus.FAILED)
-    address_failed(SYSTEM, lost.id)
+    address_failed(lost)
 
 
 def system_waits(world: World) -> None:

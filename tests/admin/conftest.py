@@ -64,7 +64,7 @@ from guitaronline.scheduling.rules import Window
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
-from tests.admin.posted import posted
+from tests.admin.posted import address_failed, posted
 from tests.office.bulk import ask, carried_out
 from tests.reconciliation.statements import charged, credit, line, matches, told
 from tests.refunds.scripted import bought
@@ -109,6 +109,13 @@ class School:
     @cached_property
     def tester(self) -> User:
         return self.world.person("Tess", Role.STUDENT, is_test=True)
+
+    @cached_property
+    def unreachable(self) -> User:
+        """Mail to Una does not arrive."""
+        una = self.world.person("Una", Role.STUDENT)
+        address_failed(una)
+        return una
 
     @cached_property
     def profile(self) -> TeacherProfile:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from guitaronline import clock
+from guitaronline.actor import SYSTEM
 from guitaronline.db import new_id, session, technical_transaction
+from guitaronline.identity.address_problems import note_address_problem
 from guitaronline.identity.models import User
 from guitaronline.notifications.models import Channel, Message, MessageAttempt, MessageBody, MessageStatus, Outcome
-from guitaronline.unit_of_work import Work, command
 
 SUBJECT, WORDS = "Your lesson is booked", "Hello Ann, we look forward to you."
 
@@ -68,9 +68,7 @@ def again(message: Message) -> Message:
     return session().get_one(Message, message.id, populate_existing=True)
 
 
-@command("test.address_failed", on="users")
-def address_failed(work: Work, person_id: UUID) -> User:
+def address_failed(person: User) -> None:
     """Mail to the person does not arrive."""
-    person = work.lock(User, person_id)
-    person.address_problem, person.address_problem_at = "550 no such mailbox", work.now
-    return person
+    assert person.email
+    note_address_problem(SYSTEM, person.id, address=person.email, problem="550 no such mailbox")

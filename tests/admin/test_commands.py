@@ -45,6 +45,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "CreatePerson": ("", "person.create", lambda s: {**PERSON, "role": "student"}),
     "EditPerson": ("child", "person.edit", lambda s: {**PERSON, "email": "", "full_name": "Mia B"}),
     "InvitePerson": ("ann", "person.invite", lambda s: {}),
+    "AddressWorks": ("unreachable", "person.address_works", lambda s: WHY),
     "SetRole": ("ann", "person.set_role", lambda s: {"role": "support", **WHY}),
     "SetUpTotp": ("sue", "person.set_up_totp", lambda s: {}),
     "DeactivatePerson": ("ann", "person.deactivate", lambda s: WHY),

@@ -208,7 +208,7 @@ def test_the_whole_story_of_a_mail_stands_on_the_persons_timeline(sue: Browser, 
 
     read = words(sue.get(f"/admin/people/details/?id={ann.id}").text)
 
-    assert "Message: Booking confirmed" in read
+    assert "Message: Lesson booked" in read
     assert "attempt 1 permanent: 550 no such mailbox" in read
     assert "“told on the phone”" in read
     assert "Message: redrive by Sue (support)" in read

@@ -79,7 +79,7 @@ def test_who_switched_off_reminders_only_still_gets_news(world: World) -> None:
 
 
 def test_nothing_is_sent_where_mail_does_not_arrive(world: World) -> None:
-    address_failed(SYSTEM, world.ann.id)
+    address_failed(world.ann)
 
     with pytest.raises(LetterInvalid, match="does not arrive: 550"):
         letters.write_to(as_actor(world.sue), world.ann.id, letter=LETTER)
