@@ -110,11 +110,11 @@ def asked() -> Shown | None:
     kind = KINDS.get(args.get("kind", ""))
     if kind is None:
         return None
-    about, language = args.get("about", "").strip()[:40], args.get("language", "en")
-    return show_template(kind, about, language if language in dict(LANGUAGES) else "en")
+    return show_template(kind, args.get("about", "").strip()[:40], args.get("language"))
 
 
-def show_template(kind: Kind, about: str, language: str) -> Shown:
+def show_template(kind: Kind, about: str, language: str | None) -> Shown:
+    language = language if language in dict(LANGUAGES) else "en"
     sample = sample_of(kind.name, about)
     bare = Shown(kind, about, language, sample, None, "")
     if sample is None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, joinedload
 
 from guitaronline.audit.models import OutboxEvent, OutboxStatus
@@ -29,8 +29,10 @@ TOLD_DAYS = 4
 EVENTS_MOST = 400
 LEFT_OVER = 4  # messages that wait for the worker
 DEAD = {7: MessageStatus.FAILED, 23: MessageStatus.FAILED, 41: MessageStatus.UNCERTAIN}  # the how manieth mail of all
-CLOSE_REST = text("""
-UPDATE outbox_events SET status = 'done', closed_at = created_at WHERE status = 'pending' AND created_at < :until
+CLOSE = text("""
+UPDATE outbox_events e SET closed_at = a.recorded_at + interval '250 milliseconds',
+       status = CASE WHEN e.topic = ANY(:told) THEN 'done' ELSE 'no_handler' END
+  FROM audit_actions a WHERE a.id = e.action_id AND e.status = 'pending' AND e.created_at <= :until
 """)
 
 
@@ -65,9 +67,7 @@ def tell(school: School) -> int:
         with technical_transaction():
             planning.plan(event, event.created_at)
     with technical_transaction() as current:
-        mine = update(OutboxEvent).where(OutboxEvent.status == OutboxStatus.PENDING, OutboxEvent.topic.in_(_topics()))
-        current.execute(mine.values(status=OutboxStatus.DONE, closed_at=OutboxEvent.created_at))
-        current.execute(CLOSE_REST, {"until": school.now})
+        current.execute(CLOSE, {"told": _topics(), "until": school.now})
         return _send(current, school.now)
 
 
