@@ -4,7 +4,7 @@ Events older than that are closed without a word: nobody wants six weeks of mail
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -22,13 +22,21 @@ from guitaronline.notifications.happened import Happened
 from guitaronline.notifications.kinds import KINDS
 from guitaronline.notifications.letter_texts import LETTER_TEXTS
 from guitaronline.notifications.letters import Letter
-from guitaronline.notifications.models import Message, MessageAttempt, MessageBody, MessageStatus, Outcome
+from guitaronline.notifications.models import (
+    Channel,
+    Message,
+    MessageAttempt,
+    MessageBody,
+    MessageStatus,
+    Outcome,
+)
 from guitaronline.notifications.rendered import Rendered
 
 TOLD_DAYS = 4
 EVENTS_MOST = 400
 LEFT_OVER = 4  # messages that wait for the worker
-DEAD = {7: MessageStatus.FAILED, 23: MessageStatus.FAILED, 41: MessageStatus.UNCERTAIN}  # the how manieth mail of all
+LOST = (7, 16)  # the how manieth mails that no mailbox took
+UNKNOWN = 2  # the how manieth mail about money of which nobody knows
 CLOSE = text("""
 UPDATE outbox_events e SET closed_at = a.recorded_at + interval '250 milliseconds',
        status = CASE WHEN e.topic = ANY(:told) THEN 'done' ELSE 'no_handler' END
@@ -95,13 +103,27 @@ def _told_events(school: School) -> list[Happened]:
 def _send(current: Session, now: datetime) -> int:
     query = select(Message).where(Message.status == MessageStatus.QUEUED).order_by(Message.happened_at, Message.id)
     found = list(current.scalars(query.options(joinedload(Message.person))))
-    places = count()
+    post = _Post()
     for message in found[:-LEFT_OVER]:
-        _close(current, message, now, places)
+        _close(current, message, now, post)
     return len(found)
 
 
-def _close(current: Session, message: Message, now: datetime, places: Iterator[int]) -> None:
+class _Post:
+    """What becomes of each mail."""
+
+    def __init__(self) -> None:
+        self.mails, self.about_money = count(), count()
+
+    def status_of(self, message: Message) -> MessageStatus:
+        if message.channel is not Channel.EMAIL:
+            return MessageStatus.SENT
+        if KINDS[message.kind].is_money and next(self.about_money) == UNKNOWN:
+            return MessageStatus.UNCERTAIN
+        return MessageStatus.FAILED if next(self.mails) in LOST else MessageStatus.SENT
+
+
+def _close(current: Session, message: Message, now: datetime, post: _Post) -> None:
     """Sent a moment after it happened; not where it was not true for long, or there was nowhere to send it."""
     person = message.person
     words = rendering.render(current, message, person, now)
@@ -111,7 +133,7 @@ def _close(current: Session, message: Message, now: datetime, places: Iterator[i
         because = "nowhere_to_send" if isinstance(words, Rendered) else words.because
         _set(message, MessageStatus.SUPPRESSED, sent_at, suppressed_because=because)
         return
-    status = DEAD.get(next(places), MessageStatus.SENT)
+    status = post.status_of(message)
     if status is MessageStatus.SENT:
         _set(message, status, sent_at, sent_at=sent_at, attempts=1, reference=f"<{message.id}@school.example>")
         current.add(_body(message, person, address, words, sent_at))
