@@ -248,7 +248,7 @@ UNION ALL (SELECT 'invariant_findings', NULL, jsonb_array_length(findings -> 'fi
 UNION ALL (SELECT 'invariant_last_run_seconds', NULL, extract(epoch FROM clock_timestamp() - at) FROM check_runs ORDER BY at DESC LIMIT 1)
 UNION ALL SELECT 'messages', 'queued', count(*) FROM messages WHERE status = 'queued'
 UNION ALL SELECT 'messages', status, count(m.id) FROM (VALUES ('failed'), ('uncertain')) AS dead(status)
-  LEFT JOIN (SELECT id, status AS is FROM messages WHERE status IN ('failed', 'uncertain')) m ON m.is = dead.status GROUP BY status
+  LEFT JOIN (SELECT id, status AS state FROM messages WHERE status IN ('failed', 'uncertain')) m ON m.state = dead.status GROUP BY status
 UNION ALL SELECT 'messages_oldest_pending_seconds', c.channel, coalesce(extract(epoch FROM clock_timestamp() - due.at), 0)
   FROM (VALUES ('email'), ('sms'), ('telegram'), ('in_app')) AS c(channel) LEFT JOIN LATERAL
        (SELECT CASE WHEN attempts = 0 THEN available_at ELSE happened_at END AS at FROM messages m WHERE m.status = 'queued'

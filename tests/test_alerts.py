@@ -32,6 +32,10 @@ SAMPLES = {  # of each rule: a line of /metrics at which it fires, and one at wh
         'job_last_success_seconds{job="outbox.drain"} 121.0',
         'job_last_success_seconds{job="checks.run"} 40000.0',
     ),
+    "WorkStopped": (
+        'job_last_success_seconds{job="booking.expire_holds"} 1801.0',
+        'job_last_success_seconds{job="booking.expire_holds"} 1200.0',
+    ),
     "SchedulerStopped": (
         'job_last_tick_seconds{job="outbox.drain"} 300.0',
         'job_last_tick_seconds{job="outbox.drain"} 4.0',
