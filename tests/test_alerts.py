@@ -20,10 +20,10 @@ from jobs.schedule import TIMETABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "docs" / "alerts" / "guitaronline.rules.yml"
-RULES: list[dict[str, Any]] = [
-    rule for group in yaml.safe_load(FILE.read_text())["groups"] for rule in group["rules"]
-]
-EXPR = re.compile(r'(?P<name>[a-z_0-9]+)(?:\{(?P<label>[a-z_]+)="(?P<value>[^"]*)"\})? (?P<sign>==|>|<) (?P<limit>[0-9.]+)')
+RULES: list[dict[str, Any]] = [rule for group in yaml.safe_load(FILE.read_text())["groups"] for rule in group["rules"]]
+EXPR = re.compile(
+    r'(?P<name>[a-z_0-9]+)(?:\{(?P<label>[a-z_]+)="(?P<value>[^"]*)"\})? (?P<sign>==|>|<) (?P<limit>[0-9.]+)'
+)
 SIGNS = {"==": operator.eq, ">": operator.gt, "<": operator.lt}
 SAMPLES = {  # of each rule: a line of /metrics at which it fires, and one at which it does not
     "DatabaseDown": ("database_up 0.0", "database_up 1.0"),
@@ -97,7 +97,11 @@ def metrics(app: Any, db: Session) -> str:
     db.execute(text("INSERT INTO channel_states (channel) VALUES ('email')"))
     tick = "INSERT INTO job_ticks (id, job, tick_at, finished_at, outcome) VALUES (:id, :job, now(), now(), 'done: 0')"
     db.execute(text(tick), [{"id": new_id(), "job": each.name} for each in TIMETABLE])
-    db.execute(text("INSERT INTO check_runs (id, at, seconds, findings) VALUES (gen_random_uuid(), now(), 1, '{\"findings\": []}')"))
+    db.execute(
+        text(
+            "INSERT INTO check_runs (id, at, seconds, findings) VALUES (gen_random_uuid(), now(), 1, '{\"findings\": []}')"
+        )
+    )
     db.commit()
     return client.get("/metrics").get_data(as_text=True)
 
@@ -132,7 +136,9 @@ def test_every_number_that_a_rule_names_is_told(metrics: str) -> None:
 def test_every_label_that_a_rule_names_is_told(metrics: str) -> None:
     always = [each for each in map(expression, RULES) if each.name != "outbox_events" and each.label]
     lines = "\n".join(metrics.splitlines())
-    wanted = [f'{each.name}{{{each.label}="{each.value}"}}' for each in always if each.name != "messages_delivery_seconds"]
+    wanted = [
+        f'{each.name}{{{each.label}="{each.value}"}}' for each in always if each.name != "messages_delivery_seconds"
+    ]
 
     assert [each for each in wanted if each not in lines] == []
 
@@ -143,7 +149,9 @@ def test_every_job_that_a_rule_names_is_in_the_timetable() -> None:
     assert named <= {job.name for job in TIMETABLE}
 
 
-@pytest.mark.parametrize("name", ["queue-not-draining", "provider-down", "redis-lost", "database-restarted", "dead-letters-growing"])
+@pytest.mark.parametrize(
+    "name", ["queue-not-draining", "provider-down", "redis-lost", "database-restarted", "dead-letters-growing"]
+)
 def test_a_page_for_each_trouble_names_only_pages_that_exist(name: str) -> None:
     page = ROOT / "docs" / "runbooks" / f"{name}.md"
     linked = re.findall(r"\]\(([a-z-]+\.md)\)", page.read_text())

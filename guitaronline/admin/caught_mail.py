@@ -55,9 +55,7 @@ class CaughtMail(ConsolePage):
             return self.render("admin/caught_mail.html", mail=found, caught=show.when(found.caught_at))
         names = newest() if is_on() else []
         rows = [_row(each) for each in (read(name) for name in names) if each is not None]
-        return self.render(
-            "admin/caught_mail.html", mail=None, headings=HEADINGS, rows=rows, is_on=is_on(), most=SHOWN
-        )
+        return self.render("admin/caught_mail.html", mail=None, headings=HEADINGS, rows=rows, is_on=is_on(), most=SHOWN)
 
 
 def is_on() -> bool:

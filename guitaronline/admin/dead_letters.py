@@ -39,7 +39,8 @@ class DeadLetters(ConsolePage):
 
 
 def _row(cause: Cause) -> list[Any]:
-    listed = flask.url_for("desk_messages.index_view", **filters_of(cause))
+    asked: dict[str, Any] = filters_of(cause)
+    listed = flask.url_for("desk_messages.index_view", **asked)
     return [
         show.html('<a href="{}">{}</a>', listed, said(cause.error) if cause.error else "no cause written down"),
         show.chip(cause.status, MEANINGS[cause.status]),

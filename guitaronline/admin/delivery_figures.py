@@ -41,9 +41,18 @@ def _figures(found: DeliveryHealth) -> list[DeliveryFigure]:
             f"the oldest for {seconds(oldest)}" if oldest is not None else "none is due",
             flask.url_for(listed, state="queued"),
         ),
-        DeliveryFigure("Sent in 24 hours", _count(found.sent), f"{_count(found.attempts)} attempts", flask.url_for(listed, state="sent")),
+        DeliveryFigure(
+            "Sent in 24 hours",
+            _count(found.sent),
+            f"{_count(found.attempts)} attempts",
+            flask.url_for(listed, state="sent"),
+        ),
         DeliveryFigure("Dead", _count(found.dead), _dead(found), flask.url_for("desk_dead-letters.index")),
-        DeliveryFigure("From event to delivery", milliseconds(found.event_to_sent_p50_ms), f"95 % within {milliseconds(found.event_to_sent_p95_ms)}"),
+        DeliveryFigure(
+            "From event to delivery",
+            milliseconds(found.event_to_sent_p50_ms),
+            f"95 % within {milliseconds(found.event_to_sent_p95_ms)}",
+        ),
         DeliveryFigure("Last sweep", _sweep(found), "every few seconds"),
     ]
 
@@ -83,4 +92,6 @@ def seconds(number: int) -> str:
 def milliseconds(number: int | None) -> str:
     if number is None:
         return "–"
-    return f"{number} ms" if number < 1000 else f"{number / 1000:.1f} s" if number < 120_000 else seconds(number // 1000)
+    return (
+        f"{number} ms" if number < 1000 else f"{number / 1000:.1f} s" if number < 120_000 else seconds(number // 1000)
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
-from guitaronline.admin.message_words import title, why
+from guitaronline.admin.message_words import title_of, why
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
@@ -21,10 +21,10 @@ class MessageCommand(CommandPage):
     form = forms.MaybeReasonForm
 
     def heading(self, record: Any) -> str:
-        return f"{self.title}: {title(record)}"
+        return f"{self.title}: {title_of(record)}"
 
     def back(self, record: Any) -> tuple[str, str]:
-        return title(record), show.record_url("messages", record.id) or ""
+        return title_of(record), show.record_url("messages", record.id) or ""
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         """Whether it is still true, by the rule that is asked at every sending."""

@@ -83,7 +83,9 @@ def _row(kind: Kind) -> list[Any]:
         _length(kind),
         show.word(kind.preference) if kind.preference else "always told",
         show.joined(
-            words for words, holds in (("waits for the morning", kind.is_quiet), ("about money", kind.is_money)) if holds
+            words
+            for words, holds in (("waits for the morning", kind.is_quiet), ("about money", kind.is_money))
+            if holds
         ),
     ]
 
@@ -172,9 +174,13 @@ class SendTest(CommandPage):
         sample = sample_of(form.kind.data, form.about.data or "")
         if sample is None:
             raise Invalid("There is nothing to fill the template in from. Name a record that it could be about.")
-        about = {"record_type": sample.record_type, "record_id": sample.record_id}
         return letters.send_test(
-            actor, gate.viewer().id, template=form.kind.data, language=form.language.data, **about
+            actor,
+            gate.viewer().id,
+            template=form.kind.data,
+            record_type=sample.record_type,
+            record_id=sample.record_id,
+            language=form.language.data,
         )
 
     def done(self, result: Any) -> Done:

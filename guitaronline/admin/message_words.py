@@ -25,7 +25,7 @@ def kind_words(name: str) -> str:
     return kind.title if kind and kind.title else words[:1].upper() + words[1:]
 
 
-def title(message: Message) -> str:
+def title_of(message: Message) -> str:
     """`Lesson booked …a1b2c3`."""
     return f"{kind_words(message.kind)} …{str(message.id)[-6:]}"
 

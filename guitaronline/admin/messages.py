@@ -19,7 +19,7 @@ from guitaronline.admin.base import Column, Desk, ListFilter
 from guitaronline.admin.command_page import button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, State, people_matching, reference_is
 from guitaronline.admin.history import TABLES
-from guitaronline.admin.message_words import link, message_state, title, why
+from guitaronline.admin.message_words import link, message_state, title_of, why
 from guitaronline.admin.plain import LABELS
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.admin.waiting import Waiting
@@ -44,7 +44,10 @@ def _labels(keys: Collection[tuple[str, UUID]]) -> Mapping[tuple[str, UUID], str
     for table, ids in by_table.items():
         if table in LABELS:
             model = LABELS[table].class_
-            found |= {(table, row[0]): row[1] for row in session().execute(select(model.id, LABELS[table]).where(model.id.in_(ids)))}
+            found |= {
+                (table, row[0]): row[1]
+                for row in session().execute(select(model.id, LABELS[table]).where(model.id.in_(ids)))
+            }
     return found
 
 
@@ -88,7 +91,9 @@ class MessagesDesk(Desk):
     title = "Messages"
     one = "Message:"
     permission = Permission.READ_MESSAGES
-    intro = "What people were told, by which channel, and whether it arrived. One row for each event, person and channel."
+    intro = (
+        "What people were told, by which channel, and whether it arrived. One row for each event, person and channel."
+    )
     empty = "Nobody was told anything yet. Book a lesson: its confirmation stands here within a second."
     search_words = "Name, e-mail, USR-… or Message-ID"
     details_template = "admin/message.html"
@@ -119,7 +124,7 @@ class MessagesDesk(Desk):
     default_order = (Message.id, True)
     load = (selectinload(Message.person),)
     row_actions = staticmethod(buttons_of)
-    page_title = staticmethod(title)
+    page_title = staticmethod(title_of)
 
     def prepare_rows(self, rows: list[Any]) -> None:
         ABOUT.look((each.record_type, each.record_id) for each in rows)
@@ -137,7 +142,9 @@ class MessagesDesk(Desk):
     def record_page(self, message: Any) -> dict[str, Any]:
         body = desk.body_of(session(), message.id)
         attempts = desk.attempts_of(session(), [message.id])[message.id]
-        page = Page(_facts(message, body), state=message_state(message), sections=[_attempts(attempts)], also=_more(message))
+        page = Page(
+            _facts(message, body), state=message_state(message), sections=[_attempts(attempts)], also=_more(message)
+        )
         kept = {name: value for name, value in whole(message, page).items() if name not in ("notes", "tasks")}
         return kept | {"body": body, "outlook": None if body else _outlook(message)}
 

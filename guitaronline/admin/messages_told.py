@@ -20,7 +20,7 @@ Entries = list[tuple[UUID, Told]]  # by ids that tell the time, newest first
 
 
 def among(
-    entries: Entries, is_all: bool, record: Any, kind: Kind, before: UUID | None, limit: int
+    entries: Entries, record: Any, kind: Kind, *, is_all: bool, before: UUID | None, limit: int
 ) -> tuple[Entries, bool]:
     """The page of actions with the messages of the same stretch among them; and whether nothing is older.
 

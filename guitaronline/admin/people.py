@@ -150,7 +150,12 @@ def _facts(person: User) -> list[show.Fact]:
 def _address_facts(person: User) -> list[tuple[str, Any]]:
     if person.address_problem is None:
         return []
-    return [("Mail does not arrive", show.html("{}, since {}", person.address_problem, show.when(person.address_problem_at)))]
+    return [
+        (
+            "Mail does not arrive",
+            show.html("{}, since {}", person.address_problem, show.when(person.address_problem_at)),
+        )
+    ]
 
 
 def _profile(person: User) -> Section:

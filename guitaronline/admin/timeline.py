@@ -52,7 +52,9 @@ def timeline_of(record: Any) -> Timeline:
     kind, before = asked_kind(), asked_before()
     found = _page(record, kind, before)
     entries = list(zip((each.entry.id for each in found.items), told(found.items), strict=True))
-    entries, is_all = messages_told.among(entries, found.before is None, record, kind, before, SHOWN)
+    entries, is_all = messages_told.among(
+        entries, record, kind, is_all=found.before is None, before=before, limit=SHOWN
+    )
     return Timeline(
         chips=[Chip(each.value, _url(each), each is kind) for each in Kind],
         days=_days([each for _, each in entries]),

@@ -16,7 +16,9 @@ def requeue(work: Work, message: Message, *, because: str) -> Message:
     values = {"status": MessageStatus.QUEUED, "available_at": work.now, "attempts": 0, **dict.fromkeys(AGAIN)}
     if message.status is MessageStatus.SENT:
         kept = ("kind", "person_id", "channel", "record_type", "record_id", "facts", "happened_at")
-        again = Message(id=new_id(), event_id=work.action_id, **{name: getattr(message, name) for name in kept}, **values)
+        again = Message(
+            id=new_id(), event_id=work.action_id, **{name: getattr(message, name) for name in kept}, **values
+        )
         work.session.add(again)
         return again
     for name, value in values.items():

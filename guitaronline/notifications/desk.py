@@ -65,7 +65,7 @@ def to_person(session: Session, person_id: UUID, *, limit: int) -> list[Message]
     return _newest(session, select(Message).where(Message.person_id == person_id), limit)
 
 
-def _newest(session: Session, query: Select[tuple[Message]], limit: int) -> list[Message]:
+def _newest(session: Session, query: Select[Message], limit: int) -> list[Message]:
     found = query.order_by(Message.id.desc()).limit(limit).options(joinedload(Message.person))
     return list(session.scalars(found))
 

@@ -59,9 +59,7 @@ def write_to(work: Work, person_id: UUID, *, letter: Letter, reason: str | None 
 
 
 @command("message.test", on="users")
-def send_test(
-    work: Work, person_id: UUID, *, template: str, record_type: str, record_id: UUID, language: str
-) -> User:
+def send_test(work: Work, person_id: UUID, *, template: str, record_type: str, record_id: UUID, language: str) -> User:
     """The template, filled in from a real record, is on its way to one's own address. Raises NotAllowed, LetterInvalid."""
     access.require(work.actor, Permission.SEND_MESSAGES)
     person = work.find(User, person_id)

@@ -37,7 +37,9 @@ def _foresee_letters(
 ) -> list[Forecast]:
     people: list[User] = records(session, User, ids)
     readers = letters.readers_of(session, people, letter_of(arguments))
-    return [forecast(each, "written", _who_reads(each, readers[each.id].ids), readers[each.id].reasons) for each in people]
+    return [
+        forecast(each, "written", _who_reads(each, readers[each.id].ids), readers[each.id].reasons) for each in people
+    ]
 
 
 def _who_reads(person: User, ids: Sequence[UUID]) -> str:

@@ -56,10 +56,18 @@ def _traces(message: Message, now: datetime) -> list[Any]:
     found: list[Any] = []
     if message.status in outcomes:
         outcome, code, answer = outcomes[message.status]
-        found.append(MessageAttempt(id=new_id(), message_id=message.id, number=1, outcome=outcome, code=code, answer=answer, started_at=now))
+        found.append(
+            MessageAttempt(
+                id=new_id(), message_id=message.id, number=1, outcome=outcome, code=code, answer=answer, started_at=now
+            )
+        )
     if message.status is MessageStatus.SENT:
         html = f"<p>{WORDS}</p>"
-        found.append(MessageBody(id=message.id, sent_to="ann@people.example", language="en", subject=SUBJECT, text=WORDS, html=html))
+        found.append(
+            MessageBody(
+                id=message.id, sent_to="ann@people.example", language="en", subject=SUBJECT, text=WORDS, html=html
+            )
+        )
     return found
 
 

@@ -100,7 +100,10 @@ def test_seven_calls_cost_no_more_statements_than_two(app: Flask, world: World) 
     ada.get(CALLS)
     with statements() as few:
         ada.get(CALLS)
-    [called(world, world.person(name, Role.STUDENT), f"Call {name}") for name in ("Vera", "Vito", "Viola", "Vlad", "Vroni")]
+    [
+        called(world, world.person(name, Role.STUDENT), f"Call {name}")
+        for name in ("Vera", "Vito", "Viola", "Vlad", "Vroni")
+    ]
 
     with statements() as many:
         ada.get(CALLS)

@@ -109,9 +109,7 @@ def test_no_more_than_fifty_are_read(ada: Browser, folder: Path, monkeypatch: py
     assert ada.get("/admin/caught-mail/").text.count("/admin/caught-mail/?mail=") == 2
 
 
-def test_where_mail_goes_out_there_is_none_and_the_navigation_is_silent(
-    app: Flask, ada: Browser, folder: Path
-) -> None:
+def test_where_mail_goes_out_there_is_none_and_the_navigation_is_silent(app: Flask, ada: Browser, folder: Path) -> None:
     name = caught(folder)
     assert "Caught mail" in words(ada.get("/admin/").text)
     app.config["SETTINGS"] = replace(app.config["SETTINGS"], MAIL_TRANSPORT="smtp")

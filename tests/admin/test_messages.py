@@ -105,9 +105,7 @@ def test_the_html_of_a_mail_is_a_document_that_may_run_and_load_nothing(sue: Bro
         ("search=nobody", False),
     ],
 )
-def test_messages_are_found_by_what_is_known_of_them(
-    sue: Browser, school: School, query: str, is_found: bool
-) -> None:
+def test_messages_are_found_by_what_is_known_of_them(sue: Browser, school: School, query: str, is_found: bool) -> None:
     message = school.dead_message
 
     page = sue.get(f"/admin/messages/?{query}").text
@@ -250,7 +248,9 @@ def test_today_tells_how_delivery_is(sue: Browser, school: School) -> None:
 def test_a_channel_in_trouble_is_named_on_today(sue: Browser, school: School) -> None:
     assert school.world.ann
     session().execute(
-        text("INSERT INTO channel_states (channel, failures, open_until, last_error) VALUES ('sms', 7, now() + interval '1 minute', 'timeout')")
+        text(
+            "INSERT INTO channel_states (channel, failures, open_until, last_error) VALUES ('sms', 7, now() + interval '1 minute', 'timeout')"
+        )
     )
     session().commit()
 

@@ -117,8 +117,14 @@ def _gets(app: Flask, school: School) -> dict[str, tuple[str, Permission]]:
         "receipt_pdf": (f"/admin/payments/{school['paid'].id}/receipt.pdf", Permission.READ_PAYMENTS),
         "DeadLetters": ("/admin/dead-letters/", Permission.READ_MESSAGES),
         "Templates": ("/admin/templates/", Permission.READ_MESSAGES),
-        "Template": (f"/admin/templates/?kind=booking_confirmed&about={school['booked'].reference}", Permission.READ_MESSAGES),
-        "template_html": (f"/admin/templates/html?kind=booking_confirmed&about={school['booked'].reference}", Permission.READ_MESSAGES),
+        "Template": (
+            f"/admin/templates/?kind=booking_confirmed&about={school['booked'].reference}",
+            Permission.READ_MESSAGES,
+        ),
+        "template_html": (
+            f"/admin/templates/html?kind=booking_confirmed&about={school['booked'].reference}",
+            Permission.READ_MESSAGES,
+        ),
         "message_html": (f"/admin/messages/{school['sent_message'].id}/html", Permission.READ_MESSAGES),
         "CaughtMail": ("/admin/caught-mail/", Permission.ADMINISTER),
         "Search": ("/admin/search/", Permission.READ_PEOPLE),

@@ -16,8 +16,8 @@ from guitaronline.notifications import letters
 from guitaronline.notifications.letters import Letter
 from guitaronline.notifications.models import Message, MessagePreference, Preference
 from guitaronline.notifications.refusals import LetterInvalid
-from guitaronline.unit_of_work import Work, command
 from guitaronline.office.bulk_models import BulkRun
+from guitaronline.unit_of_work import Work, command
 from tests.admin.browser import Browser, signed_in, words
 from tests.admin.posted import address_failed
 from tests.office.bulk import carried_out
@@ -136,7 +136,9 @@ def test_a_letter_to_many_goes_to_those_of_the_list_who_want_it(sue: Browser, wo
     wanted = [world.ann, world.ben, world.person("Zoe", Role.STUDENT, email=None)]
     switched_off(SYSTEM, world.ben.id, Preference.OFFERS)
     url = "/admin/people/bulk/write?" + "&".join(f"id={each.id}" for each in wanted)
-    shown = sue.post(url, {**TYPED, "filled": "contact", "reason": "concert", "look": "1"}, opened=sue.get(url).text).text
+    shown = sue.post(
+        url, {**TYPED, "filled": "contact", "reason": "concert", "look": "1"}, opened=sue.get(url).text
+    ).text
 
     answer = sue.post("/admin/people/bulk/write", {**TYPED, "reason": "concert"}, opened=shown)
 
