@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from guitaronline.admin.command_page import commands
+from guitaronline.notifications.letter_texts import LETTER_TEXTS
 from tests.admin.browser import signed_in, signed_in_by_password, words
 from tests.admin.conftest import School, actions
 from tests.world import PASSWORD
@@ -33,6 +34,8 @@ BANK = {
     "thousands": "",
     "day": "%d.%m.%Y",
 }
+SHEET = LETTER_TEXTS["contact"]  # as the page fills it in
+LETTER = {"template": "contact", "subject": SHEET.subject, "text": SHEET.text}
 PERSON = {"full_name": "Eve", "email": "eve@people.example", "timezone": "Europe/Berlin"}
 
 
@@ -69,7 +72,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "RedriveMessage": ("dead_message", "message.redrive", lambda s: WHY),
     "ResendMessage": ("sent_message", "message.resend", lambda s: WHY),
     "WriteToPerson": ("ann", "message.write", lambda s: {"subject": "Hello", "text": "Dear {name}, call us."}),
-    "WriteToMany": ("ann", "bulk.request", lambda s: WHY),
+    "WriteToMany": ("ann", "bulk.request", lambda s: {**LETTER, **WHY}),
     "BulkRedrive": ("dead_message", "bulk.request", lambda s: WHY),
     "SendTest": ("", "message.test", lambda s: {"kind": "booking_confirmed", "about": s["booked"].reference, "language": "en"}),
     "ReopenTask": ("done_task", "task.reopen", lambda s: {}),
