@@ -10,7 +10,7 @@ import flask
 from guitaronline.admin import show
 from guitaronline.admin.base import ConsolePage, Selection
 from guitaronline.admin.command_page import Button, button_of, commands
-from guitaronline.admin.message_words import MEANINGS, kind_words
+from guitaronline.admin.message_words import MEANINGS, channel_words, kind_words
 from guitaronline.admin.messages import NO_CAUSE
 from guitaronline.admin.writing import BulkRedrive
 from guitaronline.db import session
@@ -45,7 +45,7 @@ def _row(cause: Cause) -> list[Any]:
         show.html('<a href="{}">{}</a>', listed, said(cause.error) if cause.error else "no cause written down"),
         show.chip(cause.status, MEANINGS[cause.status]),
         kind_words(cause.kind),
-        show.word(cause.channel),
+        channel_words(cause.channel),
         f"{cause.number:,}",
         show.stamp(cause.first_at),
         show.stamp(cause.last_at),

@@ -8,6 +8,7 @@ from typing import Any
 import flask
 
 from guitaronline.admin import ages, gate, show
+from guitaronline.admin.message_words import channel_words
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.notifications.health import COUNT_UP_TO, ChannelHealth, DeliveryHealth, delivery_health
@@ -69,7 +70,7 @@ def _dead(found: DeliveryHealth) -> str:
 def _sweep(found: DeliveryHealth) -> Any:
     if found.swept_at is None:
         return "never"
-    words = ages.ago(found.swept_at, gate.now())
+    words = ages.ago(min(found.swept_at, gate.now()), gate.now())  # this page may be older than the sweep
     late = (gate.now() - found.swept_at).total_seconds() > SWEPT_LATE_SECONDS
     return show.html('{} <span class="badge bg-red-lt">late</span>', words) if late else words
 
@@ -79,7 +80,9 @@ def _trouble(channel: ChannelHealth) -> Any:
     chip = show.html('<span class="badge bg-{}-lt">{}</span>', "red" if channel.is_paused else "yellow", word)
     why = f": {channel.last_error}" if channel.last_error else ""
     last = show.html(", last sent {}", show.when(channel.last_sent_at)) if channel.last_sent_at else ""
-    return show.html("{} {}: {} failures in a row{}{}", chip, show.word(channel.channel), channel.failures, why, last)
+    return show.html(
+        "{} {}: {} failures in a row{}{}", chip, channel_words(channel.channel), channel.failures, why, last
+    )
 
 
 def seconds(number: int) -> str:

@@ -16,7 +16,7 @@ from guitaronline.admin.audit_filters import TABLE_OF
 from guitaronline.admin.base import ConsolePage
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, commands
 from guitaronline.admin.filters import REFERENCE
-from guitaronline.admin.message_words import kind_words
+from guitaronline.admin.message_words import channel_words, kind_words
 from guitaronline.admin.notes import MODELS
 from guitaronline.db import session
 from guitaronline.errors import DomainError, Invalid
@@ -79,7 +79,7 @@ def _row(kind: Kind) -> list[Any]:
         show.html('<a href="{}">{}</a>', url, kind_words(kind.name)),
         kind.topic or "found by the clock, or written by staff",
         show.joined(show.word(each) for each in kind.audience),
-        show.joined(show.word(each) for each in kind.channels),
+        show.joined(channel_words(each) for each in kind.channels),
         _length(kind),
         show.word(kind.preference) if kind.preference else "always told",
         show.joined(

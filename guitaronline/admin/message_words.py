@@ -18,6 +18,13 @@ MEANINGS = {
 }
 
 
+CHANNELS = {"email": "e-mail", "sms": "text message", "telegram": "Telegram", "in_app": "the app"}
+
+
+def channel_words(channel: str) -> Any:
+    return show.html('<span class="nowrap">{}</span>', CHANNELS.get(channel, show.word(channel)))
+
+
 def kind_words(name: str) -> str:
     """What people call this kind of message; of one that is none any more, its name."""
     kind = KINDS.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,12 +17,12 @@ from sqlalchemy.sql.elements import ColumnElement
 from guitaronline.admin import exported, gate, show
 from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.base import Column, Desk, ListFilter
-from guitaronline.admin.command_page import button_of, buttons_of, commands
+from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, State, people_matching, reference_is
 from guitaronline.admin.history import TABLES
-from guitaronline.admin.message_words import link, message_state, title_of, why
+from guitaronline.admin.message_words import channel_words, link, message_state, title_of, why
 from guitaronline.admin.plain import LABELS
-from guitaronline.admin.record_page import Page, Section, facts, rows, whole
+from guitaronline.admin.record_page import Page, Section, actions_of, facts, rows, whole
 from guitaronline.admin.waiting import Waiting
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
@@ -101,7 +102,7 @@ class MessagesDesk(Desk):
         Column("id", "When", lambda each: show.stamp(each.happened_at), sort=Message.id),
         Column("kind", "What", link),
         Column("person", "To", lambda each: show.link(each.person)),
-        Column("channel", "By", lambda each: show.word(each.channel)),
+        Column("channel", "By", lambda each: channel_words(each.channel)),
         Column("record", "About", about),
         Column("status", "State", message_state),
         Column("attempts", "Attempts", lambda each: each.attempts, is_number=True),
@@ -142,18 +143,17 @@ class MessagesDesk(Desk):
     def record_page(self, message: Any) -> dict[str, Any]:
         body = desk.body_of(session(), message.id)
         attempts = desk.attempts_of(session(), [message.id])[message.id]
-        page = Page(
-            _facts(message, body), state=message_state(message), sections=[_attempts(attempts)], also=_more(message)
-        )
+        page = Page(_facts(message, body), state=message_state(message), sections=[_attempts(attempts)])
         kept = {name: value for name, value in whole(message, page).items() if name not in ("notes", "tasks")}
-        return kept | {"body": body, "outlook": None if body else _outlook(message)}
+        actions = actions_of([*buttons_of(message), *_correction(message)])
+        return kept | {"actions": actions, "body": body, "outlook": None if body else _outlook(message)}
 
 
 def _facts(message: Message, body: MessageBody | None) -> list[show.Fact]:
     said = (
         ("To", show.link(message.person)),
         ("Address", _sent_to(body)),
-        ("By", show.word(message.channel)),
+        ("By", channel_words(message.channel)),
         ("About", about(message)),
         ("Happened", show.when(message.happened_at)),
         ("Sent", show.when(message.sent_at) if message.sent_at else None),
@@ -196,11 +196,13 @@ def _outlook(message: Message) -> redriving.Outlook | None:
     return None if message.status is MessageStatus.SENT else redriving.outlook(session(), message, gate.now())
 
 
-def _more(message: Message) -> list[Any]:
-    """The address is corrected where people are edited."""
+def _correction(message: Message) -> list[Button]:
+    """Of a dead one: the address is corrected where people are edited."""
     from guitaronline.admin.person_commands import EditPerson
 
-    return [button_of(commands.named(EditPerson), message.person)] if message.status in desk.DEAD_STATES else []
+    if message.status not in desk.DEAD_STATES:
+        return []
+    return [replace(button_of(commands.named(EditPerson), message.person), title="Correct the address")]
 
 
 def messages_section(found: Collection[Message], *, more: str) -> list[Section]:
@@ -212,7 +214,7 @@ def messages_section(found: Collection[Message], *, more: str) -> list[Section]:
         lambda each: show.stamp(each.happened_at),
         link,
         lambda each: show.link(each.person),
-        lambda each: show.word(each.channel),
+        lambda each: channel_words(each.channel),
         message_state,
         why,
     )

@@ -38,7 +38,7 @@ def _told_about(record: Any, kind: Kind, before: UUID | None, limit: int) -> Ent
 
 
 def _told(message: Message, attempts: list[MessageAttempt]) -> Told:
-    to = show.html("to {} by {}", show.link(message.person), show.word(message.channel))
+    to = show.html("to {} by {}", show.link(message.person), message_words.channel_words(message.channel))
     fields = [(f"attempt {each.number}", None, _attempt(each)) for each in attempts]
     if message.suppressed_because:
         fields.append(("not sent", None, said(message.suppressed_because)))

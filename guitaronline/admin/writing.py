@@ -32,7 +32,7 @@ class LetterForm(forms.CommandForm):
     template = forms.choice("Template", CHOICES, default=FIRST)
     filled = HiddenField(validators=[Optional(), Length(max=20)])  # the template that the text below came from
     subject = forms.line("Subject", most=SUBJECT_LENGTH, required=True)
-    text = forms.paragraph("Text", most=TEXT_LENGTH, required=True, help=NAME_HELP)
+    text = forms.paragraph("Text", most=TEXT_LENGTH, required=True, help=NAME_HELP, render_kw={"rows": 10})
     reason = forms.reason(required=False)
 
 
@@ -40,7 +40,7 @@ class BulkLetterForm(BulkForm):
     template = forms.choice("Template", CHOICES, default=FIRST)
     filled = HiddenField(validators=[Optional(), Length(max=20)])
     subject = forms.line("Subject", most=SUBJECT_LENGTH, required=True)
-    text = forms.paragraph("Text", most=TEXT_LENGTH, required=True, help=NAME_HELP)
+    text = forms.paragraph("Text", most=TEXT_LENGTH, required=True, help=NAME_HELP, render_kw={"rows": 10})
     reason = forms.reason()
 
 

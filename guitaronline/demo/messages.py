@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session, joinedload
@@ -44,6 +45,13 @@ UPDATE outbox_events e SET closed_at = a.recorded_at + interval '250 millisecond
 """)
 
 
+# Ids tell the time, and the school's days were lived a moment ago: a message stands where its event stands.
+IN_ORDER = text("""
+UPDATE messages SET id = CAST(left(replace(CAST(event_id AS text), '-', ''), 20) || right(CAST(id AS text), 12) AS uuid)
+ WHERE substr(CAST(event_id AS text), 15, 1) = '7'
+""")
+
+
 def run(school: School) -> None:
     """Plan what the office writes, and whom it still has to call."""
     school.on(school.ago(hours=5), partial(_write, school))
@@ -76,6 +84,7 @@ def tell(school: School) -> int:
             planning.plan(event, event.created_at)
     with technical_transaction() as current:
         current.execute(CLOSE, {"told": _topics(), "until": school.now})
+        current.execute(IN_ORDER)
         return _send(current, school.now)
 
 
@@ -160,6 +169,11 @@ def _body(message: Message, person: User, address: str, words: Rendered, at: dat
     )
 
 
+def _id_at(moment: datetime) -> UUID:
+    """As made at that moment (UUID version 7)."""
+    return UUID(int=(int(moment.timestamp() * 1000) << 80) | (new_id().int & ((1 << 80) - 1)))
+
+
 def _hidden(text_: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text_ = text_.replace(secret, "…")
@@ -173,7 +187,7 @@ def _attempt(message: Message, status: MessageStatus, at: datetime) -> MessageAt
     }.get(status, (Outcome.UNKNOWN, "timeout", None))
     started_at = at - timedelta(milliseconds=120)
     return MessageAttempt(
-        id=new_id(),
+        id=_id_at(started_at),
         message_id=message.id,
         number=1,
         outcome=outcome,

@@ -232,7 +232,7 @@ def test_a_message_to_somebody_else_about_the_record_is_on_its_timeline(sue: Bro
 
     read = words(sue.get(f"/admin/bookings/details/?id={school.told_of.id}&timeline=messages").text)
 
-    assert "to Tom by email" in read
+    assert "to Tom by e-mail" in read
 
 
 def test_today_tells_how_delivery_is(sue: Browser, school: School) -> None:
@@ -254,7 +254,7 @@ def test_a_channel_in_trouble_is_named_on_today(sue: Browser, school: School) ->
     )
     session().commit()
 
-    assert "paused sms: 7 failures in a row: timeout" in words(sue.get("/admin/").text)
+    assert "paused text message: 7 failures in a row: timeout" in words(sue.get("/admin/").text)
 
 
 def test_a_template_is_read_with_real_data_in_either_language(sue: Browser, school: School) -> None:
