@@ -254,7 +254,7 @@ def test_a_channel_in_trouble_is_named_on_today(sue: Browser, school: School) ->
     )
     session().commit()
 
-    assert "paused text message: 7 failures in a row: timeout" in words(sue.get("/admin/").text)
+    assert "paused text message : 7 failures in a row: timeout" in words(sue.get("/admin/").text)
 
 
 def test_a_template_is_read_with_real_data_in_either_language(sue: Browser, school: School) -> None:
