@@ -16,7 +16,6 @@ ABSENT = [
     "password/forgot",
     "password/reset",
     "verify-email",
-    "notifications",
 ]
 
 
