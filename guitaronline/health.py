@@ -238,6 +238,14 @@ GAUGES = {
     "audit_sealed_changes": ("Changes under seal.", None),
     "invariant_findings": ("Rows that broke an invariant in the last run of the checks.", None),
     "invariant_last_run_seconds": ("Time since the checks last ran.", None),
+    "messages": ("Messages that wait, or that no further attempt is made of, by state.", "status"),
+    "messages_oldest_pending_seconds": ("How long the oldest due message has waited.", "channel"),
+    "messages_sent_1h": ("Messages that their channel took in the last hour.", "channel"),
+    "message_attempts_1h": ("Attempts to send in the last hour, by how they ended.", "outcome"),
+    "messages_delivery_seconds": ("From the event to the channel's yes, of the newest 1,000 messages.", "quantile"),
+    "channel_paused": ("1 while the circuit breaker of a channel is open.", "channel"),
+    "channel_failures": ("Failures of a channel in a row.", "channel"),
+    "address_problems": ("People to whom mail does not arrive.", None),
 }
 NUMBERS = text("""
 SELECT 'outbox_events' AS name, status AS label, count(*)::float8 AS value FROM outbox_events WHERE status IN ('pending', 'dead') GROUP BY status
@@ -252,6 +260,23 @@ UNION ALL (SELECT 'audit_last_checkpoint_seconds', NULL, extract(epoch FROM cloc
 UNION ALL (SELECT 'audit_sealed_changes', NULL, changes FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1)
 UNION ALL (SELECT 'invariant_findings', NULL, jsonb_array_length(findings -> 'findings') FROM check_runs ORDER BY at DESC LIMIT 1)
 UNION ALL (SELECT 'invariant_last_run_seconds', NULL, extract(epoch FROM clock_timestamp() - at) FROM check_runs ORDER BY at DESC LIMIT 1)
+UNION ALL SELECT 'messages', 'queued', count(*) FROM messages WHERE status = 'queued'
+UNION ALL SELECT 'messages', status, count(m.id) FROM (VALUES ('failed'), ('uncertain')) AS dead(status)
+  LEFT JOIN (SELECT id, status AS state FROM messages WHERE status IN ('failed', 'uncertain')) m ON m.state = dead.status GROUP BY status
+UNION ALL SELECT 'messages_oldest_pending_seconds', c.channel, coalesce(extract(epoch FROM clock_timestamp() - due.at), 0)
+  FROM (VALUES ('email'), ('sms'), ('telegram'), ('in_app')) AS c(channel) LEFT JOIN LATERAL
+       (SELECT CASE WHEN attempts = 0 THEN available_at ELSE happened_at END AS at FROM messages m WHERE m.status = 'queued'
+           AND m.channel = c.channel AND (m.available_at <= clock_timestamp() OR m.attempts > 0) ORDER BY m.available_at, m.id LIMIT 1) due ON true
+UNION ALL SELECT 'messages_sent_1h', channel, count(*) FROM messages WHERE sent_at > clock_timestamp() - interval '1 hour' GROUP BY channel
+UNION ALL SELECT 'message_attempts_1h', outcome, count(*) FROM message_attempts
+  WHERE id > CAST(lpad(to_hex(CAST(extract(epoch FROM clock_timestamp() - interval '1 hour') * 1000 AS bigint)), 12, '0') || repeat('0', 20) AS uuid)
+  GROUP BY outcome
+UNION ALL SELECT 'messages_delivery_seconds', quantile::text, percentile_disc(quantile) WITHIN GROUP (ORDER BY took) FROM (VALUES (0.5), (0.95)) AS q(quantile),
+       (SELECT extract(epoch FROM sent_at - happened_at) AS took FROM messages WHERE sent_at IS NOT NULL AND channel <> 'in_app' ORDER BY sent_at DESC LIMIT 1000) newest
+  GROUP BY quantile
+UNION ALL SELECT 'channel_paused', channel, CASE WHEN open_until > clock_timestamp() THEN 1 ELSE 0 END FROM channel_states
+UNION ALL SELECT 'channel_failures', channel, failures FROM channel_states
+UNION ALL SELECT 'address_problems', NULL, count(*) FROM users WHERE address_problem IS NOT NULL
 """)
 
 

@@ -16,6 +16,8 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     holidays,
     hours,
     illness,
+    mail_html,
+    message_commands,
     navigation,
     papers,
     reconciliation_commands,
@@ -27,6 +29,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     substitution,
     test_accounts,
     view_as,
+    writing,
 )
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
@@ -35,9 +38,11 @@ from guitaronline.admin.base import Console
 from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.bulk import bulk_of
 from guitaronline.admin.bulk_runs import BulkProgress, BulkRunsDesk
+from guitaronline.admin.caught_mail import CaughtMail
 from guitaronline.admin.checks import ChecksDesk
 from guitaronline.admin.closures import ClosuresDesk
 from guitaronline.admin.command_page import commands
+from guitaronline.admin.dead_letters import DeadLetters
 from guitaronline.admin.disputes import DisputesDesk
 from guitaronline.admin.evidence import EvidencePack
 from guitaronline.admin.exports import ExportsDesk, init_exports
@@ -50,6 +55,8 @@ from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.liability import Liability
 from guitaronline.admin.matches import MatchesDesk
+from guitaronline.admin.message_templates import Templates
+from guitaronline.admin.messages import MessagesDesk
 from guitaronline.admin.money_page import MoneyPage
 from guitaronline.admin.notes import TasksDesk
 from guitaronline.admin.packages import PackagesDesk
@@ -86,6 +93,7 @@ DESKS = (
     PeopleDesk,
     TeachersDesk,
     TasksDesk,
+    MessagesDesk,
     PackagesDesk,
     PlansDesk,
     PaymentsDesk,
@@ -138,6 +146,9 @@ def init_admin(app: Flask) -> None:
         papers.StatementPage,
         search.Search,
         EvidencePack,
+        DeadLetters,
+        Templates,
+        CaughtMail,
     ):
         console.add_view(page())
     for desk in DESKS:
@@ -150,4 +161,5 @@ def init_admin(app: Flask) -> None:
     app.register_blueprint(calendar.feed)
     app.register_blueprint(search.feed)
     app.register_blueprint(papers.blueprint)
+    app.register_blueprint(mail_html.blueprint)
     gate.guard(app)  # last: every route stands, and each must name what it needs

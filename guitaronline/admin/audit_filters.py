@@ -27,6 +27,7 @@ GROUPS = {  # words → how the names of its actions begin
     "waitlist": ("waitlist.",),
     "calendar feeds": ("feed.",),
     "people and sign-in": ("person.", "notification."),
+    "messages": ("message.",),
     "teachers": ("teacher.",),
     "packages": ("package.",),
     "imports and reconciliation": (

@@ -10,7 +10,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Actor
-from guitaronline.admin import exported, forms, gate, show, slot_picker, standing_in
+from guitaronline.admin import exported, forms, gate, messages, show, slot_picker, standing_in
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.cancellations import canceled_facts, why_nothing_is_left
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
@@ -116,7 +116,12 @@ class BookingsDesk(Desk):
             Page(
                 _facts(booking),
                 state=booking_state(booking),
-                sections=[*decision_section(booking), _lesson_section(booking), *_moved(booking)],
+                sections=[
+                    *decision_section(booking),
+                    _lesson_section(booking),
+                    *_moved(booking),
+                    *messages.of_record(booking),
+                ],
                 also=series_buttons(booking),
             ),
         )

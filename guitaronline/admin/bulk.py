@@ -132,6 +132,9 @@ def labels_of(table: str, labels: dict[UUID, str]) -> dict[UUID, str]:
     if table == "tasks":
         found = session().execute(select(Task.id, Task.title).where(Task.id.in_(labels)))
         return labels | {row.id: row.title for row in found}
+    if table == "users" and gate.may(Permission.READ_PEOPLE):
+        people = session().execute(select(User.id, User.full_name).where(User.id.in_(labels)))
+        return labels | {row.id: f"{row.full_name or '(no name)'} · {labels[row.id]}" for row in people}
     if table == "bookings" and gate.may(Permission.READ_BOOKINGS):
         query = select(Booking.id, Booking.start_at, User.full_name).join(User, User.id == Booking.student_id)
         lessons = session().execute(query.where(Booking.id.in_(labels)))

@@ -105,6 +105,10 @@ class CommandPage:
         """What stands in the form when it is opened."""
         return {}
 
+    def concerns(self, record: Any) -> bool:
+        """Whether it has anything to do with such a record; its button is not shown elsewhere, not even greyed."""
+        return True
+
     def prepare(self, form: Any, record: Any) -> None:
         """Fill choices that depend on the record."""
 
@@ -286,7 +290,7 @@ def _view_of(page: CommandPage) -> Callable[..., ResponseReturnValue]:
 
 def buttons_of(record: Any) -> list[Button]:
     """Every action on this record: allowed now, or why not. From the permission table and the state table."""
-    return [button_of(page, record) for page in commands.of(record.__tablename__)]
+    return [button_of(page, record) for page in commands.of(record.__tablename__) if page.concerns(record)]
 
 
 def button_of(page: CommandPage, record: Any = None, **query: Any) -> Button:

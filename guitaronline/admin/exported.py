@@ -28,6 +28,7 @@ from guitaronline.booking.waitlist_models import WaitlistEntry
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task, User
 from guitaronline.lessons.models import Lesson
+from guitaronline.notifications.models import Message
 from guitaronline.office.bulk_models import BulkRun
 from guitaronline.scheduling.hours_models import AbsenceStatus, Closure, TimeOff
 from guitaronline.scheduling.models import Slot, SlotStatus
@@ -334,6 +335,22 @@ EVENTS: ByName = {
     "status": word(OutboxEvent.status),
     "attempts": number(OutboxEvent.attempts),
     "last_error": words(OutboxEvent.last_error),
+}
+MESSAGES: ByName = {
+    "id": moment(Message.happened_at),
+    "kind": word(Message.kind),
+    "person": _person(Message.person_id),
+    "channel": word(Message.channel),
+    "record": (
+        *word(Message.record_type),
+        *words(label(Message.record_type, Message.record_id), label="Which"),
+    ),
+    "status": word(Message.status),
+    "attempts": number(Message.attempts),
+    "why": words(func.coalesce(Message.suppressed_because, Message.last_error)),
+    "sent_at": moment(Message.sent_at),
+    "available_at": moment(Message.available_at),
+    "reference": words(Message.reference),
 }
 JOBS: ByName = {
     "id": moment(JobTick.tick_at),

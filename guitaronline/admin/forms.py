@@ -49,9 +49,9 @@ def line(
     )
 
 
-def paragraph(label: str, *, required: bool = False, most: int = 4000, help: str = "") -> TextAreaField:  # noqa: A002
+def paragraph(label: str, *, required: bool = False, most: int = 4000, help: str = "", **more: Any) -> TextAreaField:  # noqa: A002
     checks = [InputRequired(f"{label} is needed.") if required else Optional(), Length(max=most), typeable]
-    return TextAreaField(label, validators=checks, filters=[tidy], description=help)
+    return TextAreaField(label, validators=checks, filters=[tidy], description=help, **more)
 
 
 def reason(*, required: bool = True, help: str = "") -> TextAreaField:  # noqa: A002

@@ -50,6 +50,7 @@ TABLES = {
     "waitlist_entries": "wait", "waitlist_offers": "offer to who waits",
     "settlement_files": "import", "settlement_profiles": "bank profile", "settlement_statements": "statement",
     "reconciliation_exceptions": "exception", "reconciliation_periods": "period", "settlement_matches": "match", "settlement_match_parts": "part of the match", "fee_contracts": "fee contract",
+    "messages": "message", "message_preferences": "preference",
     "invoices": "invoice", "credit_notes": "credit note", "credit_cancellations": "cancellation of a credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
     "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import flask
 from flask import Flask
 
 import config
-from guitaronline.admin import gate
+from guitaronline.admin import caught_mail, gate
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -20,6 +21,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Teachers' time", (("desk_slots.index_view", "clock"), ("desk_time-off.index_view", "sun"), ("desk_closures.index_view", "lock"))),
     ("Lessons", (("desk_lessons.index_view", "video"),)),
     ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"))),
+    ("Messages", (("desk_messages.index_view", "mail"), ("desk_dead-letters.index", "alert-triangle"), ("desk_templates.index", "notes"), ("desk_caught-mail.index", "mail"))),
     ("Money", (("desk_money.index", "chart-bar"), ("desk_packages.index_view", "packages"), ("desk_plans.index_view", "tag"), ("desk_payments.index_view", "credit-card"), ("desk_refunds.index_view", "receipt-refund"), ("desk_disputes.index_view", "alert-triangle"), ("desk_approvals.index_view", "shield-check"), ("desk_invoices.index_view", "notes"), ("desk_credit-notes.index_view", "receipt-refund"))),
     ("Reconciliation", (("desk_exceptions.index_view", "list-check"), ("desk_matches.index_view", "checklist"), ("desk_periods.index_view", "lock"), ("desk_imports.index_view", "download"), ("desk_settlement-lines.index_view", "list-check"), ("desk_payment-exceptions.index_view", "alert-triangle"), ("desk_provider-events.index_view", "mail"), ("desk_fee-contracts.index_view", "tag"), ("desk_bank-profiles.index_view", "adjustments"))),
     ("Books", (("desk_liability.index", "cash"), ("desk_journal.index", "notes"), ("desk_teacher-statements.index_view", "school"), ("desk_rates.index_view", "tag"), ("desk_accounts.index_view", "adjustments"), ("desk_tax-rates.index_view", "tag"), ("desk_invoice-settings.index_view", "adjustments"))),
@@ -37,6 +39,9 @@ SHORTCUTS = (
     ("g m", "desk_payments.index_view"),
     ("n b", "console.NewBooking"),
 )  # keys.js reads them from the help sheet
+
+
+ONLY_WHERE: dict[str, Callable[[], bool]] = {"desk_caught-mail.index": caught_mail.is_on}  # a page that some runs have
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def init_navigation(app: Flask) -> None:
 def navigation() -> list[Group]:
     """The pages that the viewer's role may open."""
     groups = [
-        Group(title, [_item(endpoint, icon) for endpoint, icon in items if may_open(endpoint)])
+        Group(title, [_item(endpoint, icon) for endpoint, icon in items if may_open(endpoint) and _is_here(endpoint)])
         for title, items in GROUPS
     ]
     return [group for group in groups if group.items]
@@ -102,6 +107,10 @@ def endpoints() -> list[str]:
 def may_open(endpoint: str) -> bool:
     permission = gate.permission_of(flask.current_app, endpoint)
     return permission is not None and gate.may(permission)
+
+
+def _is_here(endpoint: str) -> bool:
+    return endpoint not in ONLY_WHERE or ONLY_WHERE[endpoint]()
 
 
 def _item(endpoint: str, icon: str) -> Item:

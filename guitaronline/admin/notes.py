@@ -12,16 +12,18 @@ from wtforms import SelectField
 from wtforms.validators import InputRequired, Optional
 
 from guitaronline.actor import STAFF_ROLES, Actor
-from guitaronline.admin import exported, forms, gate, show
+from guitaronline.admin import calls, exported, forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, buttons_of, commands
 from guitaronline.admin.filters import Choice, Dates, State, contains
 from guitaronline.admin.record_page import Page, facts, whole
+from guitaronline.admin.waiting import Waiting
 from guitaronline.db import Base, session
 from guitaronline.errors import NotFound
 from guitaronline.identity import service
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Task, TaskStatus, User
+from guitaronline.notifications.calls import TASKS as TASKS_WAITING
 
 STAFF_SHOWN = 200
 MODELS: dict[str, Any] = {mapper.class_.__tablename__: mapper.class_ for mapper in Base.registry.mappers}
@@ -48,7 +50,10 @@ def staff() -> list[tuple[str, str]]:
 
 
 def about(task: Task) -> Any:
-    return show.link(session().get(MODELS[task.record_type], task.record_id))
+    """The record, and of a call whom to ring."""
+    record = show.link(session().get(MODELS[task.record_type], task.record_id))
+    people = calls.whom(task)
+    return show.joined([record, *people]) if people else record
 
 
 def owner_of(task: Task) -> Any:
@@ -74,6 +79,7 @@ class TasksDesk(Desk):
 
     filters = (
         State(Task.status, TaskStatus),
+        Waiting(TASKS_WAITING),
         Choice("owner", "Owner", ["me"], lambda value: Task.owner_id == gate.viewer().id),
         Dates("due", "Due", Task.due_on),
     )
@@ -92,6 +98,7 @@ class TasksDesk(Desk):
             for kind, ids in wanted.items()
             for each in session().scalars(select(MODELS[kind]).where(MODELS[kind].id.in_(ids)))
         ]
+        calls.look(rows)
 
     def search_clauses(self, words: str) -> list[Any]:
         return [contains(Task.title, words)]

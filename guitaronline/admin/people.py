@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Role
-from guitaronline.admin import contacts, exported, feeds, gate, show
+from guitaronline.admin import contacts, exported, feeds, gate, messages, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
 from guitaronline.admin.counted import Counted
@@ -27,7 +27,15 @@ from guitaronline.teachers.models import TeacherProfile
 
 
 def active_chip(person: User) -> Any:
-    return show.chip("active") if person.is_active else show.chip("deactivated", "cannot sign in or book")
+    found = show.chip("active") if person.is_active else show.chip("deactivated", "cannot sign in or book")
+    return show.html("{} {}", found, problem) if (problem := address_chip(person)) else found
+
+
+def address_chip(person: User) -> Any:
+    """Where mail does not arrive; nothing where it does."""
+    if person.address_problem is None:
+        return ""
+    return show.html('<span class="badge chip bg-orange-lt" title="{}">address problem</span>', person.address_problem)
 
 
 class PeopleDesk(Desk):
@@ -87,7 +95,7 @@ class PeopleDesk(Desk):
                 state=active_chip(person),
                 marks=[show.chip(person.role)],
                 figures=figures,
-                sections=[*sections, *_family(person), _devices(person)],
+                sections=[*sections, *messages.to_person(person), *_family(person), _devices(person)],
                 also=_for_student(person) if person.role is Role.STUDENT else (),
             ),
         )
@@ -128,6 +136,7 @@ def _facts(person: User) -> list[show.Fact]:
         ("Reference", person.reference),
         ("E-mail", contacts.email(person)),
         ("Confirmed", show.when(person.email_verified_at) if person.email_verified_at else "not yet"),
+        *_address_facts(person),
         ("Phone", contacts.phone(person)),
         ("Time zone", person.timezone),
         ("Language", person.language),
@@ -137,6 +146,17 @@ def _facts(person: User) -> list[show.Fact]:
         ("Test account", show.yes(person.is_test)),
         ("Since", show.when(person.created_at)),
     )
+
+
+def _address_facts(person: User) -> list[tuple[str, Any]]:
+    if person.address_problem is None:
+        return []
+    return [
+        (
+            "Mail does not arrive",
+            show.html("{}, since {}", person.address_problem, show.when(person.address_problem_at)),
+        )
+    ]
 
 
 def _profile(person: User) -> Section:

@@ -15,6 +15,7 @@ from guitaronline.admin.command_page import CommandPage, Consequences, Done, com
 from guitaronline.errors import DomainError
 from guitaronline.identity import links, service
 from guitaronline.identity.access import Permission
+from guitaronline.identity.address_problems import clear_address_problem
 from guitaronline.identity.models import Guardian, User
 from guitaronline.identity.people import require_over
 
@@ -141,6 +142,23 @@ class InvitePerson(PersonCommand):
 class RoleForm(forms.CommandForm):
     role = forms.choice("Role", [(role, role) for role in ROLES])
     reason = forms.reason()
+
+
+class AddressWorks(PersonCommand):
+    path = "people/<uuid:id>/address-works"
+    title = "Mail arrives again"
+    form = forms.MaybeReasonForm
+    sentence = "Mail is sent to {} again."
+    lead = "As when a full mailbox has room again. A new address needs no such word: it is tried by itself."
+
+    def concerns(self, record: Any) -> bool:
+        return record.address_problem is not None
+
+    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
+        return Consequences([("Until now", record.address_problem), ("Since", show.when(record.address_problem_at))])
+
+    def act(self, actor: Actor, record: Any, form: Any) -> Any:
+        return clear_address_problem(actor, record.id, reason=form.reason.data)
 
 
 class SetRole(PersonCommand):
@@ -345,6 +363,7 @@ commands.add(
     CreatePerson,
     EditPerson,
     InvitePerson,
+    AddressWorks,
     AddGuardian,
     SetRole,
     SetUpTotp,

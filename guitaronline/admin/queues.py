@@ -27,8 +27,9 @@ from guitaronline.booking import waiting
 from guitaronline.booking.models import Booking
 from guitaronline.db import UtcDateTime, session
 from guitaronline.identity.access import Permission
-from guitaronline.identity.models import Task
+from guitaronline.identity.models import Task, User
 from guitaronline.lessons.models import Lesson
+from guitaronline.notifications.models import Message
 
 COUNT_UP_TO = 1000  # more is as bad
 
@@ -115,6 +116,14 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         since=waiting.undecided_since(),
         due=Booking.start_at,
         sort="start_at",
+    ),
+    Queue(
+        "People to call",
+        "Something changed at short notice: ring them up, a mail may come too late.",
+        Role.SUPPORT,
+        "tasks",
+        {"waiting": "to_call"},
+        since=Task.created_at,
     ),
     Queue(
         "Lessons soon without a join link",
@@ -256,6 +265,22 @@ QUEUES: Sequence[Queue] = (  # the most urgent first
         {"outcome": "missing"},
         since=Lesson.scheduled_end_at,
         also="Mark all as taken",
+    ),
+    Queue(
+        "Dead messages",
+        "Every attempt to send them failed: mend the cause, then drive them again.",
+        Role.SUPPORT,
+        "messages",
+        {"waiting": "dead"},
+        since=Message.happened_at,
+    ),
+    Queue(
+        "Addresses that do not work",
+        "Mail to these people comes back: ask them for another address.",
+        Role.SUPPORT,
+        "people",
+        {"waiting": "address_problem"},
+        since=User.address_problem_at,
     ),
     Queue(
         "Events that could not be handled",

@@ -26,7 +26,7 @@ TONES = {
     "blocked": "orange", "no_show": "orange", "frozen": "cyan", "depleted": "secondary", "expired": "secondary",
     "withdrawn": "secondary", "canceled": "red", "failed": "red", "revoked": "red", "rejected": "red", "disabled": "red",
     "deactivated": "red", "refunded": "purple", "holds": "green", "dead": "red", "sent": "green", "ready": "green",
-    "will happen": "green", "planned": "azure", "new": "green", "changed": "yellow", "unusable": "red", "requested": "yellow", "running": "azure", "waiting": "yellow", "refused": "red", "stopped": "orange", "received": "azure", "applied": "green", "parked": "yellow", "ignored": "secondary", "escalated": "orange", "resolved": "green", "written_off": "purple", "undone": "secondary", "prepared": "yellow", "closed": "green", "checked": "yellow", "imported": "green", "discarded": "secondary", "won": "green", "lost": "red", "to look at": "orange",
+    "will happen": "green", "planned": "azure", "new": "green", "changed": "yellow", "unusable": "red", "requested": "yellow", "running": "azure", "waiting": "yellow", "refused": "red", "stopped": "orange", "received": "azure", "applied": "green", "parked": "yellow", "ignored": "secondary", "escalated": "orange", "resolved": "green", "written_off": "purple", "undone": "secondary", "prepared": "yellow", "closed": "green", "checked": "yellow", "imported": "green", "discarded": "secondary", "queued": "yellow", "suppressed": "secondary", "uncertain": "orange", "accepted": "green", "temporary": "yellow", "permanent": "red", "unknown": "orange", "bounced": "red", "won": "green", "lost": "red", "to look at": "orange",
 }  # fmt: skip
 desk_endpoints: dict[str, str] = {}  # table → endpoint of its record page; each desk adds itself
 

@@ -23,6 +23,7 @@ from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.booking.models import Booking
 from guitaronline.identity.models import Guardian, Note, Task
 from guitaronline.lessons.models import Lesson
+from guitaronline.notifications.models import Message
 from guitaronline.teachers.models import TeacherProfile
 
 Rows = Select[Any]  # of (table_name, row_id)
@@ -104,7 +105,8 @@ def _belonging(record: Any) -> Belonging:
 
 
 def _of_booking(booking: Booking) -> Belonging:
-    return ((Lesson, Lesson.booking_id == booking.id), (CreditEntry, CreditEntry.booking_id == booking.id))
+    told = (Message, (Message.record_type == "bookings") & (Message.record_id == booking.id))
+    return ((Lesson, Lesson.booking_id == booking.id), (CreditEntry, CreditEntry.booking_id == booking.id), told)
 
 
 def _of_lesson(lesson: Lesson) -> Belonging:
@@ -147,11 +149,12 @@ def _of_refund(refund: Refund) -> Belonging:
 
 
 def _of_person(person: Any) -> Belonging:
-    """Everything of a student; of a teacher, whose lessons are their students', the profile."""
+    """Everything of a student; of a teacher, whose lessons are their students', the profile; and what each was told."""
+    told = (Message, Message.person_id == person.id)
     family = (Guardian, or_(Guardian.student_id == person.id, Guardian.guardian_id == person.id))
     if person.role is not Role.STUDENT:
-        return (family, (TeacherProfile, TeacherProfile.user_id == person.id))
-    return (family, (BillingAddress, BillingAddress.user_id == person.id), *_of_student(person.id))
+        return (family, told, (TeacherProfile, TeacherProfile.user_id == person.id))
+    return (family, told, (BillingAddress, BillingAddress.user_id == person.id), *_of_student(person.id))
 
 
 def _of_student(student_id: UUID) -> Belonging:

@@ -14,7 +14,7 @@ from uuid import UUID
 import flask
 from sqlalchemy import select
 
-from guitaronline.admin import gate, history, show
+from guitaronline.admin import gate, history, messages_told, show
 from guitaronline.admin.history import Told
 from guitaronline.admin.subjects import Kind, subjects_of
 from guitaronline.audit import timeline as audit
@@ -51,10 +51,14 @@ class Timeline:
 def timeline_of(record: Any) -> Timeline:
     kind, before = asked_kind(), asked_before()
     found = _page(record, kind, before)
+    entries = list(zip((each.entry.id for each in found.items), told(found.items), strict=True))
+    entries, is_all = messages_told.among(
+        entries, record, kind, is_all=found.before is None, before=before, limit=SHOWN
+    )
     return Timeline(
         chips=[Chip(each.value, _url(each), each is kind) for each in Kind],
-        days=_days(told(found.items)),
-        older=_url(kind, found.before) if found.before else "",
+        days=_days([each for _, each in entries]),
+        older="" if is_all or not entries else _url(kind, entries[-1][0]),
         newest=_url(kind) if before else "",
         empty="Nothing has happened yet." if kind is Kind.ALL else f"Nothing of this kind: {kind}.",
         is_wordy=kind is Kind.MESSAGES,

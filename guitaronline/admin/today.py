@@ -13,6 +13,7 @@ from guitaronline.admin.base import ConsolePage
 from guitaronline.admin.bookings import booking_state
 from guitaronline.admin.command_page import button_of, commands
 from guitaronline.admin.day_axis import axis_of
+from guitaronline.admin.delivery_figures import delivery_figures
 from guitaronline.admin.illness import who_is_ill
 from guitaronline.admin.kpis import cards
 from guitaronline.admin.new_booking import NewBooking
@@ -34,6 +35,7 @@ class Today(ConsolePage):
     def page(self) -> Any:
         found = standings()
         lessons, since = lessons_today()
+        delivery, troubles = delivery_figures()
         return self.render(
             "admin/today.html",
             waiting=[each for each in found if each.number],
@@ -42,6 +44,8 @@ class Today(ConsolePage):
             lessons=[_row(each) for each in lessons],
             lessons_since=since,
             cards=cards(),
+            delivery=delivery,
+            troubles=troubles,
             buttons=[button_of(commands.named(NewBooking)), who_is_ill()],
         )
 

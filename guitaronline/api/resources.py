@@ -15,6 +15,7 @@ from guitaronline.api import (
     scheduling,
     teachers,
 )
+from guitaronline.api import delivery as _delivery  # noqa: F401
 from guitaronline.api import invoices as _invoices  # noqa: F401  # these add themselves to a resource above
 from guitaronline.api import purchases as _purchases  # noqa: F401
 from guitaronline.api import time_off as _time_off  # noqa: F401

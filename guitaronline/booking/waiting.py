@@ -242,6 +242,11 @@ def without_lesson(now: datetime) -> ColumnElement[bool]:
     return and_(User.role == Role.STUDENT, User.is_active, ~lately, before)
 
 
+def address_problem(now: datetime) -> ColumnElement[bool]:
+    """ix_users_address_problem"""
+    return User.address_problem.is_not(None)
+
+
 def last_lesson() -> Any:
     """SQL, over User: start of the student's last lesson that was not called off. ix_lessons_student_start"""
     query = select(Lesson.scheduled_start_at).where(
@@ -265,4 +270,4 @@ PACKAGES: Mapping[str, Condition] = {
     "running_out": running_out,
     "trial_and_nothing_bought": trial_without_purchase,
 }
-PEOPLE: Mapping[str, Condition] = {"no_lesson_for_21_days": without_lesson}
+PEOPLE: Mapping[str, Condition] = {"no_lesson_for_21_days": without_lesson, "address_problem": address_problem}

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from guitaronline import clock, policy, unit_of_work
 from guitaronline.actor import Role
 from guitaronline.db import session
-from guitaronline.demo import books, cast, desks, founding, incidents, office, online, statements, weeks
+from guitaronline.demo import books, cast, desks, founding, incidents, messages, office, online, statements, weeks
 from guitaronline.demo.stage import School
 from guitaronline.errors import Conflict
 from guitaronline.identity.models import User
@@ -57,7 +57,9 @@ def load_school(students: int, *, seed: int = SEED) -> Loaded:
         online.run(school)
         books.run(school)
         statements.run(school)
+        messages.run(school)
         happenings = school.live()
+        messages.tell(school)
     return Loaded(happenings, dict(school.refused), _logins(school))
 
 

@@ -33,6 +33,8 @@ class Permission(StrEnum):
     VIEW_AS = "view the school as a student or teacher, with a reason"
     EDIT_PEOPLE = "create, edit and deactivate people"
     WRITE_NOTES = "write notes and tasks"
+    READ_MESSAGES = "read what others were told, and whether it arrived"
+    SEND_MESSAGES = "write to people, send messages again"
     RUN_BULK = "act on many records at once, stop and undo that"
     READ_PACKAGES = "read packages and their ledger"
     BUY = "buy packages for oneself"
@@ -79,6 +81,8 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.VIEW_AS:          (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.EDIT_PEOPLE:      (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.WRITE_NOTES:      (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
+        Permission.READ_MESSAGES:    (_NO,    _NO,    _ANY,   _ANY,   _ANY,   _ANY),
+        Permission.SEND_MESSAGES:    (_NO,    _NO,    _ANY,   _NO,    _NO,    _ANY),
         Permission.RUN_BULK:         (_NO,    _NO,    _ANY,   _ANY,   _NO,    _ANY),
         Permission.READ_PACKAGES:    (_OWN,   _NO,    _ANY,   _ANY,   _ANY,   _ANY),
         Permission.BUY:              (_OWN,   _NO,    _NO,    _NO,    _NO,    _NO),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from guitaronline.notifications.kinds import Audience, Kind
+from guitaronline.notifications.kind import Audience, Kind
 from guitaronline.notifications.models import Channel
 
 PERSON = (Audience.PERSON,)
@@ -14,10 +14,16 @@ MAIL = (Channel.EMAIL,)  # what signs in, and what confirms an address, goes to 
 DAY, MONTH = timedelta(days=1), timedelta(days=30)
 
 ACCOUNT_KINDS = (
-    Kind("account_reset", "person.password_forgotten", PERSON, MAIL, makes_sense_for=DAY),
-    Kind("account_verify", "person.verification_asked", PERSON, MAIL, makes_sense_for=MONTH),
-    Kind("account_invitation", "person.invited", PERSON, MAIL, makes_sense_for=MONTH),
-    Kind("account_password_changed", "person.password_changed", PERSON, makes_sense_for=MONTH),
-    Kind("account_new_device", "person.new_device", PERSON, makes_sense_for=MONTH),
-    Kind("address_changed", "person.email_changed", PERSON, MAIL, makes_sense_for=MONTH),  # to the address before
+    Kind("account_reset", "person.password_forgotten", PERSON, MAIL, makes_sense_for=DAY, title="New password"),
+    Kind(
+        "account_verify", "person.verification_asked", PERSON, MAIL, makes_sense_for=MONTH, title="Confirm your address"
+    ),
+    Kind("account_invitation", "person.invited", PERSON, MAIL, makes_sense_for=MONTH, title="Invitation"),
+    Kind(
+        "account_password_changed", "person.password_changed", PERSON, makes_sense_for=MONTH, title="Password changed"
+    ),
+    Kind("account_new_device", "person.new_device", PERSON, makes_sense_for=MONTH, title="New device"),
+    Kind(
+        "address_changed", "person.email_changed", PERSON, MAIL, makes_sense_for=MONTH, title="Address changed"
+    ),  # to the address before
 )

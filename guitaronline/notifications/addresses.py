@@ -7,10 +7,11 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from guitaronline.identity.models import User
+from guitaronline.notifications.account_words import address_before
 from guitaronline.notifications.models import Channel, Message
 
 # kind → where else than to the person's present address; None: nowhere
-ADDRESS_OF: dict[str, Callable[[Session, Message, User], str | None]] = {}
+ADDRESS_OF: dict[str, Callable[[Session, Message, User], str | None]] = {"address_changed": address_before}
 
 
 def address_of(session: Session, message: Message, person: User) -> str | None:

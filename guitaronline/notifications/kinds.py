@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from guitaronline.identity.access import Permission
+from guitaronline.notifications.account_kinds import ACCOUNT_KINDS
 from guitaronline.notifications.kind import Audience, Kind
 from guitaronline.notifications.models import Channel, Preference
 
@@ -87,7 +88,9 @@ WRITTEN = (
     Kind("template_test", None, (Audience.PERSON,), (Channel.EMAIL,), makes_sense_for=DAY, title="Test of a template"),
 )
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (*BOOKINGS, *LESSONS, *MONEY, *FOR_STAFF, *WRITTEN)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (*ACCOUNT_KINDS, *BOOKINGS, *LESSONS, *MONEY, *FOR_STAFF, *WRITTEN)
+}
 
 
 def kinds_of(topic: str, payload: dict[str, object]) -> list[Kind]:

@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 from guitaronline import clock
 from guitaronline.identity.models import User
 from guitaronline.notifications import languages, unsubscribing
+from guitaronline.notifications.account_kinds import ACCOUNT_KINDS
+from guitaronline.notifications.account_words import PURPOSES, facts_for, links_for
 from guitaronline.notifications.invites import calendar_of
 from guitaronline.notifications.kinds import KINDS
 from guitaronline.notifications.models import Message
@@ -33,8 +35,10 @@ SUBJECT_LENGTH = 150
 GAPS = re.compile(r"\n{3,}")
 
 # Of kinds that are about no record of the school: links that sign in (sent, never kept), and other facts.
-LINKS_OF: dict[str, Callable[[Session, Message], dict[str, str]]] = {}
-FACTS_OF: dict[str, Callable[[Session, str, Mapping[str, Any]], dict[str, Any]]] = {}
+LINKS_OF: dict[str, Callable[[Session, Message], dict[str, str]]] = dict.fromkeys(PURPOSES, links_for)
+FACTS_OF: dict[str, Callable[[Session, str, Mapping[str, Any]], dict[str, Any]]] = {
+    kind.name: facts_for for kind in ACCOUNT_KINDS
+}
 
 
 def render(session: Session, message: Message, person: User, now: datetime) -> Rendered | Untrue:

@@ -10,12 +10,17 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from guitaronline.identity.models import User
-from guitaronline.notifications import lookups, truth_of_lessons, truth_of_money
+from guitaronline.notifications import account_words, lookups, truth_of_lessons, truth_of_money
+from guitaronline.notifications.account_kinds import ACCOUNT_KINDS
 from guitaronline.notifications.asked import Asked
 from guitaronline.notifications.kinds import KINDS, Kind
 from guitaronline.notifications.models import Message, Preference
 
-TRUTHS = truth_of_lessons.TRUTHS | truth_of_money.TRUTHS
+TRUTHS = (
+    dict.fromkeys((kind.name for kind in ACCOUNT_KINDS), account_words.untrue)
+    | truth_of_lessons.TRUTHS
+    | truth_of_money.TRUTHS
+)
 
 
 def untrue(session: Session, message: Message, person: User, now: datetime) -> str | None:

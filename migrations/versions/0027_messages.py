@@ -71,6 +71,7 @@ def _create_messages() -> None:
     )
     op.create_index("ix_messages_due", table, ["channel", "available_at", "id"], postgresql_where=WAITING)
     op.create_index("ix_messages_oldest", table, ["happened_at"], postgresql_where=WAITING)
+    op.create_index("ix_messages_happened_at", table, ["happened_at"], postgresql_using="brin")
     op.create_index("ix_messages_person", table, ["person_id", "id"])
     op.create_index("ix_messages_record", table, ["record_type", "record_id", "id"])
     op.create_index("ix_messages_dead", table, ["last_error", "kind", "id"], postgresql_where=DEAD)

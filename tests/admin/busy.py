@@ -22,8 +22,10 @@ from guitaronline.identity.models import User
 from guitaronline.identity.service import create_task
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
+from guitaronline.notifications.models import MessageStatus
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
+from tests.admin.posted import address_failed, posted
 from tests.reconciliation.statements import credit
 from tests.reconciliation.statements import told as lines_came
 from tests.refunds.scripted import bought, told
@@ -44,6 +46,7 @@ def busy_day(world: World) -> None:
     exceptions_wait(world)
     checked(as_actor(world.finn), stripe(stripe_row(1)))
     packages_wait(world)
+    messages_wait(world)
     system_waits(world)
     create_task(
         as_actor(world.ada), record_type="users", record_id=world.ann.id, title="Call Ann", owner_id=world.ada.id
@@ -132,6 +135,13 @@ def packages_wait(world: World) -> None:
     with clock.moved_by(-40 * DAY):
         world.package(quiet)
     given(world, past_lesson(world, quiet, days=30))
+
+
+def messages_wait(world: World) -> None:
+    """One that nobody could send, and somebody whose address does not work."""
+    lost = world.person("Lottie", Role.STUDENT)
+    posted(lost, lost, MessageStatus.FAILED)
+    address_failed(lost)
 
 
 def system_waits(world: World) -> None:

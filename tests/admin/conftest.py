@@ -52,6 +52,7 @@ from guitaronline.identity.models import ConsoleSession, Guardian, Task, User
 from guitaronline.identity.viewing import start_viewing
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
+from guitaronline.notifications.models import Message, MessageStatus
 from guitaronline.office import views
 from guitaronline.office.bulk_models import BulkRun
 from guitaronline.office.export_models import Export, ExportFormat
@@ -63,6 +64,7 @@ from guitaronline.scheduling.rules import Window
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
+from tests.admin.posted import address_failed, posted
 from tests.office.bulk import ask, carried_out
 from tests.reconciliation.statements import charged, credit, line, matches, told
 from tests.refunds.scripted import bought
@@ -107,6 +109,13 @@ class School:
     @cached_property
     def tester(self) -> User:
         return self.world.person("Tess", Role.STUDENT, is_test=True)
+
+    @cached_property
+    def unreachable(self) -> User:
+        """Mail to Una does not arrive."""
+        una = self.world.person("Una", Role.STUDENT)
+        address_failed(una)
+        return una
 
     @cached_property
     def profile(self) -> TeacherProfile:
@@ -496,6 +505,24 @@ class School:
     @cached_property
     def open_run(self) -> BulkRun:
         return ask(self.admin, "slots.block", [self.world.slot(hours=120)])
+
+    @cached_property
+    def call(self) -> Task:
+        return self._task("Call Ann about tomorrow")
+
+    @cached_property
+    def sent_message(self) -> Message:
+        return posted(self.told_of, self.world.ann, MessageStatus.SENT)
+
+    @cached_property
+    def dead_message(self) -> Message:
+        return posted(self.told_of, self.world.ann, MessageStatus.FAILED)
+
+    @cached_property
+    def told_of(self) -> Booking:
+        """A booking that is told of, and that nobody cancels meanwhile."""
+        assert self.package
+        return self.world.booking(self.world.slot(hours=130))
 
     def _task(self, title: str) -> Task:
         about = {"record_type": "users", "record_id": self.world.ann.id}

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from guitaronline.admin.command_page import commands
+from guitaronline.notifications.letter_texts import LETTER_TEXTS
 from tests.admin.browser import signed_in, signed_in_by_password, words
 from tests.admin.conftest import School, actions
 from tests.world import PASSWORD
@@ -33,6 +34,8 @@ BANK = {
     "thousands": "",
     "day": "%d.%m.%Y",
 }
+SHEET = LETTER_TEXTS["contact"]  # as the page fills it in
+LETTER = {"template": "contact", "subject": SHEET.subject, "text": SHEET.text}
 PERSON = {"full_name": "Eve", "email": "eve@people.example", "timezone": "Europe/Berlin"}
 
 
@@ -45,6 +48,7 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "CreatePerson": ("", "person.create", lambda s: {**PERSON, "role": "student"}),
     "EditPerson": ("child", "person.edit", lambda s: {**PERSON, "email": "", "full_name": "Mia B"}),
     "InvitePerson": ("ann", "person.invite", lambda s: {}),
+    "AddressWorks": ("unreachable", "person.address_works", lambda s: WHY),
     "SetRole": ("ann", "person.set_role", lambda s: {"role": "support", **WHY}),
     "SetUpTotp": ("sue", "person.set_up_totp", lambda s: {}),
     "DeactivatePerson": ("ann", "person.deactivate", lambda s: WHY),
@@ -64,6 +68,13 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "CreateTask": ("", "task.create", lambda s: {"record_type": "users", "record_id": str(s.world.ann.id), "title": "Call", "owner_id": str(s.world.sue.id)}),
     "FinishTask": ("open_task", "task.finish", lambda s: {}),
     "CancelTask": ("open_task", "task.cancel", lambda s: {}),
+    "ReachedByPhone": ("call", "task.finish", lambda s: {}),
+    "RedriveMessage": ("dead_message", "message.redrive", lambda s: WHY),
+    "ResendMessage": ("sent_message", "message.resend", lambda s: WHY),
+    "WriteToPerson": ("ann", "message.write", lambda s: {"subject": "Hello", "text": "Dear {name}, call us."}),
+    "WriteToMany": ("ann", "bulk.request", lambda s: {**LETTER, **WHY}),
+    "BulkRedrive": ("dead_message", "bulk.request", lambda s: WHY),
+    "SendTest": ("", "message.test", lambda s: {"kind": "booking_confirmed", "about": s["booked"].reference, "language": "en"}),
     "ReopenTask": ("done_task", "task.reopen", lambda s: {}),
     "EditProfile": ("profile", "teacher.edit_profile", lambda s: {"display_name": "Tom O", "experience_years": "7", "tags": "blues, jazz"}),
     "DisableTeacher": ("profile", "teacher.disable", lambda s: WHY),

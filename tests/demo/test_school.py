@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from sqlalchemy import func, select
 
 from guitaronline import checks, clock
-from guitaronline.audit.models import AuditAction
+from guitaronline.audit.models import AuditAction, OutboxEvent, OutboxStatus
 from guitaronline.billing.dispute_models import Dispute
 from guitaronline.billing.models import (
     Approval,
@@ -31,6 +31,8 @@ from guitaronline.demo.load import Loaded, load_school
 from guitaronline.identity.models import Guardian, Note, Task, User
 from guitaronline.identity.passwords import fits
 from guitaronline.lessons.models import Lesson, LessonStatus, NoShowSide
+from guitaronline.notifications import calls
+from guitaronline.notifications.models import Message, MessageBody, MessageStatus
 from guitaronline.scheduling.models import Slot, SlotStatus
 from guitaronline.teachers.models import TeacherProfile, TeacherStatus
 from tests.conftest import empty
@@ -153,3 +155,23 @@ def test_every_login_works(loaded: Loaded) -> None:
 
     assert roles == ["admin", "support", "finance", "finance", "auditor", "teacher", "student"]
     assert all(fits(hashes[login.email], login.password) and len(login.password) >= 15 for login in loaded.logins)
+
+
+def test_people_were_told_of_the_last_days_and_of_no_others(loaded: Loaded) -> None:
+    told = states(Message.status)
+
+    assert told >= {MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.SUPPRESSED}
+    assert number_of(Message, Message.happened_at < NOW - timedelta(days=4)) == 0
+    assert number_of(OutboxEvent, OutboxEvent.status == OutboxStatus.PENDING) == 0
+    assert 1 <= number_of(Message, Message.status == MessageStatus.QUEUED) <= 4
+
+
+def test_every_sent_message_can_be_read_as_it_was_sent(loaded: Loaded) -> None:
+    sent = number_of(Message, Message.status == MessageStatus.SENT)
+
+    assert sent == number_of(MessageBody) > 20
+    assert number_of(MessageBody, MessageBody.subject == "") == 0
+
+
+def test_somebody_is_to_be_called(loaded: Loaded) -> None:
+    assert number_of(Task, calls.to_call(NOW)) == 1

@@ -27,6 +27,8 @@ READ_MASKED       -   -   -   any any any
 VIEW_AS           -   -   any -   -   any
 EDIT_PEOPLE       -   -   any -   -   any
 WRITE_NOTES       -   -   any any -   any
+READ_MESSAGES     -   -   any any any any
+SEND_MESSAGES     -   -   any -   -   any
 RUN_BULK          -   -   any any -   any
 READ_PACKAGES     own -   any any any any
 BUY               own -   -   -   -   -
