@@ -13,7 +13,7 @@ from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
-from guitaronline.notifications import addresses, rendering
+from guitaronline.notifications import addresses, queue, rendering
 from guitaronline.notifications.models import Message, MessageStatus
 from guitaronline.notifications.refusals import NotDead, NotSentYet, NotTrueAnyMore, NowhereToSend
 from guitaronline.notifications.rendered import Rendered
