@@ -118,7 +118,7 @@ def test_an_asking_that_nobody_answered_is_unknown_and_finds_the_same_run(
 ) -> None:
     school.faults = [fault]
     settlements.fetch()
-    assert (fetch_of(db).reference, fetch_of(db).last_error) == (None, "provider_unknown")
+    assert (fetch_of(db).reference, fetch_of(db).last_error) == (None, "no answer")
 
     again()
 
@@ -133,7 +133,7 @@ def test_a_download_that_breaks_off_leaves_nothing_and_comes_again(
     school.faults = ["", fault]
 
     again()
-    assert (files_of(db), fetch_of(db).last_error) == ([], "provider_unknown")
+    assert (files_of(db), fetch_of(db).last_error) == ([], "no answer")
     again()
 
     assert [file.size_bytes for file in files_of(db)] == [len(school.reports[ACTIVITY])]
