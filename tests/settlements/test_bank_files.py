@@ -324,6 +324,12 @@ def test_the_day_of_booking_after_new_years_eve_is_in_the_new_year() -> None:
     assert (line.value_on, line.booked_on) == (date(2026, 12, 31), date(2027, 1, 2))
 
 
+def test_each_movement_is_named_by_its_line_also_in_a_later_statement() -> None:
+    wrong = mt940(*CREDIT, ":61:2611041104C0,00NTRFNONREF//B2", opening="C261103EUR149,00", closing="C261104EUR198,00")
+
+    assert read_mt940(mt940(*CREDIT) + wrong).told == [(15, ":61:", "The amount is 0: nothing moved.")]
+
+
 def test_what_the_file_names_is_never_opened() -> None:
     found = read_mt940(b"/etc/hostname")
 

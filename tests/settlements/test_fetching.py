@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 from flask import Flask
 from psycopg2.extensions import connection as Connection
@@ -20,6 +22,7 @@ from jobs import settlements
 from tests.admin.browser import signed_in, words
 from tests.concurrency import at_once
 from tests.providers.fake_stripe import FakeStripe
+from tests.servers import Servers
 from tests.settlements.files import stripe, stripe_row
 from tests.settlements.imports import lines, uploaded
 from tests.world import World, as_actor
@@ -118,7 +121,7 @@ def test_an_asking_that_nobody_answered_is_unknown_and_finds_the_same_run(
 ) -> None:
     school.faults = [fault]
     settlements.fetch()
-    assert (fetch_of(db).reference, fetch_of(db).last_error) == (None, "provider_unknown")
+    assert (fetch_of(db).reference, fetch_of(db).last_error) == (None, "no answer")
 
     again()
 
@@ -133,7 +136,7 @@ def test_a_download_that_breaks_off_leaves_nothing_and_comes_again(
     school.faults = ["", fault]
 
     again()
-    assert (files_of(db), fetch_of(db).last_error) == ([], "provider_unknown")
+    assert (files_of(db), fetch_of(db).last_error) == ([], "no answer")
     again()
 
     assert [file.size_bytes for file in files_of(db)] == [len(school.reports[ACTIVITY])]
@@ -202,6 +205,19 @@ def test_a_download_that_was_taken_over_keeps_nothing(
     again()
 
     assert len(files_of(db)) == 1
+
+
+def test_a_report_that_somebody_claims_at_this_moment_is_left_to_them(
+    mine: Servers, school: FakeStripe, db: Session
+) -> None:
+    fetching.plan()
+    db.rollback()
+
+    with closing(psycopg2.connect(mine.app_url)) as other:
+        other.cursor().execute("SELECT FROM settlement_fetches FOR UPDATE")
+        assert fetching.fetch_next() is False
+        other.rollback()
+        assert fetching.fetch_next() is True
 
 
 def test_two_workers_take_each_report_once(app: Flask, school: FakeStripe, db: Session) -> None:

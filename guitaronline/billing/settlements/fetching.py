@@ -66,8 +66,10 @@ def fetch_next() -> bool:
         _step(claimed, reports())
     except ProviderRefused as no:
         fetch_queue.put_off(claimed, error=f"refused: {no.facts.get('reason', no.code)}", is_over=True)
-    except (ProviderUnknown, NotFound) as unknown:  # NotFound: its key is not there just now
-        fetch_queue.put_off(claimed, error=unknown.code)
+    except ProviderUnknown:
+        fetch_queue.put_off(claimed, error="no answer")
+    except NotFound:
+        fetch_queue.put_off(claimed, error="its key is not set")
     except TakenOver:
         pass  # whoever has it now notes what comes of it
     return True

@@ -25,7 +25,7 @@ from guitaronline.billing.settlements.reading.texts import Source, Text
 for name in ("mt940", "mt940.tags", "mt940.models", "mt940.processors"):
     logging.getLogger(name).disabled = True  # they would write the statement's words into our log
 
-MOST_CHARACTERS = 32_000_000
+MOST_CHARACTERS = 8_000_000  # sixty thousand movements; the library holds twenty times as much in memory
 BEGIN = re.compile(r"^:20:", re.MULTILINE)
 MOVEMENT = re.compile(r"^:61:", re.MULTILINE)
 LIBRARY_ERRORS = (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError)  # of odd input
@@ -133,7 +133,10 @@ class _Block:
         return _minor(balance.amount.amount, currency), plausible(_day(balance.date))
 
     def _movements(self, parsed: Any) -> Iterator[Line]:
-        places = [self.line_no + self.text.count("\n", 0, found.start()) for found in MOVEMENT.finditer(self.text)]
+        places, line_no, at = [], self.line_no, 0
+        for found in MOVEMENT.finditer(self.text):
+            line_no, at = line_no + self.text.count("\n", at, found.start()), found.start()
+            places.append(line_no)
         movements = [each.data for each in parsed if each.data.get("amount") is not None]
         if len(places) != len(movements):
             self.problems.add(
