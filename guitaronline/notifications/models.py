@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -95,7 +95,7 @@ class MessageBody(Base):
     text: Mapped[str]
     html: Mapped[str | None]
     calendar: Mapped[str | None]  # an attached .ics
-    created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class Outcome(StrEnum):
