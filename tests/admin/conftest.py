@@ -508,7 +508,7 @@ class School:
 
     @cached_property
     def call(self) -> Task:
-        return self._task("Call Ann about tomorrow")
+        return self._task("Call Ann about tomorrow", self.world.sue)
 
     @cached_property
     def sent_message(self) -> Message:
@@ -524,9 +524,9 @@ class School:
         assert self.package
         return self.world.booking(self.world.slot(hours=130))
 
-    def _task(self, title: str) -> Task:
+    def _task(self, title: str, owner: User | None = None) -> Task:
         about = {"record_type": "users", "record_id": self.world.ann.id}
-        return identity.create_task(self.admin, title=title, owner_id=self.world.ada.id, **about)
+        return identity.create_task(self.admin, title=title, owner_id=(owner or self.world.ada).id, **about)
 
 
 @pytest.fixture

@@ -15,9 +15,11 @@ from guitaronline.db import session
 from guitaronline.identity.service import edit_person
 from guitaronline.notifications import rendering
 from guitaronline.notifications.models import Channel, Message, MessageStatus
+from guitaronline.office.bulk_models import RowStatus
 from tests.admin.browser import Browser, links, signed_in, words
 from tests.admin.conftest import School, actions
 from tests.admin.posted import SUBJECT, WORDS, again, posted
+from tests.office.bulk import ask, carried_out, rows
 from tests.world import World, as_actor
 
 HEAD = re.compile(r'<span class="muted">([\d,]+)</span>')
@@ -187,6 +189,19 @@ def test_dead_letters_stand_by_their_cause_with_the_way_to_drive_all_again(sue: 
     assert "2 of 2" in preview
     assert preview.count("Still true: it goes now.") == 2
     assert [str(each.id) in sue.get(listed).text for each in (first, second)] == [True, True]
+
+
+def test_all_of_a_cause_are_driven_again_by_the_worker_and_what_is_not_true_any_more_stays(school: School) -> None:
+    kept = school.dead_message
+    canceled = posted(school["booked"], school.world.ann, MessageStatus.FAILED)
+    run = ask(as_actor(school.world.sue), "messages.redrive", [kept, canceled])
+    cancel_booking(as_actor(school.world.sue), school["booked"].id, reason="ill", cause="school")
+
+    carried_out(run)
+
+    assert (again(kept).status, again(canceled).status) == (MessageStatus.QUEUED, MessageStatus.FAILED)
+    assert [row.status for row in rows(run)] == [RowStatus.DONE, RowStatus.REFUSED]
+    assert rows(run)[1].code == "not_true_any_more"
 
 
 def test_the_preview_of_many_says_of_each_whether_it_is_still_true(sue: Browser, school: School) -> None:
