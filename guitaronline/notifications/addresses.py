@@ -6,12 +6,16 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
+from guitaronline import policy
 from guitaronline.identity.models import User
 from guitaronline.notifications.account_words import address_before
 from guitaronline.notifications.models import Channel, Message
 
 # kind → where else than to the person's present address; None: nowhere
-ADDRESS_OF: dict[str, Callable[[Session, Message, User], str | None]] = {"address_changed": address_before}
+ADDRESS_OF: dict[str, Callable[[Session, Message, User], str | None]] = {
+    "address_changed": address_before,
+    "approval_alone": lambda session, message, person: policy.current().OWNER_EMAIL or None,
+}
 
 
 def address_of(session: Session, message: Message, person: User) -> str | None:

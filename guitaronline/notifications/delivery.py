@@ -26,10 +26,10 @@ from sqlalchemy.orm import joinedload
 import config
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM
-from guitaronline.db import Base, any_of, new_id, session
+from guitaronline.db import any_of, new_id, session
 from guitaronline.identity.address_problems import note_address_problem
 from guitaronline.identity.models import User
-from guitaronline.notifications import addresses, breaker, queue, rendering
+from guitaronline.notifications import addresses, breaker, lookups, queue, rendering
 from guitaronline.notifications.channels import ways
 from guitaronline.notifications.channels.base import Outgoing, Permanent, Temporary, Unknown
 from guitaronline.notifications.kinds import KINDS
@@ -127,7 +127,7 @@ def _one_by_one(turn: Turn) -> Iterator[Message]:
     while turn.left:
         session().expire_all()
         group = _load(turn.left[:GROUP])
-        _kept = _read_ahead(group)
+        _kept = lookups.read_ahead(session(), group)  # holds what is read as long as its group is at work
         fresh_until = _seconds() + FRESH_SECONDS
         for message in group:
             if not turn.goes_on:
@@ -145,19 +145,6 @@ def _load(ids: Sequence[UUID]) -> list[Message]:
     query = select(Message).where(Message.id == any_of(ids)).options(joinedload(Message.person))
     found = {message.id: message for message in session().scalars(query)}
     return [found[each] for each in ids if each in found]
-
-
-def _read_ahead(messages: Sequence[Message]) -> list[object]:
-    """The records that they tell of, in one query a table; `session.get` then has them. Held for as long as the result is."""
-    ids: dict[str, set[UUID]] = {}
-    for message in messages:
-        ids.setdefault(message.record_type, set()).add(message.record_id)
-    found: list[object] = []
-    for model in (mapper.class_ for mapper in Base.registry.mappers):
-        wanted = ids.get(getattr(model, "__tablename__", ""))
-        if wanted and hasattr(model, "id"):
-            found += session().scalars(select(model).where(model.id == any_of(wanted)))
-    return found
 
 
 def _hand_over(turn: Turn, message: Message) -> None:

@@ -133,7 +133,7 @@ def rows_of(
 
 def channels_of(news: News, receiver: Receiver) -> list[Channel]:
     """The kind's; the phone only where the school sends texts, the person has a number, and it cannot wait for the mail."""
-    has_phone = news.is_soon and receiver.has_phone and bool(getattr(policy.current(), "SMS_API_BASE", ""))
+    has_phone = news.is_soon and receiver.has_phone and bool(policy.current().SMS_API_BASE)
     return [channel for channel in news.kind.channels if channel is not Channel.SMS or has_phone]
 
 
