@@ -110,7 +110,10 @@ class EditPerson(PersonCommand):
 class InvitePerson(PersonCommand):
     path = "people/<uuid:id>/invite"
     title = "Invite"
-    is_secret = True
+
+    @property
+    def is_secret(self) -> bool:  # type: ignore[override]
+        return not links.is_mailed()  # then a second click sends nothing more
 
     def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
         once = f"It works once, for {policy.current().INVITE_HOURS} hours; an older one stops working."
@@ -128,14 +131,16 @@ class InvitePerson(PersonCommand):
         return super().refused_because(record) if record.is_active else "The person is deactivated."
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return record.id, service.invite_person(actor, record.id)
+        return service.invite_person(actor, record.id)
 
-    def done(self, result: Any) -> Done:
-        person_id, token = result
-        url = show.record_url("users", person_id) or ""
+    def prepare(self, form: Any, record: Any) -> None:
+        form.person_id = record.id
+
+    def done_with(self, result: Any, form: Any) -> Done:
+        url = show.record_url("users", form.person_id) or ""
         if links.is_mailed():
             return Done("The invitation is on its way.", url)
-        link = policy.current().PUBLIC_BASE_URL.rstrip("/") + flask.url_for("links.invitation", token=token)
+        link = policy.current().PUBLIC_BASE_URL.rstrip("/") + flask.url_for("links.invitation", token=result)
         return Done("The invitation is ready", url, shown_once=link)
 
 

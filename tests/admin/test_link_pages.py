@@ -218,6 +218,17 @@ def test_an_invitation_goes_by_mail_and_shows_no_link(app: Flask, db: Session, w
     assert Browser(app).get(newest(db)).status_code == 200
 
 
+def test_a_second_click_sends_no_second_invitation(app: Flask, db: Session, world: World) -> None:
+    browser = signed_in(app, world.sue)
+    invite = f"/admin/people/{world.ann.id}/invite"
+    opened = browser.get(invite).text
+
+    answers = [browser.post(invite, {}, opened=opened).status_code for _ in range(2)]
+
+    assert answers == [303, 303]
+    assert len(db.scalars(select(OutboxEvent).where(OutboxEvent.topic == "person.invited")).all()) == 1
+
+
 def test_where_no_mail_is_sent_the_link_is_shown_once(app: Flask, db: Session, world: World) -> None:
     browser = signed_in(app, world.sue)
     invite = f"/admin/people/{world.ann.id}/invite"
