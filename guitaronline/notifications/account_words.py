@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from guitaronline import policy
 from guitaronline.identity import devices, links
 from guitaronline.identity.former_addresses import former_address, whose
 from guitaronline.identity.models import LinkPurpose, SignInLink, User
-from guitaronline.notifications.asked import Asked
 from guitaronline.notifications.models import Message
 
 PURPOSES = {
@@ -49,9 +49,8 @@ def life_in_units(purpose: LinkPurpose) -> tuple[int, str]:
     return next(found, (minutes, "minute"))
 
 
-def untrue(asked: Asked) -> str | None:
+def untrue(session: Session, message: Message, now: datetime) -> str | None:
     """Why it is not sent any more, a code; None: it still makes sense."""
-    session, message, now = asked.session, asked.message, asked.now
     if message.kind == "address_changed":
         return None if whose(session, message.record_id) == message.person_id else "gone"
     if message.kind not in PURPOSES:

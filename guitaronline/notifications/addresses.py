@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from guitaronline import policy
 from guitaronline.identity.models import User
-from guitaronline.notifications.account_words import address_before
+from guitaronline.notifications.account_words import PURPOSES, address_before
 from guitaronline.notifications.models import Channel, Message
 
 # kind → where else than to the person's present address; None: nowhere
@@ -32,5 +32,6 @@ def address_of(session: Session, message: Message, person: User) -> str | None:
 
 
 def has_problem(message: Message, person: User, address: str) -> bool:
-    """Mail to this address came back before, and it is still the same."""
-    return message.channel is Channel.EMAIL and person.address_problem is not None and address == person.email
+    """Mail to this address came back before, and it is still the same. Who asked for a link just now waits for it there."""
+    is_marked = message.channel is Channel.EMAIL and person.address_problem is not None
+    return is_marked and address == person.email and message.kind not in PURPOSES

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from guitaronline import clock, policy
 from guitaronline.db import new_id, technical_transaction
 from guitaronline.notifications import quiet
+from guitaronline.notifications.addresses import ADDRESS_OF
 from guitaronline.notifications.audience import Receiver, Wanted, receivers
 from guitaronline.notifications.happened import Happened
 from guitaronline.notifications.kinds import KINDS, Audience, Kind, kinds_of
@@ -127,7 +128,7 @@ def rows_of(
             "happened_at": news.happened_at.isoformat(),
             "available_at": due.isoformat(),
             "not_after": news.not_after.isoformat() if news.not_after else None,
-            "because": suppressed_because(receiver, channel) or ("too_late" if is_late else None),
+            "because": suppressed_because(news, receiver, channel) or ("too_late" if is_late else None),
         }
 
 
@@ -137,14 +138,18 @@ def channels_of(news: News, receiver: Receiver) -> list[Channel]:
     return [channel for channel in news.kind.channels if channel is not Channel.SMS or has_phone]
 
 
-def suppressed_because(receiver: Receiver, channel: Channel) -> str | None:
+def suppressed_because(news: News, receiver: Receiver, channel: Channel) -> str | None:
     """Why this is not sent, as far as it is known already; a code."""
     found = [
         (not receiver.is_active, "inactive"),
         (not receiver.is_wanted, "switched_off"),
-        (channel is Channel.EMAIL and not receiver.has_email, "no_address"),
+        (_has_no_address(news, receiver, channel), "no_address"),
     ]
     return next((code for applies, code in found if applies), None)
+
+
+def _has_no_address(news: News, receiver: Receiver, channel: Channel) -> bool:
+    return channel is Channel.EMAIL and not receiver.has_email and news.kind.name not in ADDRESS_OF
 
 
 def when_to_tell(news: News, receiver: Receiver, now: datetime) -> datetime:

@@ -16,11 +16,16 @@ from guitaronline.notifications.asked import Asked
 from guitaronline.notifications.kinds import KINDS, Kind
 from guitaronline.notifications.models import Message, Preference
 
-TRUTHS = (
-    dict.fromkeys((kind.name for kind in ACCOUNT_KINDS), account_words.untrue)
-    | truth_of_lessons.TRUTHS
-    | truth_of_money.TRUTHS
-)
+
+def _account(asked: Asked) -> str | None:
+    return account_words.untrue(asked.session, asked.message, asked.now)
+
+
+TRUTHS = {
+    **dict.fromkeys((kind.name for kind in ACCOUNT_KINDS), _account),
+    **truth_of_lessons.TRUTHS,
+    **truth_of_money.TRUTHS,
+}
 
 
 def untrue(session: Session, message: Message, person: User, now: datetime) -> str | None:

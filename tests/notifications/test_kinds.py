@@ -22,7 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted((ROOT / "guitaronline").rglob("*.py"))
 MIGRATIONS = sorted((ROOT / "migrations" / "versions").glob("*.py"))
 TOPIC = re.compile(r"[a-z_]+\.[a-z_]+")
-EMITS = {"emit": 0, "_tell": 1}  # functions that put an event into the outbox, and where they are given its topic
+EMITS = {
+    "emit": 0,
+    "_tell": 1,
+    "add": 0,
+}  # functions that put an event into the outbox, and where they are given its topic
 IN_SQL = re.compile(r"INSERT INTO outbox_events.*?VALUES\s*\([^']*'([a-z_.]+)'", re.DOTALL)
 
 
