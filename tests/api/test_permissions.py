@@ -99,6 +99,24 @@ class Scene:
         return str(credit_notes_of(session(), [self.invoice.id])[0].id)
 
     @cached_property
+    def cancellation(self) -> str:
+        """Of a credit note of Ann's, whose refund came back."""
+        from sqlalchemy import select
+
+        from guitaronline.actor import SYSTEM
+        from guitaronline.billing.facts import hear
+        from guitaronline.billing.invoices.models import CreditCancellation
+        from guitaronline.billing.providers import FactKind
+        from guitaronline.db import session
+        from tests.refunds import scripted
+
+        assert self.invoice
+        payment = scripted.bought(self.world, amount_minor=11_900)
+        for number, kind in enumerate((FactKind.REFUNDED, FactKind.REFUND_FAILED), 2):
+            hear(SYSTEM, payment.id, facts=[scripted.told(payment, kind, number, 2_380, refund_reference="re_1")])
+        return str(session().scalars(select(CreditCancellation.id)).one())
+
+    @cached_property
     def address(self) -> dict[str, str]:
         """Ann has given hers; Ben has not."""
         from tests.invoices import office
@@ -210,6 +228,7 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "GET /billing/invoices/my": (lambda s: Call("/billing/invoices/my"), "200 200 403 403 403 403 403 403 401"),
     "GET /billing/invoices/{invoice_id}": (lambda s: Call(f"/billing/invoices/{s.invoice.id}"), "200 404 403 403 200 200 200 200 401"),
     "GET /billing/invoices/{invoice_id}.pdf": (lambda s: Call(f"/billing/invoices/{s.invoice.id}.pdf"), "200 404 403 403 200 200 200 200 401"),
+    "GET /billing/credit-notes/cancellations/{cancellation_id}.pdf": (lambda s: Call(f"/billing/credit-notes/cancellations/{s.cancellation}.pdf"), "200 404 403 403 200 200 200 200 401"),
     "GET /billing/credit-notes/{credit_note_id}.pdf": (lambda s: Call(f"/billing/credit-notes/{s.credit_note()}.pdf"), "200 404 403 403 200 200 200 200 401"),
     "GET /billing/address": (lambda s: s.asked_for_address(), "200 404 403 403 403 403 403 403 401"),
     "PUT /billing/address": (lambda s: Call("/billing/address", s.address), "200 200 403 403 403 403 403 403 401"),
