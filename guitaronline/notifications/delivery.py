@@ -44,6 +44,8 @@ AGAIN_SECONDS = 0.2
 GROUP = 20  # read ahead together …
 FRESH_SECONDS = 0.25  # … and read again when they have waited so long: what they tell of may have changed
 
+requeue = queue.requeue  # what doors ask of delivery stands here
+
 log = structlog.get_logger("notifications.delivery")
 
 

@@ -18,7 +18,7 @@ from guitaronline.actor import SYSTEM, Role
 from guitaronline.booking.models import Booking
 from guitaronline.db import new_id
 from guitaronline.identity.service import edit_person
-from guitaronline.notifications import queue
+from guitaronline.notifications import delivery, queue
 from guitaronline.notifications.delivery import deliver_due
 from guitaronline.notifications.kinds import KINDS, Kind
 from guitaronline.notifications.models import Channel, Message, MessageStatus
@@ -64,7 +64,7 @@ def money(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @command("message.requeue_in_test")
 def requeue(work: Work, message: Message) -> Message:
-    return queue.requeue(work, message, because="redriven")
+    return delivery.requeue(work, message, because="redriven")
 
 
 def test_a_due_message_goes_out_once_and_its_story_is_kept(world: World, booking: Booking, server: MailServer) -> None:
