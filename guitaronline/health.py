@@ -267,9 +267,9 @@ UNION ALL SELECT 'messages_oldest_pending_seconds', c.channel, coalesce(extract(
   FROM (VALUES ('email'), ('sms'), ('telegram'), ('in_app')) AS c(channel) LEFT JOIN LATERAL
        (SELECT CASE WHEN attempts = 0 THEN available_at ELSE happened_at END AS at FROM messages m WHERE m.status = 'queued'
            AND m.channel = c.channel AND (m.available_at <= clock_timestamp() OR m.attempts > 0) ORDER BY m.available_at, m.id LIMIT 1) due ON true
-UNION ALL SELECT 'messages_sent_1h', channel, count(*) FROM messages WHERE sent_at > clock_timestamp() - interval '1 hour' GROUP BY channel
+UNION ALL SELECT 'messages_sent_1h', channel, count(*) FROM messages WHERE sent_at > now() - interval '1 hour' GROUP BY channel
 UNION ALL SELECT 'message_attempts_1h', outcome, count(*) FROM message_attempts
-  WHERE id > CAST(lpad(to_hex(CAST(extract(epoch FROM clock_timestamp() - interval '1 hour') * 1000 AS bigint)), 12, '0') || repeat('0', 20) AS uuid)
+  WHERE id > CAST(lpad(to_hex(CAST(extract(epoch FROM now() - interval '1 hour') * 1000 AS bigint)), 12, '0') || repeat('0', 20) AS uuid)
   GROUP BY outcome
 UNION ALL SELECT 'messages_delivery_seconds', quantile::text, percentile_disc(quantile) WITHIN GROUP (ORDER BY took) FROM (VALUES (0.5), (0.95)) AS q(quantile),
        (SELECT extract(epoch FROM sent_at - happened_at) AS took FROM messages WHERE sent_at IS NOT NULL AND channel <> 'in_app' ORDER BY sent_at DESC LIMIT 1000) newest

@@ -15,7 +15,8 @@ NEWEST = 1000  # messages by which the time is told
 COUNT_UP_TO = 100_000  # more is as bad
 SWEEP = "notifications.deliver"
 
-# Ids tell the time (UUID version 7), so the attempts of a day are a stretch of the primary key.
+# Ids tell the time (UUID version 7), so the attempts of a day are a stretch of the primary key. now(), for an index cannot be
+# asked by clock_timestamp(), which may be another for each row.
 PENDING = text("""
 SELECT count(*) AS number FROM (SELECT 1 FROM messages WHERE status = 'queued' LIMIT :most) waiting
 """)
@@ -29,7 +30,7 @@ SELECT CAST(extract(epoch FROM clock_timestamp() - least(
          (SELECT happened_at FROM messages WHERE status = 'queued' AND attempts > 0 ORDER BY happened_at LIMIT 1))) AS bigint) AS seconds
 """)
 SENT = text("""
-SELECT count(*) AS number FROM (SELECT 1 FROM messages WHERE sent_at > clock_timestamp() - interval '1 day' LIMIT :most) sent
+SELECT count(*) AS number FROM (SELECT 1 FROM messages WHERE sent_at > now() - interval '1 day' LIMIT :most) sent
 """)
 DEAD = text("""
 SELECT count(*) FILTER (WHERE status = 'failed') AS failed, count(*) AS dead
@@ -38,7 +39,7 @@ SELECT count(*) FILTER (WHERE status = 'failed') AS failed, count(*) AS dead
 ATTEMPTS = text("""
 SELECT count(*) AS number FROM (
   SELECT 1 FROM message_attempts
-   WHERE id > CAST(lpad(to_hex(CAST(extract(epoch FROM clock_timestamp() - interval '1 day') * 1000 AS bigint)), 12, '0')
+   WHERE id > CAST(lpad(to_hex(CAST(extract(epoch FROM now() - interval '1 day') * 1000 AS bigint)), 12, '0')
                    || repeat('0', 20) AS uuid) LIMIT :most) made
 """)
 # Not of those that wait for a morning on purpose, nor of the in-app list, to which nothing is carried. ix_messages_sent_at
