@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import flask
+from babel import Locale
 from jinja2 import TemplateError
 from sqlalchemy import select
 
@@ -22,11 +23,11 @@ from guitaronline.db import session
 from guitaronline.errors import DomainError, Invalid
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
-from guitaronline.notifications import desk, letters, rendering
+from guitaronline.notifications import desk, languages, letters, rendering
 from guitaronline.notifications.kinds import KINDS, Kind
 from guitaronline.notifications.rendered import Rendered
 
-LANGUAGES = (("en", "English"), ("de", "German"))
+LANGUAGES = tuple((each, Locale.parse(each).english_name or each) for each in languages.LANGUAGES)
 FIRST_OF_ALL = "booking_confirmed"
 
 
