@@ -23,7 +23,7 @@ NAME = re.compile(r"[0-9]{1,19}-[0-9]{1,9}\.eml", re.ASCII)
 SHOWN = 50
 LARGEST = 5_000_000  # bytes that are read of one
 UNREADABLE = "(cannot be read)"
-HEADINGS = ("Caught", "Subject", "To", "From")
+HEADINGS = ("Caught", "Subject", "To")
 
 
 @dataclass(frozen=True)
@@ -132,4 +132,4 @@ def _part(mail: EmailMessage, kind: str) -> str:
 
 def _row(mail: Mail) -> list[Any]:
     url = flask.url_for("desk_caught-mail.index", mail=mail.name)
-    return [show.when(mail.caught_at), show.html('<a href="{}">{}</a>', url, mail.subject), mail.to, mail.sender]
+    return [show.when(mail.caught_at), show.html('<a href="{}">{}</a>', url, mail.subject), mail.to]

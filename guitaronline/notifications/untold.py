@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _REASONS = {
+    "it only wakes who sends": "message.queued_again message.written",
     "whoever did it sees it at once": "booking.held booking.hold_released waitlist.joined waitlist.canceled waitlist.fulfilled"
     " slot.created slot.blocked slot.unblocked slot.withdrawn schedule.regenerated",
     "the news of its booking says it": "lesson.created lesson.canceled",

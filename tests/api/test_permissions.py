@@ -240,6 +240,7 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "POST /lessons/{lesson_id}/no-show": (lambda s: Call(f"/lessons/{s.lesson()}/no-show", {"side": "student"}), "403 403 200 404 200 403 403 200 401"),
     "POST /calendar/secret": (lambda s: Call("/calendar/secret"), "201 201 201 201 201 201 201 201 401"),
     "GET /calendar/{secret}.ics": (lambda s: Call("/calendar/gol_cf_nothing.ics"), "404 404 404 404 404 404 404 404 404"),
+    "GET /notifications/delivery/metrics": (lambda s: Call("/notifications/delivery/metrics"), "403 403 403 403 200 200 200 200 401"),
     "GET /notifications/my": (lambda s: Call("/notifications/my"), "200 200 200 200 200 200 200 200 401"),
     "GET /notifications/preferences": (lambda s: Call("/notifications/preferences"), "200 200 200 200 200 200 200 200 401"),
     "PUT /notifications/preferences": (lambda s: Call("/notifications/preferences", {"offers": False}), "200 200 200 200 200 200 200 200 401"),

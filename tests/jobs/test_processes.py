@@ -72,7 +72,7 @@ def test_everything_happens_by_itself_and_once(world: World, db: Session, run: P
     assert {job for job, _ in outcomes} == {job.name for job in TIMETABLE}
     assert world.again(held).status is BookingStatus.EXPIRED
     assert world.again(held).package.available == 5
-    assert db.execute(text("SELECT DISTINCT status FROM outbox_events")).scalars().all() == ["no_handler"]
+    assert set(db.execute(text("SELECT status FROM outbox_events")).scalars()) == {"done", "no_handler"}
 
     # and the audit is sealed, here and in the file that is kept elsewhere
     kept = integrity.read_checkpoints((run.place / "audit-checkpoints.log").read_text().splitlines())

@@ -250,18 +250,16 @@ def test_a_letter_to_a_child_reaches_who_stands_for_it(db: Session, world: World
     assert readers(db, "from_staff") == ["Ben"]
 
 
-def test_a_change_close_to_the_lesson_also_goes_to_the_phone(
-    db: Session, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_change_close_to_the_lesson_also_goes_to_the_phone(db: Session, world: World) -> None:
     edit_person(as_actor(world.ada), world.tom.id, changes={"phone": "+49 30 1234567"})
     world.package()
     near, far = world.booking(world.slot(hours=11)), world.booking(world.slot(hours=13))
     forget(db)
-    monkeypatch.setattr(type(policy.current()), "SMS_API_BASE", "https://sms.example", raising=False)
     cancel_booking(as_actor(world.ann), near.id)
     cancel_booking(as_actor(world.ann), far.id)
 
-    tell_all(db)
+    with policy.changed(SMS_API_BASE="https://sms.example"):
+        tell_all(db)
 
     assert [(row.record_id, row.person_id) for row in rows(db, channel=Channel.SMS)] == [(near.id, world.tom.id)]
 

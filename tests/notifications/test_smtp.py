@@ -194,7 +194,9 @@ def test_mail_goes_encrypted_and_signed_in(trusted: None) -> None:
 
 def test_a_certificate_of_nobody_known_is_refused_and_nothing_is_told() -> None:
     with mail_server() as server:
-        error = failure(secure(server), SMTP_TLS="starttls", SMTP_USER="school", SMTP_PASSWORD="strings")
+        error = failure(
+            secure(server), SMTP_TLS="starttls", SMTP_USER="school", SMTP_PASSWORD="strings", SMTP_TIMEOUT_SECONDS=20
+        )
 
     assert (error.code, getattr(error, "is_channel", False)) == ("tls", True)
     assert not any(each.startswith(("AUTH", "MAIL")) for each in server.heard)
