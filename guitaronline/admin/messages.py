@@ -158,7 +158,7 @@ def _facts(message: Message, body: MessageBody | None) -> list[show.Fact]:
         ("Happened", show.when(message.happened_at)),
         ("Sent", show.when(message.sent_at) if message.sent_at else None),
         ("Goes", show.when(message.available_at) if message.status is MessageStatus.QUEUED else None),
-        ("Makes sense until", show.when(message.not_after) if message.not_after else None),
+        ("Not after", show.when(message.not_after) if message.not_after else None),
         ("Attempts", message.attempts),
         ("Why", why(message) if message.suppressed_because or message.last_error else None),
         ("Language", body.language if body else None),
