@@ -173,6 +173,7 @@ def test_a_payments_history_has_one_row_a_step_and_a_cause(
         ("approval_id = gen_random_uuid()", "fk_refunds_approval_id"),
         ("source = 'dream', provider_reference = 're_1'", "ck_refunds_source_known"),
         ("source = 'provider'", "ck_refunds_seen_where"),
+        ("returned_at = now()", "ck_refunds_returned_was_paid"),
     ],
 )
 def test_a_refund_that_cannot_be_is_refused(
