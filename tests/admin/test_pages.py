@@ -70,8 +70,10 @@ def crawl(browser: Browser) -> dict[str, TestResponse]:
         kind = re.sub(r"[0-9a-f-]{36}|=[^&]*", "*", url)
         if kind not in kinds:
             kinds.add(kind)
-            seen[url] = browser.get(url)
-            waiting += links(seen[url].text)
+            page = browser.get(url)
+            if page.mimetype == "text/html" or page.status_code != 200:  # a paper to print is no page
+                seen[url] = page
+                waiting += links(page.text)
     return seen
 
 

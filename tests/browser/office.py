@@ -15,7 +15,11 @@ RECORD = "a[href*='/admin/bookings/details/']"
 def bookings_ahead(visitor: Visitor) -> list[str]:
     """They are on the page, the furthest first; returns their references. Those of today, which come last, may have begun."""
     visitor.open(AHEAD)
-    return [each for each in visitor.rows().locator(RECORD).all_inner_texts() if each.startswith("BK-")]
+    return references(visitor.rows())
+
+
+def references(rows: Locator) -> list[str]:
+    return [each for each in rows.locator(RECORD).all_inner_texts() if each.startswith("BK-")]
 
 
 def state(visitor: Visitor) -> Locator:

@@ -69,7 +69,8 @@ def test_each_desk_with_its_records_is_among_them(walk: Walk) -> None:
 
 def test_every_page_answers(walk: Walk) -> None:
     assert {path: look.status for path, look in walk.looks.items() if look.status != 200} == {
-        "/admin/no-such-page": 404
+        "/admin/no-such-page": 404,
+        "/reset/gone": 404,
     }
 
 

@@ -53,7 +53,7 @@ def lapsed_hold(world: World) -> Any:
 def test_everything_happens_by_itself_and_once(world: World, db: Session, run: Processes, owner: Connection) -> None:
     # given a worker, and two schedulers that know nothing of each other
     held = lapsed_hold(world)
-    worker = run.start("jobs.worker")
+    worker = run.start("jobs.worker", MAIL_TRANSPORT="off")
     schedulers = [run.start("jobs.scheduler"), run.start("jobs.scheduler")]
 
     # when each job of the timetable had its turn

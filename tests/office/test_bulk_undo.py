@@ -183,6 +183,8 @@ FINAL = [
     "lessons.complete",
     "slots.withdraw",
     "packages.extend",
+    "people.write",
+    "messages.redrive",
 ]
 
 

@@ -14,6 +14,7 @@ PRODUCTION = {
     "PUBLIC_BASE_URL": "https://school.example",
     "COOKIE_SECURE": "1",
     "STAFF_TOTP": "required",
+    "MAIL_TRANSPORT": "off",
 }
 STRIPE = {"PAYMENT_PROVIDER": "stripe", "STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRETS": "whsec_1"}
 
