@@ -29,6 +29,8 @@ AT_ONCE = 1000  # records in one transaction
 WITHOUT_OUTCOME = timedelta(hours=12)
 OUTCOME_BACK = timedelta(days=7)  # older ones are for the office
 LOW_BACK = timedelta(days=3)
+# Until the database has counted messages again after a flood, it takes them for few and would read all of them for each lesson.
+BY_INDEX = text("SET LOCAL enable_seqscan = off")
 LOW_FROM = 3  # lessons a package must have had: of a single lesson nobody runs low
 
 # ix_bookings_start. Who booked later than the reminder was due has just read the confirmation; where the nearer reminder is
@@ -74,6 +76,7 @@ def remind(hours: int, *, limit: int = AT_ONCE) -> int:
     waking = quiet.read_quiet_hours(policy.current().QUIET_HOURS)
     ahead = waking.length if waking else timedelta(0)
     with technical_transaction() as session:
+        session.execute(BY_INDEX)
         now = clock.read(session)
         nearer = timedelta(hours=max((each for each in reminder_hours() if each < hours), default=0))
         told = {"hours": hours, "after": now + nearer, "until": now + timedelta(hours=hours) + ahead, "limit": limit}
@@ -133,6 +136,7 @@ def _tell(  # noqa: PLR0917
 ) -> int:
     kind = KINDS[kind_name]
     with technical_transaction() as session:
+        session.execute(BY_INDEX)
         now = clock.read(session)
         found = {str(row.event_id): row for row in session.execute(query, {**facts(now), "limit": limit})}
         wanted = [Wanted(key, getattr(row, whom), with_guardians=whom == "student_id") for key, row in found.items()]
