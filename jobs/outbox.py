@@ -7,7 +7,6 @@ later.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
+from guitaronline.back_off import wait_after
 from guitaronline.db import new_id, technical_transaction
 from jobs import telling
 from jobs.runtime import error_code, job, repeated
@@ -32,8 +32,6 @@ AT_ONCE = 1000
 CLAIM_AT_ONCE = 20
 LEASE = timedelta(seconds=120)
 RUN_SECONDS = 5  # then what was planned is sent, and the next tick goes on
-BACK_OFF = tuple(timedelta(seconds=each) for each in (0, 30, 120, 600, 3600, 4 * 3600, 12 * 3600))  # then dead
-JITTER = 0.2
 
 # ARRAY(…) is asked once; `IN (… LIMIT … SKIP LOCKED)` may be asked again for each row, and then claims more than the limit.
 CLOSE_UNTOLD = text("""
@@ -134,14 +132,6 @@ def put_off(event: Event, token: UUID, error: str) -> None:
         finish(event, token, "dead", error)
     else:
         _fenced(TRY_LATER, event, token, wait=wait, error=error)
-
-
-def wait_after(attempts: int, spread: float | None = None) -> timedelta | None:
-    """How long after the n-th attempt the next one is due; None: there is none. `spread` −1…1, random unless given."""
-    if attempts >= len(BACK_OFF):
-        return None
-    spread = random.uniform(-1, 1) if spread is None else spread  # noqa: S311  # spreads load, no secret
-    return BACK_OFF[attempts] * (1 + JITTER * spread)
 
 
 def finish(event: Event, token: UUID, status: str, error: str | None) -> None:

@@ -6,7 +6,6 @@ holds the lease. What it is about may not be here yet: then it is parked and tri
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from guitaronline.actor import SYSTEM
+from guitaronline.back_off import BACK_OFF, wait_after
 from guitaronline.billing import exceptions
 from guitaronline.billing.facts import Outcome, hear
 from guitaronline.billing.models import Payment, PaymentProvider
@@ -31,8 +31,6 @@ from guitaronline.identity.access import Permission
 from guitaronline.unit_of_work import Work, command
 
 LEASE = timedelta(seconds=120)
-BACK_OFF = tuple(timedelta(seconds=each) for each in (0, 30, 120, 600, 3600, 4 * 3600, 12 * 3600))  # then dead
-JITTER = 0.2
 PARKED_FOR = timedelta(hours=24)
 UNDECIDED = frozenset({EventStatus.RECEIVED, EventStatus.PARKED})
 ABOUT_MONEY = frozenset(FactKind) - {FactKind.OTHER, FactKind.CHECKOUT_EXPIRED, FactKind.FAILED}
@@ -122,7 +120,7 @@ def take(due: Due, token: UUID) -> Result:
 
 def finish(due: Due, token: UUID, result: Result, now: datetime) -> None:
     """Changes nothing when the lease has run out and somebody else took the event."""
-    facts = {"id": due.id, "token": token, "now": now, "at": now + _wait(due.attempts)}
+    facts = {"id": due.id, "token": token, "now": now, "at": now + (wait_after(due.attempts) or BACK_OFF[-1])}
     told = {"status": result.status, "said": result.said, "payment": result.payment_id, "error": result.error}
     with technical_transaction() as current:
         current.execute(CLOSE, {**facts, **told})
@@ -193,8 +191,3 @@ def _payment_of(provider: PaymentProvider, facts: Sequence[ProviderFact]) -> UUI
 def _tried(due: Due, error: str) -> Result:
     status = EventStatus.RECEIVED if due.attempts < len(BACK_OFF) else EventStatus.DEAD
     return Result(status, error=error)
-
-
-def _wait(attempts: int) -> timedelta:
-    spread = random.uniform(-1, 1)  # noqa: S311  # spreads load, no secret
-    return BACK_OFF[min(attempts, len(BACK_OFF) - 1)] * (1 + JITTER * spread)

@@ -26,6 +26,7 @@ from sqlalchemy.orm import joinedload
 import config
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM
+from guitaronline.back_off import BACK_OFF, wait_after
 from guitaronline.db import any_of, new_id, session
 from guitaronline.identity.address_problems import note_address_problem
 from guitaronline.identity.models import User
@@ -43,8 +44,6 @@ RECORD_SECONDS = 15.0  # so long the database may be away when the channel has s
 AGAIN_SECONDS = 0.2
 GROUP = 20  # read ahead together …
 FRESH_SECONDS = 0.25  # … and read again when they have waited so long: what they tell of may have changed
-
-requeue = queue.requeue  # what doors ask of delivery stands here
 
 log = structlog.get_logger("notifications.delivery")
 
@@ -189,7 +188,7 @@ def _prepared(message: Message, person: User, now: datetime) -> Result | tuple[s
         return Result(MessageStatus.FAILED, code="kind_unknown")
     if message.handed_at is not None:  # about money, and the worker that had it died
         return Result(MessageStatus.UNCERTAIN, Outcome.UNKNOWN, code="worker_died")
-    if message.attempts > len(queue.BACK_OFF):
+    if message.attempts > len(BACK_OFF):
         return Result(MessageStatus.FAILED, code="attempts_used_up")
     if message.not_after is not None and now > message.not_after:
         return Result(MessageStatus.SUPPRESSED, because="too_late")
@@ -247,7 +246,7 @@ def _after_silence(message: Message, error: Unknown) -> Result:
 
 
 def _again_or_dead(message: Message, outcome: Outcome, code: str, answer: str) -> Result:
-    wait = queue.wait_after(message.attempts)
+    wait = wait_after(message.attempts)
     status = MessageStatus.FAILED if wait is None else MessageStatus.QUEUED
     return Result(status, outcome, code, answer, wait=wait)
 

@@ -6,7 +6,6 @@ was in the hands of a worker that died is claimed alone from then on, so it take
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,8 +19,6 @@ from guitaronline.notifications.rendered import Rendered
 from guitaronline.unit_of_work import Work
 
 LEASE = timedelta(seconds=60)  # three times what handing over one message may take
-BACK_OFF = tuple(timedelta(seconds=each) for each in (0, 30, 120, 600, 3600, 4 * 3600, 12 * 3600))  # then dead
-JITTER = 0.2
 
 DUE = text("""
 SELECT channel FROM unnest(CAST(:channels AS text[])) WITH ORDINALITY AS asked(channel, place)
@@ -208,14 +205,6 @@ def _again(work: Work, sent: Message, because: str) -> Message:
     )
     work.add(copy)
     return copy
-
-
-def wait_after(attempts: int, spread: float | None = None) -> timedelta | None:
-    """How long after the n-th attempt the next one is due; None: there is none. `spread` −1…1, random unless given."""
-    if attempts >= len(BACK_OFF):
-        return None
-    spread = random.uniform(-1, 1) if spread is None else spread  # noqa: S311  # spreads load, no secret
-    return BACK_OFF[attempts] * (1 + JITTER * spread)
 
 
 def _kept(rendered: Rendered) -> tuple[str | None, ...]:

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM
+from guitaronline.back_off import wait_after
 from guitaronline.billing.providers import signatures
 from guitaronline.billing.providers.base import BadSignature
 from guitaronline.db import new_id, session, technical_transaction
@@ -23,7 +24,6 @@ from guitaronline.identity.address_problems import note_address_problem
 from guitaronline.notifications import bounces
 from guitaronline.notifications.bounces import Bounce
 from guitaronline.notifications.models import Channel
-from guitaronline.notifications.queue import wait_after
 from guitaronline.notifications.report_models import MessageReport, ReportStatus
 
 HEADER = "Message-Signature"

@@ -162,14 +162,3 @@ def test_what_is_not_due_waits(slot_id: UUID, db: Session, told: list[outbox.Eve
 
     assert outbox.drain() == 0
     assert told == []
-
-
-@pytest.mark.parametrize(
-    ("attempts", "seconds"),
-    [(1, 30), (2, 120), (3, 600), (4, 3600), (5, 4 * 3600), (6, 12 * 3600), (7, None), (99, None)],
-)
-def test_the_waits_grow_and_end(attempts: int, seconds: int | None) -> None:
-    expected = None if seconds is None else timedelta(seconds=seconds)
-
-    assert outbox.wait_after(attempts, spread=0) == expected
-    assert outbox.wait_after(attempts, spread=1) == (expected and expected * 1.2)

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from guitaronline import policy
 from guitaronline.actor import SYSTEM, Role
+from guitaronline.back_off import BACK_OFF
 from guitaronline.booking.models import Booking
 from guitaronline.db import new_id
 from guitaronline.identity.service import edit_person
-from guitaronline.notifications import delivery, queue
+from guitaronline.notifications import queue
 from guitaronline.notifications.delivery import deliver_due
 from guitaronline.notifications.kinds import KINDS, Kind
 from guitaronline.notifications.models import Channel, Message, MessageStatus
@@ -64,7 +65,7 @@ def money(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @command("message.requeue_in_test")
 def requeue(work: Work, message: Message) -> Message:
-    return delivery.requeue(work, message, because="redriven")
+    return queue.requeue(work, message, because="redriven")
 
 
 def test_a_due_message_goes_out_once_and_its_story_is_kept(world: World, booking: Booking, server: MailServer) -> None:
@@ -126,7 +127,7 @@ def test_a_mail_refused_for_now_is_tried_again_as_the_same_mail(world: World, bo
 
 
 def test_after_its_last_attempt_it_is_dead(world: World, booking: Booking) -> None:
-    waiting = letter(world.ann, booking, attempts=len(queue.BACK_OFF) - 1)
+    waiting = letter(world.ann, booking, attempts=len(BACK_OFF) - 1)
     with mail_server(RCPT="451 later") as server, mailing(server):
         deliver_due()
 
@@ -136,7 +137,7 @@ def test_after_its_last_attempt_it_is_dead(world: World, booking: Booking) -> No
 def test_a_message_that_killed_its_worker_each_time_runs_out(
     world: World, booking: Booking, server: MailServer
 ) -> None:
-    waiting = letter(world.ann, booking, attempts=len(queue.BACK_OFF))
+    waiting = letter(world.ann, booking, attempts=len(BACK_OFF))
 
     deliver_due()
 
@@ -473,17 +474,6 @@ def test_two_workers_together_keep_the_pace_of_the_provider(app: Flask, world: W
     assert sum(sent) == len(moments) == 40
     assert busiest <= 22
     assert moments[-1] - moments[0] >= 1.8
-
-
-@pytest.mark.parametrize(
-    ("attempts", "seconds"),
-    [(1, 30), (2, 120), (3, 600), (4, 3600), (5, 4 * 3600), (6, 12 * 3600), (7, None), (99, None)],
-)
-def test_the_waits_grow_and_end(attempts: int, seconds: int | None) -> None:
-    expected = None if seconds is None else timedelta(seconds=seconds)
-
-    assert queue.wait_after(attempts, spread=0) == expected
-    assert queue.wait_after(attempts, spread=1) == (expected and expected * 1.2)
 
 
 def test_a_reset_in_the_middle_is_tried_again(world: World, booking: Booking, db: Session) -> None:
