@@ -43,6 +43,9 @@ class Settings:
         "signs CSRF tokens and makes the links in mails; a random one lasts until the process ends",
         unit="32+ characters",
     )
+    SECRET_KEY_FALLBACKS: str = setting(
+        "", "earlier ones: what they signed or sealed is believed until they go from here", unit="comma-separated"
+    )
     DATABASE_URL: str = setting("", "application role: may work, may not change the schema or the audit")
     DATABASE_OWNER_URL: str = setting("", "owner role: migrates; used by `flask db` only")
     REDIS_URL: str = setting("", "doorbell for the worker and counters for limits; holds no fact")
