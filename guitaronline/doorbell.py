@@ -1,7 +1,7 @@
-"""The doorbell: after a commit that has something to tell, the scheduler is called, and it wakes the workers.
+"""The doorbell: after a commit that has something to tell or to do, the scheduler is called, and it wakes the workers.
 
-The command that rings only sets a flag; one thread a process turns flags into calls, many into one. A call is a word on a
-list in Redis. It holds no fact: a lost call costs seconds, since the timetable asks for the same work anyway.
+The command that rings only says what is wanted; one thread a process turns that into calls, many into one. A call is the name
+of a job on a list in Redis. It holds no fact: a lost call costs seconds, since the timetable asks for the same work anyway.
 """
 
 from __future__ import annotations
@@ -17,24 +17,36 @@ from redis.retry import Retry
 from guitaronline import policy, unit_of_work
 
 CALLS = "gol:calls"  # the list; `jobs.scheduler` takes what is on it
-WORD = "tell"  # there is one kind of call
+TELL = "notifications.deliver"  # any event may be one that people are told of
+WANTED = {  # topic → the job, as the timetable calls it, that somebody waits for
+    "bulk.requested": "bulk.carry_out",
+    "export.requested": "exports.make",
+    "proof.asked": "proofs.run_asked",
+    "provider_event.received": "payments.take_events",
+    "refund.created": "refunds.ask_providers",
+    "settlement.confirmed": "settlements.read",
+    "settlement.imported": "reconciliation.match",
+    "settlement.received": "settlements.read",
+}
 KEPT = 100  # calls of a scheduler that is not there do not pile up
 TOGETHER_SECONDS = 0.02  # what is committed meanwhile is one call
 ANSWER_WITHIN_SECONDS = 2.0
 
 
 class Bell:
-    """The flag and the thread of one process."""
+    """What is wanted, and the thread of one process."""
 
     def __init__(self) -> None:
+        self.jobs: set[str] = set()
         self.wanted = threading.Event()
         self.quiet = threading.Event()  # set while nothing is left to call
         self.quiet.set()
         self.thread: threading.Thread | None = None
 
-    def ring(self) -> None:
+    def ring(self, jobs: set[str]) -> None:
         """Costs the caller next to nothing, whatever Redis does."""
         self.quiet.clear()
+        self.jobs.update(jobs)
         self.wanted.set()
         if self.thread is None:
             self.thread = threading.Thread(target=self.call_for_ever, name="doorbell", daemon=True)
@@ -46,9 +58,17 @@ class Bell:
             self.wanted.wait()
             threading.Event().wait(TOGETHER_SECONDS)
             self.wanted.clear()
-            caller.call()
+            if jobs := self.taken():
+                caller.call(jobs)
             if not self.wanted.is_set():
                 self.quiet.set()
+
+    def taken(self) -> set[str]:
+        """What is wanted so far. One by one: others add to it meanwhile, and nothing of theirs may be lost."""
+        jobs = set()
+        while self.jobs:
+            jobs.add(self.jobs.pop())
+        return jobs
 
 
 class Caller:
@@ -58,11 +78,11 @@ class Caller:
         self.url = ""
         self.connection: redis.Redis | None = None
 
-    def call(self) -> bool:
+    def call(self, jobs: set[str]) -> bool:
         """Whether Redis took it."""
         try:
             pipe = self._connected(policy.current().REDIS_URL).pipeline(transaction=False)
-            pipe.lpush(CALLS, WORD)
+            pipe.lpush(CALLS, *jobs)
             pipe.ltrim(CALLS, 0, KEPT - 1)
             pipe.execute()
         except (RedisError, ValueError):
@@ -94,7 +114,7 @@ def install() -> None:
 def ring(topics: set[str]) -> None:
     """Called after the commit with what it emitted."""
     if topics:
-        bell.ring()
+        bell.ring({TELL} | {WANTED[topic] for topic in topics & WANTED.keys()})
 
 
 def wait_until_called(seconds: float = 1.0) -> None:

@@ -22,7 +22,6 @@ from rq.serializers import JSONSerializer
 from jobs import schedule
 
 QUEUE = schedule.Queue.WORK
-CALLED = "jobs.notifications.deliver"  # what is wanted when the doorbell of a commit has called
 CALL_SECONDS = 10  # within them one job answers all calls; the next ones do not wait for a job that was killed
 RING_SECONDS = 300  # a ring that nobody heard for so long is forgotten; the scheduler rings again
 FAILED_SECONDS = 60
@@ -89,11 +88,12 @@ def ring(connection: Redis, function: str, tick_id: str) -> bool:
     return True
 
 
-def ring_for_call(connection: Redis) -> bool:
-    """The worker will look at what is to be told. False: it is at it just now, or Redis does not answer; ring again soon,
-    for it may have looked already."""
+def ring_for_call(connection: Redis, name: str) -> bool:
+    """The worker will do what the doorbell of a commit has called for. False: it is at it just now, or Redis does not answer;
+    ring again soon, for it may have looked already."""
+    job_id = f"called-{name.replace('.', '-')}-{int(time.time()) // CALL_SECONDS}"
     try:
-        _enqueue(connection, CALLED, (), job_id=f"called-{int(time.time()) // CALL_SECONDS}")
+        _enqueue(connection, f"jobs.{name}", (), job_id=job_id)
     except (DuplicateJobError, RedisError):
         return False
     return True

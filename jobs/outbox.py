@@ -8,7 +8,7 @@ later.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,6 +51,10 @@ RETURNING id, topic, record_type, record_id, payload, attempts, created_at
 CLOSE = text("""
 UPDATE outbox_events SET status = :status, closed_at = clock_timestamp(), last_error = :error, lease_until = NULL
  WHERE id = :id AND lease_token = :token AND status = 'pending'
+""")
+CLOSE_ALL = text("""
+UPDATE outbox_events SET status = 'done', closed_at = clock_timestamp(), last_error = NULL, lease_until = NULL
+ WHERE id = ANY(:ids) AND lease_token = :token AND status = 'pending'
 """)
 TRY_LATER = text("""
 UPDATE outbox_events SET available_at = clock_timestamp() + :wait, last_error = :error, lease_until = NULL
@@ -98,8 +102,9 @@ def hand_over_some() -> int:
     """One batch of what is due was handed over; returns how many."""
     token = new_id()
     events = claim(token) if HANDLERS else []
-    for event in events:
-        hand_over(event, token)
+    told = [event for event in events if hand_over(event, token)]
+    if told:
+        close_told(told, token)
     return len(events)
 
 
@@ -111,8 +116,8 @@ def claim(token: UUID) -> list[Event]:
     return [Event(*row) for row in rows]
 
 
-def hand_over(event: Event, token: UUID) -> None:
-    """The event is told, tried again later, or dead."""
+def hand_over(event: Event, token: UUID) -> bool:
+    """The event is told (True, to be closed with the others of its batch), tried again later, or dead."""
     try:
         HANDLERS[event.topic](event)
     except Undeliverable as error:
@@ -123,7 +128,16 @@ def hand_over(event: Event, token: UUID) -> None:
         )
         put_off(event, token, error_code(error))
     else:
-        finish(event, token, "done", None)
+        return True
+    return False
+
+
+def close_told(events: Sequence[Event], token: UUID) -> None:
+    """All at once; a worker that dies before it leaves them to be told again, which changes nothing."""
+    with technical_transaction() as session:
+        closed = session.execute(CLOSE_ALL, {"ids": [event.id for event in events], "token": token}).rowcount  # type: ignore[attr-defined]
+    if closed < len(events):
+        log.warning("fenced out", events=len(events) - closed)
 
 
 def put_off(event: Event, token: UUID, error: str) -> None:

@@ -2,8 +2,8 @@
 
 There is no leader: the database takes a tick of the same name and time only once, so two schedulers are one. The newest
 tick of a job that nobody has begun is rung again in every round, so a wiped Redis costs seconds; so is one that was begun
-and never ended. Between its rounds it hears the doorbell of commits (`guitaronline.doorbell`), and rings for what is told
-at once. Loads neither the application nor the domains.
+and never ended. Between its rounds it hears the doorbell of commits (`guitaronline.doorbell`), and rings for what they call
+for at once. Loads neither the application nor the domains.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from redis.exceptions import RedisError
 import config
 from guitaronline import logs
 from jobs import bell
-from jobs.schedule import TIMETABLE, Job
+from jobs.schedule import BY_FUNCTION, TIMETABLE, Job
 
 ROUND_SECONDS = 2.0
 LONGEST_BACK_OFF_SECONDS = 30.0
 AGAIN_SECONDS = 0.1  # a call that came while its job was at work is passed on as soon as that has ended
+MOST_CALLS = 200  # taken at once; the doorbell keeps no more than that
 CALLS = "gol:calls"  # as `guitaronline.doorbell` names it, whose import would load the domains
 GRACE_SECONDS = 90  # RQ kills a job 60 s after its time is up
 DATABASE_OPTIONS = "-c statement_timeout=5s -c lock_timeout=2s -c timezone=UTC"
@@ -56,7 +57,7 @@ class Scheduler:
         self.database: Any = None
         self.failures = 0
         self.rung = True  # whether Redis took the last ring
-        self.called = False  # whether a commit has called and nobody was told yet
+        self.called: set[str] = set()  # jobs that commits have called for, and no worker was told yet
 
     def run(self) -> None:
         """For ever, whatever the database and Redis do."""
@@ -85,24 +86,26 @@ class Scheduler:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             try:
-                self.called = self.is_called(left) or self.called
+                self.called |= self.calls(left)
             except RedisError:
                 time.sleep(left)
                 return
-            if self.called and bell.ring_for_call(self.redis):
-                self.called = False
-            elif self.called:
+            self.called -= {name for name in self.called if bell.ring_for_call(self.redis, name)}
+            if self.called:
                 time.sleep(AGAIN_SECONDS)
 
-    def is_called(self, seconds: float) -> bool:
-        """Waits for a call, or looks only, where one is waiting to be passed on. All calls so far are one."""
+    def calls(self, seconds: float) -> set[str]:
+        """Waits for a call, or looks only, where one is waiting to be passed on; the jobs called for, each once.
+
+        Anything may stand on the list: what the timetable does not know is dropped."""
         longest = max(
             min(seconds, bell.ANSWER_WITHIN_SECONDS / 2), 0.01
         )  # 0 is for ever; Redis answers before the connection gives up
-        heard = self.redis.lpop(CALLS, 1) if self.called else self.redis.blpop([CALLS], timeout=longest)
-        if heard:
-            self.redis.delete(CALLS)
-        return bool(heard)
+        first: Any = None if self.called else self.redis.blpop([CALLS], timeout=longest)
+        others: Any = self.redis.lpop(CALLS, MOST_CALLS) or []
+        heard = [first[1], *others] if first else others
+        names = {each.decode(errors="replace") for each in heard}
+        return {name for name in names if f"jobs.{name}" in BY_FUNCTION}
 
     def open_ticks(self) -> list[tuple[str, str]]:
         """(id, job) of the newest tick of each job that is still to be done; due ticks are written down first."""

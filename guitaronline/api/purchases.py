@@ -11,7 +11,7 @@ from uuid import UUID
 
 from flask import Response, request
 
-from guitaronline import unit_of_work
+from guitaronline import doorbell, unit_of_work
 from guitaronline.actor import Actor
 from guitaronline.api.billing import resource
 from guitaronline.api.endpoint import JSON, PUBLIC, Answer, may
@@ -81,6 +81,7 @@ def webhook(actor: Actor, provider: str) -> Response:
     if provider not in list(PaymentProvider):
         raise NotFound()
     service.receive(PaymentProvider(provider), request.get_data(cache=False), dict(request.headers))
+    doorbell.ring({"provider_event.received"})
     return Response(status=200, content_type=JSON)
 
 

@@ -141,6 +141,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_first_is_fenced_out(
     put(db, "lease_until = clock_timestamp() - interval '1 second'")
     outbox.drain()
 
+    outbox.close_told([event], slow)
     outbox.finish(event, slow, "dead", "too late")
     outbox.put_off(event, slow, "too late")
 

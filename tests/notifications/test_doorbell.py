@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from time import monotonic
 
 import pytest
+from flask import Flask
 from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guitaronline import doorbell, policy
 from guitaronline.booking.models import Booking
-from guitaronline.doorbell import CALLS
+from guitaronline.doorbell import CALLS, TELL, WANTED
 from guitaronline.notifications.models import MessageStatus
-from jobs import bell, scheduler
+from guitaronline.states import StateTable
+from jobs import bell, schedule, scheduler
 from jobs.scheduler import Scheduler
 from tests.jobs.processes import Processes, eventually
 from tests.notifications.letters import letter, now_of
@@ -71,7 +73,7 @@ def test_ringing_costs_nothing_while_redis_is_away() -> None:
 def test_calls_of_a_scheduler_that_is_away_do_not_pile_up(redis: Redis) -> None:
     caller = doorbell.Caller()
     with policy.changed(REDIS_URL=url_of(redis)):
-        assert all(caller.call() for _ in range(doorbell.KEPT + 20))
+        assert all(caller.call({"exports.make"}) for _ in range(doorbell.KEPT + 20))
 
     assert redis.llen(CALLS) == doorbell.KEPT
 
@@ -81,26 +83,61 @@ def test_the_scheduler_knows_the_list_by_the_same_name() -> None:
 
 
 def test_calls_become_one_job_of_the_messages_queue(redis: Redis, world: World) -> None:
-    redis.lpush(CALLS, "tell", "tell", "tell")
+    redis.lpush(CALLS, TELL, TELL, TELL)
     listening = Scheduler(policy.current(), ())
     listening.redis = bell.connect(url_of(redis))
 
     listening.listen(0.3)
 
     [job_id] = redis.lrange("rq:queue:messages", 0, -1)
-    assert job_id.startswith(b"called-")
+    assert job_id.startswith(b"called-notifications-deliver-")
     assert not redis.exists(CALLS)
+
+
+def test_each_job_that_is_called_for_is_rung_on_its_own_queue(redis: Redis, world: World) -> None:
+    listening = Scheduler(policy.current(), ())
+    listening.redis = bell.connect(url_of(redis))
+
+    with policy.changed(REDIS_URL=url_of(redis)):
+        doorbell.ring({"export.requested", "booking.held"})
+        listening.listen(0.3)
+
+    [work], [messages] = redis.lrange("rq:queue:guitaronline", 0, -1), redis.lrange("rq:queue:messages", 0, -1)
+    assert work.startswith(b"called-exports-make-")
+    assert messages.startswith(b"called-notifications-deliver-")
+
+
+def test_what_the_timetable_does_not_know_is_not_rung(redis: Redis, world: World) -> None:
+    redis.lpush(CALLS, "os.system", b"\xff", TELL)
+    listening = Scheduler(policy.current(), ())
+    listening.redis = bell.connect(url_of(redis))
+
+    listening.listen(0.3)
+
+    assert redis.keys("rq:queue:*") == [b"rq:queue:messages"]
+    assert not listening.called
+
+
+def test_what_is_called_for_stands_in_the_timetable() -> None:
+    assert {f"jobs.{name}" for name in (TELL, *WANTED.values())} <= schedule.BY_FUNCTION.keys()
+
+
+def test_topics_that_call_are_topics_that_exist(app: Flask) -> None:
+    emitted = {move.event for table in StateTable.known.values() for move in table.moves}
+    technical = {"proof.asked", "provider_event.received"}  # `Work.wake`, and the door of webhooks
+
+    assert WANTED.keys() - technical <= emitted
 
 
 def test_a_call_while_its_job_is_at_work_is_passed_on_afterwards(redis: Redis, world: World) -> None:
     listening = Scheduler(policy.current(), ())
     listening.redis = bell.connect(url_of(redis))
-    assert bell.ring_for_call(redis)
+    assert bell.ring_for_call(redis, TELL)
     redis.delete("rq:queue:messages")  # the worker has it
 
-    redis.lpush(CALLS, "tell")
+    redis.lpush(CALLS, TELL)
     listening.listen(0.3)
-    assert listening.called
+    assert listening.called == {TELL}
     redis.flushdb()  # it has ended
     listening.listen(0.3)
 
