@@ -177,6 +177,9 @@ class Settings:
     )
     MAIL_FROM: str = setting("school@school.example", "sender; answers and bounces go there", unit="address")
     MAIL_FROM_NAME: str = setting("GuitarOnline", "shown beside the sender's address")
+    MAIL_CONNECTIONS: int = setting(
+        2, "of one worker to the server at once, when much is to be sent; a server far away wants more", ge=1, le=20
+    )
     MAIL_RATE_PER_SECOND: int = setting(
         0, "what the provider allows, all workers together; 0 = no limit", ge=0, le=10_000
     )

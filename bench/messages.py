@@ -131,7 +131,7 @@ def drained(school: Any, workers: int) -> float:
 
 
 def courier() -> None:
-    from guitaronline.notifications.delivery import deliver_due
+    from jobs.notifications import deliver
     from jobs.runtime import context
 
     with context():
@@ -139,7 +139,7 @@ def courier() -> None:
         sys.stdin.readline()  # until all are
         used = time.process_time()
         done = 0
-        while some := deliver_due():
+        while some := deliver():
             done += some
         print(
             f"  a worker sent {done}: Python {(time.process_time() - used) / max(done, 1) * 1000:.2f} ms of processor each"

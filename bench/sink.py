@@ -7,7 +7,7 @@ import sys
 
 
 class Sink(asyncio.Protocol):
-    """One connection. Commands come one at a time: none of ours sends ahead."""
+    """One connection. Commands may come together (RFC 2920), as every server of today allows."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
@@ -29,6 +29,8 @@ class Sink(asyncio.Protocol):
         if word == b"DATA":
             self.in_content = True
             self.transport.write(b"354 go on\r\n")
+        elif word == b"EHLO":
+            self.transport.write(b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
         elif word == b"QUIT":
             self.transport.write(b"221 bye\r\n")
             self.transport.close()

@@ -6,10 +6,9 @@ from functools import partial
 
 from guitaronline.actor import SYSTEM
 from guitaronline.billing import service
-from jobs.runtime import job, repeated, side_by_side
+from jobs.runtime import HANDS, job, repeated, side_by_side
 
 AT_ONCE = 200  # packages in one transaction: they are locked for less than 100 ms
-HANDS = 2  # of a flood (the end of a campaign's packages): the audit keeps a core of the database busy for each
 
 
 @job

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from functools import partial
 
+from guitaronline import policy
 from guitaronline.notifications import delivery, reminders, reports, staff_mail
 from jobs import outbox
-from jobs.runtime import job, repeated
+from jobs.runtime import job, repeated, side_by_side
 
 AT_ONCE = 1000
 RUN_SECONDS = 30.0  # then the next tick goes on
@@ -16,13 +17,17 @@ TURN_SECONDS = 2.0  # of sending, then what happened meanwhile has its turn
 
 @job
 def deliver() -> int:
-    """What happened is planned, and what is due is sent, by turns, until nothing is left; returns how much it was."""
-    done, until = 0, time.monotonic() + RUN_SECONDS
+    """What happened is planned, and what is due is sent, by turns, until nothing is left; returns how much it was.
+
+    While more is due than one turn sends, several hands send: each waits most of the time for the server or the disk."""
+    done, hands, until = 0, 1, time.monotonic() + RUN_SECONDS
+    send = partial(delivery.deliver_due, seconds=TURN_SECONDS)
     while time.monotonic() < until:
         planned = outbox.hand_over_some()
-        sent = delivery.deliver_due(seconds=TURN_SECONDS)
+        sent = side_by_side(send, hands) if hands > 1 else send()
         if not planned and not sent:
             break
+        hands = policy.current().MAIL_CONNECTIONS if sent >= delivery.AT_ONCE else 1
         done += planned + sent
     return done
 

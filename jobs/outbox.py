@@ -22,14 +22,14 @@ from guitaronline.db import new_id, technical_transaction
 from jobs import telling
 from jobs.runtime import error_code, job, repeated
 
-Handler = Callable[["Event"], None]
+Handler = Callable[[Sequence["Event"]], None]
 
 HANDLERS: dict[str, Handler] = dict.fromkeys(
     telling.TOPICS, telling.tell
-)  # topic → what tells it; may run twice for one event, ends within HANDLE_SECONDS
+)  # topic → what tells events of it; may run twice for one
 
 AT_ONCE = 1000
-CLAIM_AT_ONCE = 20
+CLAIM_AT_ONCE = 40
 LEASE = timedelta(seconds=120)
 RUN_SECONDS = 5  # then what was planned is sent, and the next tick goes on
 
@@ -102,7 +102,12 @@ def hand_over_some() -> int:
     """One batch of what is due was handed over; returns how many."""
     token = new_id()
     events = claim(token) if HANDLERS else []
-    told = [event for event in events if hand_over(event, token)]
+    handlers = {HANDLERS[event.topic] for event in events}
+    told = [
+        event
+        for handler in handlers
+        for event in hand_over_together(handler, [each for each in events if HANDLERS[each.topic] == handler], token)
+    ]
     if told:
         close_told(told, token)
     return len(events)
@@ -116,10 +121,21 @@ def claim(token: UUID) -> list[Event]:
     return [Event(*row) for row in rows]
 
 
+def hand_over_together(handler: Handler, events: list[Event], token: UUID) -> list[Event]:
+    """Those that were told: all of them by one call; where one breaks it, each that can be told alone."""
+    try:
+        if len(events) > 1:
+            handler(events)
+            return events
+    except Exception as error:  # noqa: BLE001  # whatever one of them meets, the others must have their turn
+        log.info("not told together", events=len(events), error=error_code(error))
+    return [event for event in events if hand_over(event, token)]
+
+
 def hand_over(event: Event, token: UUID) -> bool:
     """The event is told (True, to be closed with the others of its batch), tried again later, or dead."""
     try:
-        HANDLERS[event.topic](event)
+        HANDLERS[event.topic]([event])
     except Undeliverable as error:
         finish(event, token, "dead", str(error))
     except Exception as error:  # noqa: BLE001  # whatever a handler meets, the next event must have its turn

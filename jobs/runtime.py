@@ -34,17 +34,21 @@ ENDED = text("UPDATE job_ticks SET finished_at = clock_timestamp(), outcome = :o
 log = structlog.get_logger("jobs")
 
 
+HANDS = 2  # of a flood (the end of a campaign's packages): the audit keeps a core of the database busy for each
+
+
 class JobFailed(Exception):
     """Tells RQ that the job failed; what happened is in the log and on the tick."""
 
 
 @cache
 def app(settings: config.Settings | None = None) -> Flask:
-    """The jobs' application: no doors. A job's process keeps one connection for its many short transactions (a new one for
-    each cost more than the rows of a bulk action); a fork forgets what its worker may have had, so they share nothing."""
+    """The jobs' application: no doors. A job's process keeps a connection for each of its hands, opened when it is wanted (a new
+    one for each short transaction cost more than the rows of a bulk action); a fork forgets what its worker may have had, so
+    they share nothing."""
     settings = settings or config.load()
     logs.configure(settings.LOG_LEVEL)
-    made = create_core(settings, pool_size=1, max_overflow=2)
+    made = create_core(settings, pool_size=max(HANDS, settings.MAIL_CONNECTIONS), max_overflow=2)
     with made.app_context():
         engine = database.engine
     os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))

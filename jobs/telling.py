@@ -1,7 +1,8 @@
-"""What an event of the outbox leads to: messages to whom it concerns, and where it is urgent a call."""
+"""What events of the outbox lead to: messages to whom it concerns, and where it is urgent a call."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 TOPICS = sorted(kinds.topics())
 
 
-def tell(event: Event) -> None:
-    """The messages that the event tells are queued, and where it is urgent the office is asked to call. May run twice."""
-    happened = Happened(
-        event.id, event.topic, event.record_type, event.record_id, event.payload, event.created_at.astimezone(UTC)
-    )
+def tell(events: Sequence[Event]) -> None:
+    """The messages that the events tell are queued, and where it is urgent the office is asked to call. May run twice."""
     now = clock.read(session())
-    planning.plan(happened, now)
-    calling.call_about(happened, now)
+    happened = [
+        Happened(each.id, each.topic, each.record_type, each.record_id, each.payload, each.created_at.astimezone(UTC))
+        for each in events
+    ]
+    planning.plan_all(happened, now)
+    for each in happened:
+        calling.call_about(each, now)

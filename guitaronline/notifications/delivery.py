@@ -42,7 +42,7 @@ AT_ONCE = 100
 RUN_SECONDS = 30.0
 RECORD_SECONDS = 15.0  # so long the database may be away when the channel has said yes already
 AGAIN_SECONDS = 0.2
-GROUP = 20  # read ahead together …
+GROUP = 50  # read ahead together …
 FRESH_SECONDS = 0.25  # … and read again when they have waited so long: what they tell of may have changed
 
 log = structlog.get_logger("notifications.delivery")

@@ -6,18 +6,19 @@ does not want, or that has nowhere to go, is written too, as suppressed: whoever
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from guitaronline import clock, policy
-from guitaronline.db import new_id, technical_transaction
+from guitaronline.booking.models import Booking
+from guitaronline.db import any_of, new_id, technical_transaction
 from guitaronline.notifications import quiet
 from guitaronline.notifications.addresses import ADDRESS_OF
 from guitaronline.notifications.audience import Receiver, Wanted, receivers
@@ -57,14 +58,24 @@ class News:
 
 def plan(happened: Happened, now: datetime) -> int:
     """The messages that this event tells are queued; returns how many rows are new."""
-    kinds = kinds_of(happened.topic, happened.payload)
-    if not kinds:
+    return plan_all([happened], now)
+
+
+def plan_all(events: Sequence[Happened], now: datetime) -> int:
+    """The same of several events, in one transaction: all of them, or none."""
+    told = [(event, kinds) for event in events if (kinds := kinds_of(event.topic, event.payload))]
+    if not told:
         return 0
     with technical_transaction() as session:
-        subject = subject_of(session, happened)
-        if subject is None:
-            return 0
-        return sum(_plan_kind(session, kind, happened, subject, now) for kind in kinds)
+        _kept = _bookings_of(session, [event for event, _ in told])  # holds what is read until all is planned
+        planned = [
+            _planned(kind, event, subject)
+            for event, kinds in told
+            if (subject := subject_of(session, event)) is not None
+            for kind in kinds
+        ]
+        found = _receivers_of(session, planned)
+        return write(session, [row for news, each in found for row in rows_of(news, each, now)], now)
 
 
 def queue(
@@ -89,7 +100,14 @@ def queue(
     return write(session, [row for each in found for row in rows_of(news, each, now)], now)
 
 
-def _plan_kind(session: Session, kind: Kind, happened: Happened, subject: Subject, now: datetime) -> int:
+def _bookings_of(session: Session, events: Sequence[Happened]) -> Sequence[Booking]:
+    """Most events are about one; read together they cost one question."""
+    ids = [event.record_id for event in events if event.record_type == Booking.__tablename__]
+    return session.scalars(select(Booking).where(Booking.id == any_of(ids))).all() if len(ids) > 1 else ()
+
+
+def _planned(kind: Kind, happened: Happened, subject: Subject) -> tuple[News, list[Wanted]]:
+    """What stands in the messages, and who wants them as far as the event says."""
     wanted = [
         Wanted("", person_id, with_guardians=audience is Audience.STUDENT)
         for audience in kind.audience
@@ -105,8 +123,16 @@ def _plan_kind(session: Session, kind: Kind, happened: Happened, subject: Subjec
         _earliest(_by_kind(kind, happened.created_at), subject.not_after),
         is_soon=is_soon(subject.starts_at, happened.created_at),
     )
-    found = receivers(session, wanted, kind.preference)
-    return write(session, [row for each in found for row in rows_of(news, each, now)], now)
+    return news, wanted
+
+
+def _receivers_of(session: Session, planned: Sequence[tuple[News, list[Wanted]]]) -> Iterator[tuple[News, Receiver]]:
+    """Everybody who is told of each; a question for each preference that may switch it off."""
+    for preference in {news.kind.preference for news, _ in planned}:
+        asked = {str(n): each for n, each in enumerate(planned) if each[0].kind.preference == preference}
+        keyed = [replace(person, key=key) for key, (_, wanted) in asked.items() for person in wanted]
+        for receiver in receivers(session, keyed, preference):
+            yield asked[receiver.key][0], receiver
 
 
 def rows_of(

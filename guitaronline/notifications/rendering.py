@@ -161,6 +161,7 @@ def environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
         autoescape=select_autoescape(["html"], default=False),
         undefined=StrictUndefined,
+        auto_reload=False,  # asks the disk whether each template is the same still
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ CREATED = "slot.created"
 def told(monkeypatch: pytest.MonkeyPatch) -> list[outbox.Event]:
     """Slots are told to this list; nothing else has a handler."""
     heard: list[outbox.Event] = []
-    monkeypatch.setitem(outbox.HANDLERS, CREATED, heard.append)
+    monkeypatch.setitem(outbox.HANDLERS, CREATED, heard.extend)
     return heard
 
 
@@ -65,7 +66,7 @@ def test_events_without_a_handler_are_closed_and_never_sent(
     world.slot()
     assert outbox.drain() > 0
     heard: list[outbox.Event] = []
-    monkeypatch.setitem(outbox.HANDLERS, CREATED, heard.append)
+    monkeypatch.setitem(outbox.HANDLERS, CREATED, heard.extend)
 
     assert outbox.drain() == 0
 
@@ -93,7 +94,7 @@ def test_a_handled_event_is_told_once(slot_id: UUID, db: Session, told: list[out
 
 
 def test_a_failure_is_tried_again_later(slot_id: UUID, db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(event: outbox.Event) -> None:
+    def fail(events: Sequence[outbox.Event]) -> None:
         raise TimeoutError("smtp.example did not answer for ann@people.example")
 
     monkeypatch.setitem(outbox.HANDLERS, CREATED, fail)
@@ -104,8 +105,32 @@ def test_a_failure_is_tried_again_later(slot_id: UUID, db: Session, monkeypatch:
     assert timedelta(seconds=23) < found.wait < timedelta(seconds=37)
 
 
+def test_one_that_breaks_it_does_not_keep_the_others_of_its_batch_from_being_told(
+    world: World, slot_id: UUID, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison, others = slot_id, {world.slot(hours=hours).id for hours in (72, 96)}
+    told: list[UUID] = []
+
+    def tell(events: Sequence[outbox.Event]) -> None:
+        ids = [event.record_id for event in events]
+        if poison in ids:
+            raise ValueError
+        told.extend(ids)
+
+    monkeypatch.setitem(outbox.HANDLERS, CREATED, tell)
+    outbox.drain()
+
+    assert (len(told), set(told)) == (2, others)
+    db.rollback()
+    states = "SELECT record_id, status FROM outbox_events WHERE topic = :topic"
+    assert {row.record_id: row.status for row in db.execute(text(states), {"topic": CREATED})} == {
+        poison: "pending",
+        **dict.fromkeys(others, "done"),
+    }
+
+
 def test_after_the_last_attempt_it_is_dead(slot_id: UUID, db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(event: outbox.Event) -> None:
+    def fail(events: Sequence[outbox.Event]) -> None:
         raise TimeoutError
 
     monkeypatch.setitem(outbox.HANDLERS, CREATED, fail)
@@ -116,7 +141,7 @@ def test_after_the_last_attempt_it_is_dead(slot_id: UUID, db: Session, monkeypat
 
 
 def test_what_can_never_be_told_is_dead_at_once(slot_id: UUID, db: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(event: outbox.Event) -> None:
+    def refuse(events: Sequence[outbox.Event]) -> None:
         raise outbox.Undeliverable("no address")
 
     monkeypatch.setitem(outbox.HANDLERS, CREATED, refuse)

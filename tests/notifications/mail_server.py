@@ -71,6 +71,7 @@ class Talk:
     def __init__(self, server: MailServer, connection: socket.socket) -> None:
         self.server, self.connection = server, connection
         self.lines: Iterator[bytes] = iter(())
+        self.has_reader = False  # whether the last address was taken
         self.closing = ExitStack()
 
     def run(self) -> None:
@@ -98,7 +99,8 @@ class Talk:
                 self.take()
             else:
                 offered = "\r\n".join(f"250-{each}" for each in self.server.extensions)
-                self.say(word, f"250-here\r\n{offered}\r\n250 HELP" if word == "EHLO" else "250 ok")
+                said = self.say(word, f"250-here\r\n{offered}\r\n250 HELP" if word == "EHLO" else "250 ok")
+                self.has_reader = word == "RCPT" and said.startswith("2")
 
     def take(self) -> None:
         if not self.say("DATA", "354 go on").startswith("354"):
@@ -113,7 +115,7 @@ class Talk:
         mail = email.message_from_bytes(content, policy=email.policy.default)
         assert isinstance(mail, EmailMessage)
         self.mail = mail
-        answer = self.decide("content", "250 2.0.0 taken")
+        answer = self.decide("content", "250 2.0.0 taken") if self.has_reader else "554 5.5.1 nobody to give it to"
         if answer.startswith("250"):
             self.keep()
         self.send(answer)

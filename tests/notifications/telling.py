@@ -24,7 +24,7 @@ def tell_all(db: Session) -> None:
     query = select(OutboxEvent).where(OutboxEvent.status == "pending").order_by(OutboxEvent.created_at, OutboxEvent.id)
     for event in list(db.scalars(query)):
         facts = (event.id, event.topic, event.record_type, event.record_id, dict(event.payload), 1, event.created_at)
-        outbox.HANDLERS.get(event.topic, lambda _: None)(outbox.Event(*facts))
+        outbox.HANDLERS.get(event.topic, lambda _: None)([outbox.Event(*facts)])
     with technical_transaction() as session:
         session.execute(text("UPDATE outbox_events SET status = 'done', closed_at = now() WHERE status = 'pending'"))
 

@@ -84,8 +84,10 @@ def test_a_mail_arrives_whole() -> None:
     assert (attached.get_content_type(), attached.get_param("method")) == ("text/calendar", "REQUEST")
 
 
-def test_several_mails_go_by_one_connection_also_after_a_refusal() -> None:
+@pytest.mark.parametrize("more", [[], ["PIPELINING"]], ids=["one by one", "together"])
+def test_several_mails_go_by_one_connection_also_after_a_refusal(more: list[str]) -> None:
     with mail_server(RCPT=once("550 5.1.1 no such user")) as server:
+        server.extensions += more
         way = way_to(server)
         with pytest.raises(Permanent):
             way.send(outgoing())
@@ -136,9 +138,11 @@ ANSWERS: dict[str, tuple[dict[str, Any], type[NotSent], str, bool, bool]] = {
 
 
 @pytest.mark.parametrize("does", ANSWERS)
-def test_every_answer_is_told_apart(does: str) -> None:
+@pytest.mark.parametrize("more", [[], ["PIPELINING"]], ids=["one by one", "together"])
+def test_every_answer_is_told_apart(does: str, more: list[str]) -> None:
     answers, kind, code, is_channel, is_address = ANSWERS[does]
     with mail_server(**answers) as server:
+        server.extensions += more
         began = monotonic()
         error = failure(server)
 
@@ -290,8 +294,8 @@ def test_addresses_of_the_world_are_told_in_their_own_letters() -> None:
     with mail_server() as server:
         send(server, outgoing(address="jörg@bücher.example"))
 
-    assert "rcpt TO:<jörg@xn--bcher-kva.example>" in server.heard
-    assert "SMTPUTF8" in next(each for each in server.heard if each.startswith("mail"))
+    assert "RCPT TO:<jörg@xn--bcher-kva.example>" in server.heard
+    assert "SMTPUTF8" in next(each for each in server.heard if each.startswith("MAIL"))
 
 
 def test_a_server_that_knows_no_other_letters_is_not_asked() -> None:
