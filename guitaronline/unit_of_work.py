@@ -195,10 +195,6 @@ class Work:
             )
         )
 
-    def wake(self, topic: str) -> None:
-        """Who waits for `topic` hears of it after the commit (`doorbell`); nothing is written."""
-        self.topics.add(topic)
-
     def at_end(self, step: Callable[[], object]) -> None:
         """`step()` runs when everything else of this unit is written: what it locks is held for little more than the commit."""
         self.last_steps.append(step)

@@ -85,7 +85,7 @@ def _asked(work: Work, user_id: UUID) -> None:
         "action_id": work.action_id,
     }
     work.session.execute(WRITE_DOWN, facts)
-    work.wake(FORGOTTEN)
+    work.topics.add(FORGOTTEN)
 
 
 _asked_for = command("person.forgot_password", on="users")(_asked)

@@ -147,4 +147,4 @@ def _queue(work: Work, kind: str, ids: Sequence[UUID], about: tuple[str, UUID], 
         facts=facts,
         happened_at=work.now,
     )
-    work.wake("message.written")  # nothing is told of it, but delivery is rung
+    work.topics.add("message.written")  # nothing is told of it, but delivery is rung

@@ -168,7 +168,7 @@ def requeue(work: Work, message: Message, *, because: str) -> Message:
     what was told then stays to be seen. `because` is a code, kept among its facts. Locks the message; asks nobody whether it
     is still true. The worker is woken."""
     locked = work.lock(Message, message.id)
-    work.wake("message.queued_again")  # no event: the message itself is the news
+    work.topics.add("message.queued_again")  # no event: the message itself is the news
     if locked.status is MessageStatus.SENT:
         return _again(work, locked, because)
     again = update(Message).where(Message.id == locked.id)

@@ -6,6 +6,7 @@ A report is claimed with a lease like everything that waits, and closed only by 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -16,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM
-from guitaronline.back_off import wait_after
+from guitaronline.back_off import BACK_OFF, wait_after
 from guitaronline.billing.providers import signatures
 from guitaronline.billing.providers.base import BadSignature
 from guitaronline.db import new_id, session, technical_transaction
@@ -57,7 +58,20 @@ WITH back AS (
 SELECT back.id, back.person_id, b.sent_to FROM back LEFT JOIN message_bodies b ON b.id = back.id
 """)
 
+AGAIN = text("""
+SELECT m.id, m.person_id, b.sent_to FROM messages m LEFT JOIN message_bodies b ON b.id = m.id
+ WHERE m.reference = :reference AND m.channel = :channel AND m.status = 'failed'
+   AND EXISTS (SELECT FROM message_attempts a WHERE a.message_id = m.id AND a.outcome = 'bounced')
+ ORDER BY m.id DESC LIMIT 1
+""")
+ON_ITS_WAY = text("SELECT 1 FROM messages WHERE id = :id AND channel = :channel AND status = 'queued'")
+OURS = re.compile(r"<([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@")  # as `delivery.reference_of` makes them
+
 log = structlog.get_logger("notifications.reports")
+
+
+class TooEarly(Exception):
+    """It came back before it was written down that it was sent."""
 
 
 class ReportUnsigned(BadSignature):
@@ -111,9 +125,11 @@ def take_due() -> int:
 
 
 def _take(due: Due, token: UUID) -> None:
+    if due.attempts > len(BACK_OFF):  # one that kills its worker each time
+        return _close(due, token, ReportStatus.DEAD, error="attempts_used_up")
     try:
         bounce = bounces.bounce_in(due.body)
-        message_id = _apply(due.channel, bounce) if bounce else None
+        message_id = _apply(due, bounce) if bounce else None
     except (ValueError, LookupError) as error:
         _close(due, token, ReportStatus.DEAD, error=type(error).__name__)
     except Exception as error:  # noqa: BLE001  # whatever one report meets, the next must have its turn
@@ -126,11 +142,11 @@ def _take(due: Due, token: UUID) -> None:
         _close(due, token, ReportStatus.APPLIED if message_id else ReportStatus.IGNORED, message_id=message_id)
 
 
-def _apply(channel: Channel, bounce: Bounce) -> UUID | None:
+def _apply(due: Due, bounce: Bounce) -> UUID | None:
     """The message counts as failed, and the address as one that mail does not reach. None: it is not a message of ours that
-    counts as sent."""
+    counts as sent. Raises TooEarly."""
     facts = {
-        "channel": channel.value,
+        "channel": due.channel.value,
         "reference": bounce.reference,
         "code": bounce.code,
         "answer": bounce.answer,
@@ -138,12 +154,21 @@ def _apply(channel: Channel, bounce: Bounce) -> UUID | None:
     }
     with technical_transaction() as current:
         row = current.execute(BOUNCED, facts).one_or_none()
+        if row is None and due.attempts > 1:  # who had it before may have died between the message and the person
+            row = current.execute(AGAIN, facts).one_or_none()
     if row is None:
+        _refuse_too_early(due, bounce)
         return None
-    if channel is Channel.EMAIL and row.sent_to:
+    if due.channel is Channel.EMAIL and row.sent_to:
         note_address_problem(SYSTEM, row.person_id, address=row.sent_to, problem=bounce.code)
     message_id: UUID = row.id
     return message_id
+
+
+def _refuse_too_early(due: Due, bounce: Bounce) -> None:
+    ours = OURS.match(bounce.reference)
+    if ours and session().execute(ON_ITS_WAY, {"id": ours[1], "channel": due.channel.value}).first():
+        raise TooEarly
 
 
 def _close(

@@ -42,7 +42,7 @@ def _ask(work: Work, kind: RunKind) -> None:
     """At most one of a kind waits: uq_asked_runs_open."""
     row = {"id": db.new_id(), "kind": kind, "asked_at": func.clock_timestamp(), "asked_by": work.actor.id}
     work.session.execute(insert(AskedRun).values(**row).on_conflict_do_nothing())
-    work.wake("proof.asked")
+    work.topics.add("proof.asked")
 
 
 def open_run(session: Session, kind: RunKind) -> AskedRun | None:

@@ -124,7 +124,7 @@ def test_what_is_called_for_stands_in_the_timetable() -> None:
 
 def test_topics_that_call_are_topics_that_exist(app: Flask) -> None:
     emitted = {move.event for table in StateTable.known.values() for move in table.moves}
-    technical = {"proof.asked", "provider_event.received"}  # `Work.wake`, and the door of webhooks
+    technical = {"proof.asked", "provider_event.received"}  # a proof is no record; and the door of webhooks
 
     assert WANTED.keys() - technical <= emitted
 

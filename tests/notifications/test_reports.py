@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from guitaronline import clock, policy
 from guitaronline.billing.providers.signatures import signed
 from guitaronline.booking.models import Booking
-from guitaronline.notifications import bounces, reports
+from guitaronline.notifications import bounces, delivery, reports
 from guitaronline.notifications.bounces import Bounce
 from guitaronline.notifications.delivery import deliver_due
 from guitaronline.notifications.models import Channel, Message, MessageStatus
@@ -72,6 +72,57 @@ def test_a_bounce_makes_the_message_dead_and_marks_the_person(
     answer = db.execute(text("SELECT answer FROM message_attempts WHERE outcome = 'bounced'")).scalar_one()
     assert answer == "gone: …"
     assert stored(db) == ["applied"]
+
+
+def test_a_bounce_that_comes_before_it_is_known_that_it_was_sent_waits(
+    world: World, booking: Booking, client: FlaskClient, db: Session
+) -> None:
+    waiting = letter(world.ann, booking)
+    early = bounce(waiting, reference=delivery.reference_of(waiting))
+
+    told(client, db, early)
+    notifications.take_reports()
+    assert stored(db) == ["received"]
+
+    with mail_server() as server, mailing(server):
+        deliver_due()
+    make_due(db)
+    notifications.take_reports()
+    assert (stored(db), now_of(waiting).status) == (["applied"], MessageStatus.FAILED)
+
+
+def test_who_died_before_the_person_was_marked_is_followed_by_one_who_does_it(
+    world: World, sent: Message, client: FlaskClient, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise OSError
+
+    told(client, db, bounce(sent))
+    with monkeypatch.context() as patched:
+        patched.setattr(reports, "note_address_problem", die)
+        notifications.take_reports()
+    assert (now_of(sent).status, world.again(world.ann).address_problem) == (MessageStatus.FAILED, None)
+
+    make_due(db)
+    notifications.take_reports()
+
+    assert (stored(db), world.again(world.ann).address_problem) == (["applied"], "5.1.1")
+    assert attempts_of(sent) == [(1, "accepted", None), (1, "bounced", "5.1.1")]
+
+
+def test_a_report_that_kills_its_worker_each_time_runs_out(sent: Message, client: FlaskClient, db: Session) -> None:
+    told(client, db, bounce(sent))
+    make_due(db, "attempts = 7")
+
+    notifications.take_reports()
+
+    assert (stored(db), now_of(sent).status) == (["dead"], MessageStatus.SENT)
+
+
+def make_due(db: Session, more: str = "lease_until = NULL") -> None:
+    db.rollback()
+    db.execute(text(f"UPDATE message_reports SET available_at = now() - interval '1 second', {more}"))
+    db.commit()
 
 
 def test_told_twice_it_is_once(sent: Message, client: FlaskClient, db: Session) -> None:
