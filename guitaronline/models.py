@@ -28,6 +28,7 @@ from guitaronline.notifications import report_models as message_reports
 from guitaronline.office import bulk_models as bulk
 from guitaronline.office import export_models as exports
 from guitaronline.office import view_models as saved_views
+from guitaronline.privacy import models as privacy
 from guitaronline.scheduling import hours_models as hours
 from guitaronline.scheduling import models as scheduling
 from guitaronline.teachers import models as teachers
@@ -53,6 +54,7 @@ __all__ = [
     "message_reports",
     "notifications",
     "periods",
+    "privacy",
     "providers",
     "reconciliation",
     "refunds",

@@ -20,6 +20,7 @@ from guitaronline.states import Move, StateTable, guard_status
 class ExportFormat(StrEnum):
     CSV = "csv"
     XLSX = "xlsx"
+    ZIP = "zip"  # not of a list: everything about one person (privacy/bundle.py)
 
 
 class ExportStatus(StrEnum):
