@@ -23,6 +23,9 @@ class ExportFormat(StrEnum):
     ZIP = "zip"  # not of a list: everything about one person (privacy/bundle.py)
 
 
+LIST_FORMATS = (ExportFormat.CSV, ExportFormat.XLSX)
+
+
 class ExportStatus(StrEnum):
     SENT = "sent"
     REQUESTED = "requested"

@@ -34,7 +34,8 @@ class Holding:
     """One table. `whose` is an SQL condition over its rows with `:person`; empty where no row is about one person.
 
     `emptied` says what erasure puts into which column, as SQL; `goes` that it removes the rows. What is personal and does
-    neither stays, and `stays` says why."""
+    neither stays, and `stays` says why. `given` is the condition for what the person gets who asks for their data; empty:
+    nothing of it."""
 
     table: str
     columns: Mapping[str, Kind]
@@ -44,6 +45,7 @@ class Holding:
     emptied: Mapping[str, str]
     goes: bool
     stays: str
+    given: str
 
     @property
     def personal(self) -> list[str]:
@@ -74,9 +76,10 @@ def holding(
     emptied: str = "",
     goes: bool = False,
     stays: str = "",
+    given: str | None = None,
     **columns: str,
 ) -> Holding:
     """`key="id reference"` and so on: the columns of each kind. `emptied="phone=NULL; full_name=''"`."""
     values = dict(each.strip().split("=", 1) for each in emptied.split(";") if each)
     kinds = {name: Kind[kind.upper()] for kind, names in columns.items() for name in names.split()}
-    return Holding(table, kinds, kept, seen, whose, values, goes, stays)
+    return Holding(table, kinds, kept, seen, whose, values, goes, stays, whose if given is None else given)

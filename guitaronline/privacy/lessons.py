@@ -42,6 +42,7 @@ LESSONS = (
         "horizons",
         kept="one row for each teacher",
         whose="teacher_id = :person",
+        given="",
         key="teacher_id",
         state="zone",
         time="until due_at",

@@ -154,6 +154,7 @@ MONEY = (
         kept="90 days after it was applied; the facts taken from it stay",
         seen=Permission.READ_PAYMENTS,
         whose=f"{BY_PAYMENT} AND status IN ('applied', 'ignored')",
+        given="",
         goes=True,
         key="id event_id payment_id",
         state="provider status said",

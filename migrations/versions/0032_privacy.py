@@ -11,6 +11,11 @@ down_revision = "0029"
 branch_labels = None
 depends_on = None
 
+WITH_PERSONAL = {  # table: personal columns
+    "exports": "search,filters",
+    "lessons": "topic,notes,private_note,homework,links,join_url",
+}
+BEFORE = {"exports": "search", "lessons": "topic,notes,private_note,homework"}
 FORMATS = ("csv", "xlsx", "zip")
 
 IS_ERASING = """
@@ -104,6 +109,8 @@ def upgrade() -> None:
         op.execute(_to_app(f"GRANT EXECUTE ON FUNCTION {function}"))
     for table in ("audit_actions", "notes"):
         _guard(table, "refuse_change_but_erasure")
+    for table, personal in WITH_PERSONAL.items():
+        _audit_rows(table, personal)
     op.execute("SELECT app_grant('notes', 'UPDATE (body, updated_at)')")
     op.execute("SELECT app_grant('kept_bookings', 'UPDATE (reason, updated_at)')")
     op.execute("SELECT app_grant('message_preferences', 'DELETE')")
@@ -130,6 +137,15 @@ def _guard(table: str, function: str) -> None:
     op.execute(f"DROP TRIGGER append_only ON {table}")
     op.execute(
         f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
+    )
+
+
+def _audit_rows(table: str, personal: str) -> None:
+    """From now on these columns stand in the audit as digests too; what was written before stays as it is."""
+    op.execute(f"DROP TRIGGER audit_row ON {table}")
+    op.execute(
+        f"CREATE TRIGGER audit_row AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW"
+        f" EXECUTE FUNCTION audit_row('{{}}', '{{{personal}}}')"
     )
 
 
@@ -194,6 +210,8 @@ def downgrade() -> None:
     """Who was erased stays empty; only the rules go."""
     for table in ("audit_actions", "notes"):
         _guard(table, "refuse_change")
+    for table, personal in BEFORE.items():
+        _audit_rows(table, personal)
     op.execute(_to_app("REVOKE UPDATE (body, updated_at) ON notes").replace(" TO %I", " FROM %I"))
     op.execute(_to_app("REVOKE UPDATE (reason, updated_at) ON kept_bookings").replace(" TO %I", " FROM %I"))
     op.execute(_to_app("REVOKE DELETE ON message_preferences").replace(" TO %I", " FROM %I"))
