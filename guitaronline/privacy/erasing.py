@@ -92,7 +92,7 @@ def erase(work: Work, person: User, *, at: datetime, erased_by: UUID | None) -> 
     quoted = quoting.quoting_rows(work.session, names)
     counts = {each.table: _treat(work, each, person_id) for each in _treated()}
     counts |= quoting.empty(work.session, quoted, now=work.now)
-    counts["audit_actions"] = _erase_reasons(work.session, person, names)
+    counts["audit_actions"] = _erase_reasons(work, person, names)
     counts["audit_personal"] = sum(
         _erase_personal(work.session, table, ids) for table, ids in [*rows.items(), *quoted.items()]
     )
@@ -174,18 +174,17 @@ def _statement(holding: Holding) -> str:
     return f"UPDATE {holding.table} SET {puts} WHERE ({holding.whose}) AND ({differs})"  # noqa: S608  # constants
 
 
-def _erase_reasons(session: Session, person: User, names: quoting.Names) -> int:
-    """Their own words and network addresses, and whatever staff wrote about them that names them.
+def _erase_reasons(work: Work, person: User, names: quoting.Names) -> int:
+    """A student's own reasons go, the reasons of what was done to their records, and the network addresses.
 
-    What a teacher or somebody of the staff gave as a reason is the school's and stays; where they sat goes."""
-    own = quoting.own_actions(session, person.id)
-    quoting_them = quoting.actions_naming(session, person.id, names)
-    words = [*own, *quoting_them] if person.role is Role.STUDENT else quoting_them
-    places = [] if person.role is Role.STUDENT else own
+    What a teacher or somebody of the staff gave as a reason about others is the school's and stays; where they sat goes."""
+    own = set(quoting.own_actions(work.session, person.id))
+    about = set(quoting.actions_about(work.session, person.id, names)) - {work.action_id}
+    words = about | own if person.role is Role.STUDENT else about
     query = text("SELECT erase_reasons(CAST(:actions AS uuid[]), :words)")
-    for actions, with_words in ((places, False), (words, True)):
-        session.execute(query, {"actions": array(sorted(set(actions))), "words": with_words})
-    return len({*own, *quoting_them})
+    for actions, with_words in ((own - words, False), (words, True)):
+        work.session.execute(query, {"actions": array(sorted(actions)), "words": with_words})
+    return len(own | about)
 
 
 def _erase_personal(session: Session, table: str, ids: list[Any]) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from guitaronline.db import array
 from guitaronline.privacy.people import RECORDS
 
+ERASED = "[erased]"
 SHORTEST = 2  # characters of a name; a single letter would be found in everything
 SEARCHED = {  # table → what staff typed into a search
     "exports": "search || ' ' || filters::text",
@@ -28,9 +29,9 @@ _OF_THEM = " UNION ALL ".join(
     f"SELECT '{table}' AS record_type, id AS record_id FROM {table} WHERE {condition}"  # noqa: S608  # constants
     for table, condition in RECORDS
 )
-NAMING = text(f"""
+ABOUT = text(f"""
 SELECT a.id FROM audit_actions a JOIN ({_OF_THEM}) r ON r.record_type = a.record_type AND r.record_id = a.record_id
- WHERE a.reason ~* :names
+ WHERE a.reason <> '{ERASED}' AND (a.record_type NOT IN ('payments', 'refunds') OR a.reason ~* CAST(:names AS text))
 """)  # noqa: S608  # constants of this file; ix_audit_actions_record
 OWN = text("SELECT id FROM audit_actions WHERE actor_id = :person AND (reason IS NOT NULL OR address IS NOT NULL)")
 KNOWN_AS = text("""
@@ -60,11 +61,9 @@ def own_actions(session: Session, person_id: UUID) -> list[UUID]:
     return list(session.scalars(OWN, {"person": person_id}))
 
 
-def actions_naming(session: Session, person_id: UUID, names: Names) -> list[UUID]:
-    """Actions on their records whose reason names them."""
-    if names.pattern is None:
-        return []
-    return list(session.scalars(NAMING, {"person": person_id, "names": names.pattern}))
+def actions_about(session: Session, person_id: UUID, names: Names) -> list[UUID]:
+    """Actions on their records for which anybody gave a reason; where it is about money, only if it names them."""
+    return list(session.scalars(ABOUT, {"person": person_id, "names": names.pattern}))
 
 
 def quoting_rows(session: Session, names: Names) -> dict[str, list[UUID]]:

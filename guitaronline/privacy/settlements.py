@@ -27,8 +27,7 @@ SETTLEMENTS = (
         "settlement_lines",
         kept=TEN_YEARS,
         seen=READ,
-        whose=f"payment_reference IN (SELECT reference FROM payments WHERE student_id = :person)"
-        f" OR id IN (SELECT line_id FROM settlement_matches WHERE {BY_PAYMENT})",
+        whose=f"id IN (SELECT line_id FROM settlement_matches WHERE {BY_PAYMENT})",
         stays=BANK,
         key="id file_id external_id source_id intent_id payment_reference refund_reference payout_id digest",
         state="line_no side account kind",
