@@ -104,9 +104,9 @@ def settings_page() -> str:
 
 PRIVACY = """# What is kept about people
 
-Every column of every table: what it holds, who sees it, how long it is kept, and what erasing a person does to it. Start-up and
-tests read the same table (`guitaronline/privacy/inventory.py`), the export of a person's data is made by it, and erasure does what
-stands here.
+Every column of every table: what it holds, who sees it, how long it is kept, and what erasing a person does to it. It is one table
+in code (`guitaronline/privacy/inventory.py`), which a test compares with the models; the export of a person's data is made by it, and
+erasure does what stands in it.
 
 Kinds: **name**, **contact**, **free text**, **place** (network address, device) and **copy** (bytes and JSON that may quote people) are
 personal; **trait** says something about a person and not who it is; **reason** is why staff did something and belongs to the

@@ -46,7 +46,9 @@ SELECT count(c.id) AS changes,
        )::text, 'UTF8')) AS digest
   FROM audit_changes c WHERE c.action_id = a.id
 """  # noqa: S608  # constants of this file
-_AS_SEALED = "coalesce((SELECT r.whole FROM audit_redactions r WHERE r.action_id = a.id AND r.step = 1), d.digest) AS digest"
+_AS_SEALED = (
+    "coalesce((SELECT r.whole FROM audit_redactions r WHERE r.action_id = a.id AND r.step = 1), d.digest) AS digest"
+)
 UNSEALED = text(f"""
 SELECT a.id, {_AS_SEALED}, d.changes
   FROM (SELECT a.* FROM audit_actions a LEFT JOIN audit_seals s ON s.action_id = a.id

@@ -27,6 +27,8 @@ def replay_journal(file: TextIO) -> None:
     """Erase everybody in FILE again, after a restore. Safe to repeat."""
     with refusals_in_words():
         done = journal.replay(journal.read(file))
-    click.echo(f"{done.again} erased again, {done.already} were erased already, {done.unknown} are not in this database")
+    click.echo(
+        f"{done.again} erased again, {done.already} were erased already, {done.unknown} are not in this database"
+    )
     for each in done.open:
         click.echo(f"open: {each}")

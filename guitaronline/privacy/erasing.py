@@ -98,9 +98,7 @@ def erase(work: Work, person: User, *, at: datetime, erased_by: UUID | None) -> 
     )
     kept = {table: count for table, count in sorted(counts.items()) if count}
     digest = digest_of(person_id, at, erased_by)
-    work.session.add(
-        Erasure(id=new_id(), person_id=person_id, erased_by=erased_by, at=at, digest=digest, counts=kept)
-    )
+    work.session.add(Erasure(id=new_id(), person_id=person_id, erased_by=erased_by, at=at, digest=digest, counts=kept))
     work.session.flush()
     work.session.expire_all()
     return work.find(User, person_id)
@@ -145,12 +143,12 @@ def _with_clear_values(session: Session) -> list[Holding]:
 
 
 def _ids(session: Session, holding: Holding, person_id: UUID) -> list[UUID]:
-    query = text(f"SELECT id FROM {holding.table} WHERE {holding.whose}")  # noqa: S608  # constants of the inventory
+    query = text(f"SELECT id FROM {holding.table} WHERE {holding.whose}")  # constants of the inventory
     return list(session.scalars(query, {"person": person_id}))
 
 
 def _count(session: Session, holding: Holding, person_id: UUID) -> int:
-    query = text(f"SELECT count(*) FROM {holding.table} WHERE {holding.whose}")  # noqa: S608  # constants of the inventory
+    query = text(f"SELECT count(*) FROM {holding.table} WHERE {holding.whose}")  # constants of the inventory
     return int(session.scalar(query, {"person": person_id}) or 0)
 
 
@@ -162,7 +160,7 @@ def _treat(work: Work, holding: Holding, person_id: UUID) -> int:
 
 def _statement(holding: Holding) -> str:
     if holding.goes:
-        return f"DELETE FROM {holding.table} WHERE {holding.whose}"  # noqa: S608  # constants of the inventory
+        return f"DELETE FROM {holding.table} WHERE {holding.whose}"  # constants of the inventory
     columns = Base.metadata.tables[holding.table].columns
     settings = dict(holding.emptied)
     differs = " OR ".join(f"{name} IS DISTINCT FROM ({value})" for name, value in settings.items())
@@ -171,7 +169,7 @@ def _statement(holding: Holding) -> str:
     if "updated_at" in columns:
         settings["updated_at"] = ":now"
     puts = ", ".join(f"{name} = {value}" for name, value in settings.items())
-    return f"UPDATE {holding.table} SET {puts} WHERE ({holding.whose}) AND ({differs})"  # noqa: S608  # constants
+    return f"UPDATE {holding.table} SET {puts} WHERE ({holding.whose}) AND ({differs})"  # constants
 
 
 def _erase_reasons(work: Work, person: User, names: quoting.Names) -> int:

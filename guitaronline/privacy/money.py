@@ -126,7 +126,7 @@ MONEY = (
         stays=BOOKS,
         key="id payment_id reference",
         state="number problem",
-        secret="url",  # noqa: S106  # the name of a column
+        secret="url",  # the name of a column
         time="expires_at lapsed_at created_at updated_at",
     ),
     holding(
@@ -224,13 +224,18 @@ MONEY = (
         kept="embedded run only",
         whose=BY_PAYMENT,
         key="id key payment_id reference",
-        secret="token",  # noqa: S106  # the name of a column
+        secret="token",  # the name of a column
         state="title return_url state declined",
         money="amount_minor currency",
         time="created_at expires_at paid_at",
     ),
     holding(
-        "sandbox_events", kept="3 days; embedded run only", key="id", state="body", technical="attempts", time="send_at sent_at"
+        "sandbox_events",
+        kept="3 days; embedded run only",
+        key="id",
+        state="body",
+        technical="attempts",
+        time="send_at sent_at",
     ),
     holding(
         "sandbox_refunds",

@@ -71,7 +71,7 @@ OBSTACLES = (
         "refund_open",
         "Refunds are on their way: {}.",
         "Wait until they have arrived.",
-        f"SELECT reference FROM refunds WHERE {PAYMENTS} AND status = 'pending' ORDER BY id",  # noqa: S608  # constants
+        f"SELECT reference FROM refunds WHERE {PAYMENTS} AND status = 'pending' ORDER BY id",  # constants
     ),
     Obstacle(
         "approval_open",
@@ -84,7 +84,7 @@ OBSTACLES = (
         "dispute_open",
         "Disputes are open: {}.",
         "Wait for the bank's decision.",
-        f"SELECT reference FROM disputes WHERE {PAYMENTS} AND status = 'open' ORDER BY id",  # noqa: S608  # constants
+        f"SELECT reference FROM disputes WHERE {PAYMENTS} AND status = 'open' ORDER BY id",  # constants
     ),
     Obstacle(
         "money_unexplained",
@@ -92,7 +92,7 @@ OBSTACLES = (
         "Resolve it under Payment exceptions or Exceptions.",
         "SELECT p.reference FROM payment_exceptions e JOIN payments p ON p.id = e.payment_id"
         " WHERE p.student_id = :person AND e.resolved_at IS NULL"
-        f" UNION SELECT reference FROM reconciliation_exceptions WHERE {PAYMENTS} AND status IN ('open', 'escalated')",  # noqa: S608
+        f" UNION SELECT reference FROM reconciliation_exceptions WHERE {PAYMENTS} AND status IN ('open', 'escalated')",
     ),
     Obstacle(
         "stands_for_a_child",

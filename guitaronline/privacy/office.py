@@ -7,7 +7,9 @@ from guitaronline.privacy.holding import holding
 from guitaronline.privacy.people import RECORDS
 
 AUDIT = "for good: the chain proves that nothing was changed"
-IN_BULK = " OR ".join(f"record_id IN (SELECT id FROM {table} WHERE {condition})" for table, condition in RECORDS)  # noqa: S608  # constants
+IN_BULK = " OR ".join(
+    f"record_id IN (SELECT id FROM {table} WHERE {condition})" for table, condition in RECORDS
+)  # constants
 QUOTED = "quotes somebody only where staff searched for them by name: erasure looks for the person's name, address and number"
 
 OFFICE = (
@@ -32,7 +34,12 @@ OFFICE = (
         state="desk sort is_descending columns format zone role status rows error version",
         time="finished_at expires_at created_at updated_at",
     ),
-    holding("export_runs", kept="while a file is made", key="export_id", technical="attempts lease_token lease_until rows_done rows_total"),
+    holding(
+        "export_runs",
+        kept="while a file is made",
+        key="export_id",
+        technical="attempts lease_token lease_until rows_done rows_total",
+    ),
     holding(
         "export_parts",
         kept="EXPORT_KEEP_DAYS",
@@ -103,7 +110,7 @@ OFFICE = (
         seen=Permission.READ_MASKED,
         stays="goes with the person that the changed record is about; without its salt nobody can try values on the digest",
         key="change_id",
-        secret="salt",  # noqa: S106  # the name of a column
+        secret="salt",  # the name of a column
         copy="before after",
     ),
     holding(
@@ -123,9 +130,30 @@ OFFICE = (
         state="seconds sealed changes unsealed broken",
         time="at sealed_until",
     ),
-    holding("check_runs", kept="90 days", seen=Permission.READ_CHECKS, key="id asked_by", state="seconds findings", time="at"),
-    holding("asked_runs", kept="90 days", key="id asked_by", state="kind failed", technical="attempts", time="asked_at started_at finished_at"),
-    holding("job_ticks", kept="3 days", seen=Permission.READ_AUDIT, key="id", state="job outcome", time="tick_at started_at finished_at"),
+    holding(
+        "check_runs",
+        kept="90 days",
+        seen=Permission.READ_CHECKS,
+        key="id asked_by",
+        state="seconds findings",
+        time="at",
+    ),
+    holding(
+        "asked_runs",
+        kept="90 days",
+        key="id asked_by",
+        state="kind failed",
+        technical="attempts",
+        time="asked_at started_at finished_at",
+    ),
+    holding(
+        "job_ticks",
+        kept="3 days",
+        seen=Permission.READ_AUDIT,
+        key="id",
+        state="job outcome",
+        time="tick_at started_at finished_at",
+    ),
     holding(
         "outbox_events",
         kept="OUTBOX_KEEP_DAYS",
@@ -135,7 +163,13 @@ OFFICE = (
         technical="attempts lease_token lease_until last_error",
         time="created_at available_at closed_at",
     ),
-    holding("kpi_days", kept="for good; numbers only", seen=Permission.READ_KPIS, state="metric dimension currency value", time="day counted_at"),
+    holding(
+        "kpi_days",
+        kept="for good; numbers only",
+        seen=Permission.READ_KPIS,
+        state="metric dimension currency value",
+        time="day counted_at",
+    ),
     holding(
         "kpi_progress",
         kept="one row",

@@ -19,12 +19,12 @@ RECORDS = (  # rows about a student, as notes and tasks name them: table → con
     ("waitlist_entries", "student_id = :person"),
 )
 ABOUT_THEM = " OR ".join(
-    f"(record_type = '{table}' AND record_id IN (SELECT id FROM {table} WHERE {condition}))"  # noqa: S608  # constants
+    f"(record_type = '{table}' AND record_id IN (SELECT id FROM {table} WHERE {condition}))"  # constants
     for table, condition in RECORDS
 )
 THEIR_MESSAGES = (  # also what others were told about them: a teacher, a guardian
     "SELECT id FROM messages WHERE person_id = :person"
-    f" UNION SELECT id FROM messages WHERE {ABOUT_THEM}"  # noqa: S608  # constants; ix_messages_person, ix_messages_record
+    f" UNION SELECT id FROM messages WHERE {ABOUT_THEM}"  # constants; ix_messages_person, ix_messages_record
 )
 
 PEOPLE = (
@@ -41,7 +41,7 @@ PEOPLE = (
         contact="email email_key phone",
         trait="timezone language instrument level",
         words="address_problem",
-        secret="password_hash totp_secret",  # noqa: S106  # names of columns
+        secret="password_hash totp_secret",  # names of columns
         state="role is_active is_test version",
         time="email_verified_at address_problem_at erased_at created_at updated_at",
     ),
@@ -99,7 +99,7 @@ PEOPLE = (
         whose="user_id = :person",
         goes=True,
         key="id user_id",
-        secret="token_hash",  # noqa: S106  # the name of a column
+        secret="token_hash",  # the name of a column
         place="address device",
         time="created_at last_seen_at expires_at revoked_at",
     ),
@@ -118,7 +118,7 @@ PEOPLE = (
         given="",
         goes=True,
         key="id family_id successor_id",
-        secret="access_hash refresh_hash",  # noqa: S106  # names of columns
+        secret="access_hash refresh_hash",  # names of columns
         time="created_at access_expires_at refresh_expires_at used_at revoked_at",
     ),
     holding(
@@ -139,7 +139,7 @@ PEOPLE = (
         goes=True,
         key="id user_id",
         state="purpose",
-        secret="token_hash",  # noqa: S106  # the name of a column
+        secret="token_hash",  # the name of a column
         time="created_at expires_at used_at",
     ),
     holding(
@@ -148,7 +148,7 @@ PEOPLE = (
         whose="user_id = :person",
         goes=True,
         key="id user_id",
-        secret="mark",  # noqa: S106  # the name of a column
+        secret="mark",  # the name of a column
         time="created_at last_seen_at",
     ),
     holding(
@@ -164,7 +164,7 @@ PEOPLE = (
         "failed_logins",
         kept="2 days",
         key="id",
-        secret="account_digest address_digest",  # noqa: S106  # names of columns
+        secret="account_digest address_digest",  # names of columns
         time="at",
     ),
     holding(
@@ -174,7 +174,7 @@ PEOPLE = (
         whose="user_id = :person",
         emptied="revoked_at=coalesce(revoked_at,:now)",
         key="id user_id",
-        secret="token_hash",  # noqa: S106  # the name of a column
+        secret="token_hash",  # the name of a column
         time="revoked_at created_at updated_at",
     ),
     holding(

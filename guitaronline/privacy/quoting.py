@@ -26,13 +26,13 @@ UNION SELECT c.row_id FROM audit_changes c JOIN audit_personal p ON p.change_id 
 """
 EMPTIED = {"exports": "search = '', filters = '{}'", "saved_views": "selection = '{}'"}
 _OF_THEM = " UNION ALL ".join(
-    f"SELECT '{table}' AS record_type, id AS record_id FROM {table} WHERE {condition}"  # noqa: S608  # constants
+    f"SELECT '{table}' AS record_type, id AS record_id FROM {table} WHERE {condition}"  # constants
     for table, condition in RECORDS
 )
 ABOUT = text(f"""
 SELECT a.id FROM audit_actions a JOIN ({_OF_THEM}) r ON r.record_type = a.record_type AND r.record_id = a.record_id
  WHERE a.reason <> '{ERASED}' AND (a.record_type NOT IN ('payments', 'refunds') OR a.reason ~* CAST(:names AS text))
-""")  # noqa: S608  # constants of this file; ix_audit_actions_record
+""")  # constants of this file; ix_audit_actions_record
 OWN = text("SELECT id FROM audit_actions WHERE actor_id = :person AND (reason IS NOT NULL OR address IS NOT NULL)")
 KNOWN_AS = text("""
 SELECT v.value #>> '{}' FROM audit_changes c JOIN audit_personal p ON p.change_id = c.id,
@@ -80,6 +80,6 @@ def empty(session: Session, rows: dict[str, list[UUID]], *, now: datetime) -> di
     """Those searches are forgotten; that somebody exported stays."""
     for table, ids in rows.items():
         puts = f"{EMPTIED[table]}, version = version + 1, updated_at = :now"
-        query = text(f"UPDATE {table} SET {puts} WHERE id = ANY(CAST(:ids AS uuid[]))")  # noqa: S608  # constants
+        query = text(f"UPDATE {table} SET {puts} WHERE id = ANY(CAST(:ids AS uuid[]))")  # constants
         session.execute(query, {"now": now, "ids": array(ids)})
     return {table: len(ids) for table, ids in rows.items()}

@@ -54,7 +54,12 @@ SETTLEMENTS = (
         state="name mapping is_active version",
         time="created_at updated_at",
     ),
-    holding("settlement_runs", kept="while a file is read", key="file_id", technical="attempts lease_token lease_until bytes_done lines_done"),
+    holding(
+        "settlement_runs",
+        kept="while a file is read",
+        key="file_id",
+        technical="attempts lease_token lease_until bytes_done lines_done",
+    ),
     holding(
         "settlement_staging",
         kept="while a file is read",

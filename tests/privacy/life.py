@@ -16,8 +16,8 @@ from guitaronline.billing.service import freeze_package, revoke_package, unfreez
 from guitaronline.booking.feeds import new_feed
 from guitaronline.booking.service import cancel_booking
 from guitaronline.db import Base, new_id, session, technical_transaction
-from guitaronline.identity import tokens
 from guitaronline.identity import service as identity
+from guitaronline.identity import tokens
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import ConsoleSession, KnownDevice, User
 from guitaronline.lessons.models import Lesson
@@ -34,7 +34,15 @@ from tests.world import PASSWORD, World, as_actor
 NAME, FORMER = "Zebulon Quagga", "Zebulon Former"
 WORDS = (  # planted; lower case, as they are looked for
     *("zebulon", "quagga", "former@zeb.example", "zq@zeb.example", "5550177", "zither", "sore thumb", "broken wrist"),
-    *("likes jazz a lot", "call his aunt", "scales in thirds", "a shy one", "page 17", "tabs.example/zq", "meet.example/zq"),
+    *(
+        "likes jazz a lot",
+        "call his aunt",
+        "scales in thirds",
+        "a shy one",
+        "page 17",
+        "tabs.example/zq",
+        "meet.example/zq",
+    ),
     *("quagga alley", "zeb gmbh", "zeb's phone", "zebbrowser", "203.0.113.77", "hello zebulon"),
 )
 
@@ -46,7 +54,9 @@ def planted(world: World) -> User:
     changes = {"full_name": NAME, "email": "zq@zeb.example"}
     identity.edit_person(ada, zeb.id, changes=changes, reason="Zebulon Quagga married")
     identity.write_note(sue, record_type="users", record_id=zeb.id, body="likes jazz a lot")
-    task = identity.create_task(sue, record_type="users", record_id=zeb.id, title="call his aunt", owner_id=world.sue.id)
+    task = identity.create_task(
+        sue, record_type="users", record_id=zeb.id, title="call his aunt", owner_id=world.sue.id
+    )
     identity.finish_task(sue, task.id)
     identity.add_guardian(ada, zeb.id, guardian_id=world.ben.id, relation="uncle", pays=False, receives_messages=True)
     party = Party(name=NAME, company="Zeb GmbH", street="Quagga Alley 1", postal_code="1010", city="Wien", country="AT")
@@ -120,7 +130,7 @@ def places(db: Session, *words: str) -> set[str]:
     return {
         table
         for table in Base.metadata.tables
-        if db.scalar(text(f"SELECT count(*) FROM {table} t WHERE {looked}"), values)  # noqa: S608  # our tables
+        if db.scalar(text(f"SELECT count(*) FROM {table} t WHERE {looked}"), values)  # our tables
     }
 
 

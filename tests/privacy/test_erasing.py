@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -14,23 +17,25 @@ from sqlalchemy.orm import Session
 from guitaronline.actor import Role
 from guitaronline.audit import integrity
 from guitaronline.audit.models import AuditAction
+from guitaronline.billing import granting
 from guitaronline.billing.models import CreditEntry
-from guitaronline.billing.refusals import StudentInactive
 from guitaronline.billing.service import grant_package
 from guitaronline.db import session
-from guitaronline.errors import Conflict, DomainError, NotAllowed
+from guitaronline.errors import DomainError, NotAllowed
 from guitaronline.identity import service as identity
 from guitaronline.identity import tokens
 from guitaronline.identity.models import User
-from guitaronline.privacy import journal
+from guitaronline.privacy import erasing, journal
 from guitaronline.privacy.erasing import erase_person, preview
 from guitaronline.privacy.models import Erasure
 from guitaronline.privacy.refusals import JournalInvalid, NotThisPerson, PersonErased, StillOpen
-from tests.concurrency import at_once
+from guitaronline.unit_of_work import Work
+from tests.concurrency import at_once, refused
 from tests.owner import tamper
 from tests.privacy.life import FORMER, NAME, WORDS, places, planted
 from tests.world import PASSWORD, World, as_actor
 
+ALONE_SECONDS = 0.5  # how long one waits for the other, who may stand before a lock
 WHY = "asked by letter of 3 November"
 
 
@@ -181,19 +186,53 @@ def test_a_teacher_who_left_is_erased_and_their_students_lessons_keep_their_word
     assert db.scalar(text("SELECT display_name FROM teacher_profiles WHERE user_id = :id"), {"id": gone.id}) == ""
 
 
-def test_a_package_granted_while_somebody_is_erased_is_theirs_or_refused(
-    app: Flask, world: World, db: Session
-) -> None:
-    ada, ann = as_actor(world.ada), world.ann
-    db.rollback()
+def meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has looked at the student waits until the other has too, or for a moment."""
+    barrier = Barrier(2)
 
-    results = at_once(
-        app,
-        lambda: grant_package(ada, student_id=ann.id, lessons_total=5, reason="a gift"),
-        lambda: erase_person(ada, ann.id, typed=ann.reference, reason=WHY),
+    def met(module: Any, name: str) -> None:
+        step = getattr(module, name)
+
+        def stepped(*args: Any, **more: Any) -> Any:
+            result = step(*args, **more)
+            with suppress(BrokenBarrierError):
+                barrier.wait(ALONE_SECONDS)
+            return result
+
+        monkeypatch.setattr(module, name, stepped)
+
+    met(erasing, "obstacles")
+    met(granting, "_lock_student")
+
+
+def granted_while_erased(app: Flask, world: World) -> list[str]:
+    """The refusals of two at once."""
+    ada, ann = as_actor(world.ada), world.ann
+    session().rollback()
+    return refused(
+        at_once(
+            app,
+            lambda: grant_package(ada, student_id=ann.id, lessons_total=5, reason="a gift"),
+            lambda: erase_person(ada, ann.id, typed=ann.reference, reason=WHY),
+        )
     )
 
-    assert [type(each) for each in results if isinstance(each, Conflict)] in ([StillOpen], [StudentInactive])
+
+def test_without_the_lock_somebody_is_erased_who_is_owed_lessons(
+    app: Flask, world: World, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Work, "lock", Work.find)
+    meet(monkeypatch)
+
+    assert granted_while_erased(app, world) == []
+
+
+def test_a_package_granted_while_somebody_is_erased_is_theirs_or_refused(
+    app: Flask, world: World, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet(monkeypatch)
+
+    assert granted_while_erased(app, world) in (["still_open"], ["student_inactive"])
 
 
 def test_the_journal_is_done_again_after_a_restore(world: World, db: Session, app: Flask, tmp_path: Path) -> None:

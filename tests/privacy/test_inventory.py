@@ -16,6 +16,10 @@ from guitaronline.privacy.holding import Holding
 from guitaronline.privacy.inventory import CHAPTERS, HOLDINGS
 from jobs.cleaning import DONE_WITH
 
+SIGN_INS = {  # identity/housekeeping.py
+    *("api_tokens", "token_families", "console_sessions", "sign_in_links", "former_addresses", "known_devices"),
+    "failed_logins",
+}
 SETTINGS = {each.name for each in dataclasses.fields(config.Settings)}
 
 
@@ -39,7 +43,7 @@ def test_what_is_personal_goes_or_says_why_it_stays(holding: Holding) -> None:
 def test_conditions_are_sql_that_finds_nothing_of_a_stranger(db: Session) -> None:
     stranger = {"person": new_id()}
     found = [
-        db.scalar(text(f"SELECT count(*) FROM {each.table} WHERE {condition}"), stranger)  # noqa: S608  # the inventory's
+        db.scalar(text(f"SELECT count(*) FROM {each.table} WHERE {condition}"), stranger)  # the inventory's
         for each in HOLDINGS.values()
         for condition in {each.whose, each.given} - {""}
     ]
@@ -51,3 +55,9 @@ def test_what_the_nightly_job_removes_is_not_said_to_be_kept_for_good() -> None:
     kept = {table: HOLDINGS[table].kept for table in DONE_WITH}
 
     assert [table for table, words in kept.items() if "for good" in words or "ten years" in words] == []
+
+
+def test_what_is_kept_for_days_is_removed_by_a_job() -> None:
+    timed = {table for table, each in HOLDINGS.items() if re.search(r"days|_DAYS", each.kept)}
+
+    assert timed == set(DONE_WITH) | SIGN_INS | {"export_parts"}
