@@ -66,17 +66,19 @@ def read(written: Iterable[str]) -> list[Line]:
 
 
 def _read(number: int, written: str) -> Line:
+    line = _line_of(written)
+    if line is None or str(line) != written:
+        raise JournalInvalid(f"Line {number} is not a line of the journal, or it was changed.")
+    return line
+
+
+def _line_of(written: str) -> Line | None:
     found = LINE.fullmatch(written)
     try:
-        if found is None:
-            raise ValueError
-        by = None if found[3] == "-" else UUID(found[3])
-        line = Line(datetime.fromisoformat(found[1]), UUID(found[2]), by)
-        if line.at.tzinfo is None or str(line) != written:
-            raise ValueError
+        at, person_id, by = found.group(1, 2, 3) if found else ("", "", "")
+        return Line(datetime.fromisoformat(at), UUID(person_id), None if by == "-" else UUID(by))
     except ValueError:
-        raise JournalInvalid(f"Line {number} is not a line of the journal, or it was changed.") from None
-    return line
+        return None
 
 
 def replay(journal: list[Line]) -> Replayed:

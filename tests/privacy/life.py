@@ -12,8 +12,10 @@ from guitaronline import clock, unit_of_work
 from guitaronline.actor import Role
 from guitaronline.billing.invoices.addresses import set_billing_address
 from guitaronline.billing.invoices.parties import Party
+from guitaronline.billing.models import Package
 from guitaronline.billing.service import freeze_package, revoke_package, unfreeze_package
 from guitaronline.booking.feeds import new_feed
+from guitaronline.booking.models import Booking
 from guitaronline.booking.service import cancel_booking
 from guitaronline.db import Base, new_id, session, technical_transaction
 from guitaronline.identity import service as identity
@@ -68,6 +70,23 @@ def planted(world: World) -> User:
 
 
 def _learn(world: World, zeb: User) -> None:
+    """Three days ago, and over since."""
+    with clock.moved_by(timedelta(hours=-70)):
+        package, given = _book(world, zeb)
+    lesson_id = session().scalars(select(Lesson.id).where(Lesson.booking_id == given.id)).one()
+    said = {"topic": "scales in thirds", "private_note": "a shy one", "homework": "page 17"}
+    more = {"notes": "buy a zither", "links": ["https://tabs.example/zq"]}
+    edit_report(as_actor(world.tom), lesson_id, changes={**said, **more})
+    set_join_url(as_actor(world.tom), lesson_id, join_url="https://meet.example/zq")
+    complete_lesson(as_actor(world.tom), lesson_id)
+    revoke_package(as_actor(world.ada), package.id, reason="leaves")
+    for person in (zeb, world.tom):
+        written(posted(given, person, MessageStatus.SENT))
+    new_feed(as_actor(zeb))
+    set_preferences(as_actor(zeb), zeb.id, wanted={Preference.OFFERS: False})
+
+
+def _book(world: World, zeb: User) -> tuple[Package, Booking]:
     package = world.package(zeb, lessons=3)
     given, missed = world.booking(world.slot(hours=30), zeb), world.booking(world.slot(hours=60), zeb)
     token = unit_of_work.request.set(Request(address="203.0.113.77"))
@@ -75,18 +94,7 @@ def _learn(world: World, zeb: User) -> None:
     unit_of_work.request.reset(token)
     freeze_package(as_actor(world.ada), package.id, reason="broken wrist")
     unfreeze_package(as_actor(world.ada), package.id)
-    lesson_id = session().scalars(select(Lesson.id).where(Lesson.booking_id == given.id)).one()
-    said = {"topic": "scales in thirds", "private_note": "a shy one", "homework": "page 17"}
-    more = {"notes": "buy a zither", "links": ["https://tabs.example/zq"]}
-    edit_report(as_actor(world.tom), lesson_id, changes={**said, **more})
-    set_join_url(as_actor(world.tom), lesson_id, join_url="https://meet.example/zq")
-    with clock.moved_by(timedelta(hours=40)):
-        complete_lesson(as_actor(world.tom), lesson_id)
-    revoke_package(as_actor(world.ada), package.id, reason="leaves")
-    for person in (zeb, world.tom):
-        written(posted(given, person, MessageStatus.SENT))
-    new_feed(as_actor(zeb))
-    set_preferences(as_actor(zeb), zeb.id, wanted={Preference.OFFERS: False})
+    return package, given
 
 
 def written(message: Message) -> None:

@@ -179,7 +179,7 @@ def test_a_teacher_who_left_is_erased_and_their_students_lessons_keep_their_word
     gone = erased(world, world.tom)
 
     assert (gone.email, gone.role) == (None, Role.TEACHER)
-    reasons = dict(db.execute(select(AuditAction.name, AuditAction.reason)).tuples().all())
+    reasons = dict(db.execute(select(AuditAction.name, AuditAction.reason)).all())
     assert (reasons["booking.cancel"], reasons["person.deactivate"]) == ("my sore thumb", "[erased]")
     assert reasons["person.erase"] == WHY
     assert "lessons" in places(db, "scales in thirds")

@@ -38,7 +38,7 @@ def test_the_file_has_all_of_theirs_no_secret_and_nobody_elses_name(app: Flask, 
     make()
     browser = signed_in(app, world.ada)
 
-    answer = browser.post(f"/admin/exports/{export.id}/download")
+    answer = browser.post(f"/admin/exports/{export.id}/download", {})
 
     archive = ZipFile(io.BytesIO(answer.data))
     everything = "\n".join(archive.read(name).decode("utf-8-sig") for name in archive.namelist())
@@ -54,7 +54,7 @@ def test_it_is_taken_once_by_who_asked_for_it(app: Flask, world: World, db: Sess
     make()
     other, owner = signed_in(app, world.person("Eda", world.ada.role)), signed_in(app, world.ada)
 
-    codes = [browser.post(f"/admin/exports/{export.id}/download").status_code for browser in (other, owner, owner)]
+    codes = [browser.post(f"/admin/exports/{export.id}/download", {}).status_code for browser in (other, owner, owner)]
 
     assert codes == [404, 200, 409]
     db.rollback()
