@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guitaronline.identity.access import Permission
-from guitaronline.privacy.holding import holding
+from guitaronline.privacy.holding import Holding, holding
 
 TEN_YEARS = "ten years after the year's end, as tax law asks of books and receipts"
 BOOKS = "belongs to the books, which are kept ten years; says how much, when and why, under the person's reference"
@@ -14,13 +14,23 @@ THEIR_PAYMENTS = "SELECT id FROM payments WHERE student_id = :person"
 BY_PACKAGE = f"package_id IN ({THEIR_PACKAGES})"
 BY_PAYMENT = f"payment_id IN ({THEIR_PAYMENTS})"
 OF_STATEMENT = "statement_id IN (SELECT id FROM teacher_statements WHERE teacher_id = :person)"
-ISSUED = {
-    "key": "id reference student_id",
-    "state": "series year sequence rate_bps country",
-    "money": "gross_minor net_minor tax_minor currency",
-    "copy": "seller buyer lines texts",
-    "time": "issued_on created_at",
-}
+
+
+def _issued(table: str, link: str) -> Holding:
+    """A paper with a number: nobody may change it."""
+    return holding(
+        table,
+        kept=TEN_YEARS,
+        seen=Permission.READ_PAYMENTS,
+        whose="student_id = :person",
+        stays=PAPERS,
+        key=f"id reference {link} student_id",
+        state="series year sequence rate_bps country",
+        money="gross_minor net_minor tax_minor currency",
+        copy="seller buyer lines texts",
+        time="issued_on created_at",
+    )
+
 
 MONEY = (
     holding(
@@ -259,30 +269,9 @@ MONEY = (
         state="version",
         time="created_at updated_at",
     ),
-    holding(
-        "invoices",
-        kept=TEN_YEARS,
-        seen=Permission.READ_PAYMENTS,
-        whose="student_id = :person",
-        stays=PAPERS,
-        **{**ISSUED, "key": "id reference payment_id student_id"},
-    ),
-    holding(
-        "credit_notes",
-        kept=TEN_YEARS,
-        seen=Permission.READ_PAYMENTS,
-        whose="student_id = :person",
-        stays=PAPERS,
-        **{**ISSUED, "key": "id reference invoice_id refund_id student_id"},
-    ),
-    holding(
-        "credit_cancellations",
-        kept=TEN_YEARS,
-        seen=Permission.READ_PAYMENTS,
-        whose="student_id = :person",
-        stays=PAPERS,
-        **{**ISSUED, "key": "id reference credit_note_id student_id"},
-    ),
+    _issued("invoices", "payment_id"),
+    _issued("credit_notes", "invoice_id refund_id"),
+    _issued("credit_cancellations", "credit_note_id"),
     holding(
         "invoice_sellers",
         kept=TEN_YEARS,

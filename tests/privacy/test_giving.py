@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -19,7 +20,7 @@ from guitaronline.office.exports import effective_status
 from guitaronline.privacy.giving import give_data
 from guitaronline.privacy.refusals import PersonErased
 from jobs.exports import make
-from tests.admin.browser import signed_in
+from tests.admin.browser import Browser, hidden, signed_in
 from tests.privacy.life import planted
 from tests.privacy.test_erasing import WHY, erased
 from tests.world import World, as_actor
@@ -33,12 +34,17 @@ def asked(world: World) -> Export:
     return give_data(as_actor(world.ada), planted(world).id, zone="Europe/Berlin", reason=WHY)
 
 
+def downloaded(browser: Browser, export: Export) -> Any:
+    token = hidden(browser.get("/admin/exports/").text)
+    return browser.send("POST", f"/admin/exports/{export.id}/download", data=token)
+
+
 def test_the_file_has_all_of_theirs_no_secret_and_nobody_elses_name(app: Flask, world: World) -> None:
     export = asked(world)
     make()
     browser = signed_in(app, world.ada)
 
-    answer = browser.post(f"/admin/exports/{export.id}/download", {})
+    answer = downloaded(browser, export)
 
     archive = ZipFile(io.BytesIO(answer.data))
     everything = "\n".join(archive.read(name).decode("utf-8-sig") for name in archive.namelist())
@@ -54,7 +60,7 @@ def test_it_is_taken_once_by_who_asked_for_it(app: Flask, world: World, db: Sess
     make()
     other, owner = signed_in(app, world.person("Eda", world.ada.role)), signed_in(app, world.ada)
 
-    codes = [browser.post(f"/admin/exports/{export.id}/download", {}).status_code for browser in (other, owner, owner)]
+    codes = [downloaded(browser, export).status_code for browser in (other, owner, owner)]
 
     assert codes == [404, 200, 409]
     db.rollback()
