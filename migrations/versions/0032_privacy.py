@@ -18,6 +18,57 @@ WITH_PERSONAL = {  # table: personal columns
 BEFORE = {"exports": "search", "lessons": "topic,notes,private_note,homework"}
 FORMATS = ("csv", "xlsx", "zip")
 
+# audit_row of migration 0004, which digested an empty list as if it were personal: a lesson begins with no links.
+AUDIT_ROW = """
+CREATE OR REPLACE FUNCTION audit_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
+-- What changed, in the same transaction. TG_ARGV: secret columns ('***'), personal columns (salted digests; clear values aside).
+DECLARE
+  v_action constant uuid := current_setting('app.action_id')::uuid;
+  v_before jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) END;
+  v_after jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) END;
+  v_row uuid := coalesce(v_after ->> 'id', v_before ->> 'id')::uuid;
+  v_clear_before jsonb;
+  v_clear_after jsonb;
+  v_salt bytea;
+  v_change bigint;
+  v_column text;
+  v_same text[];
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    SELECT coalesce(array_agg(key), '{}') INTO v_same FROM jsonb_each(v_after) WHERE value = v_before -> key;
+    v_before := v_before - v_same;
+    IF v_before = '{}' THEN
+      RETURN NULL;
+    END IF;
+    v_after := v_after - v_same;
+  END IF;
+  FOREACH v_column IN ARRAY TG_ARGV[0]::text[] LOOP
+    IF jsonb_typeof(v_before -> v_column) <> 'null' THEN v_before := jsonb_set(v_before, ARRAY[v_column], '"***"'); END IF;
+    IF jsonb_typeof(v_after -> v_column) <> 'null' THEN v_after := jsonb_set(v_after, ARRAY[v_column], '"***"'); END IF;
+  END LOOP;
+  FOREACH v_column IN ARRAY TG_ARGV[1]::text[] LOOP
+    IF v_before -> v_column __EMPTY__ THEN
+      v_salt := coalesce(v_salt, uuid_send(gen_random_uuid()));
+      v_clear_before := coalesce(v_clear_before, '{}') || jsonb_build_object(v_column, v_before -> v_column);
+      v_before := jsonb_set(v_before, ARRAY[v_column], audit_digest(v_salt, v_before -> v_column));
+    END IF;
+    IF v_after -> v_column __EMPTY__ THEN
+      v_salt := coalesce(v_salt, uuid_send(gen_random_uuid()));
+      v_clear_after := coalesce(v_clear_after, '{}') || jsonb_build_object(v_column, v_after -> v_column);
+      v_after := jsonb_set(v_after, ARRAY[v_column], audit_digest(v_salt, v_after -> v_column));
+    END IF;
+  END LOOP;
+  INSERT INTO audit_changes (action_id, table_name, row_id, before, after)
+  VALUES (v_action, TG_TABLE_NAME, v_row, v_before, v_after) RETURNING id INTO v_change;
+  IF v_salt IS NOT NULL THEN
+    INSERT INTO audit_personal (change_id, salt, before, after) VALUES (v_change, v_salt, v_clear_before, v_clear_after);
+  END IF;
+  RETURN NULL;
+END $$
+"""
+NOT_NULL, NOT_EMPTY = "<> 'null'", "NOT IN ('null', '[]', '{}')"
+
 IS_ERASING = """
 CREATE FUNCTION is_erasing() RETURNS boolean LANGUAGE sql STABLE AS $$
 -- Whether this transaction is an action that erases a person.
@@ -109,6 +160,7 @@ def upgrade() -> None:
         op.execute(_to_app(f"GRANT EXECUTE ON FUNCTION {function}"))
     for table in ("audit_actions", "notes"):
         _guard(table, "refuse_change_but_erasure")
+    op.get_bind().exec_driver_sql(AUDIT_ROW.replace("__EMPTY__", NOT_EMPTY))
     for table, personal in WITH_PERSONAL.items():
         _audit_rows(table, personal)
     op.execute("SELECT app_grant('notes', 'UPDATE (body, updated_at)')")
@@ -209,6 +261,7 @@ def downgrade() -> None:
     """Who was erased stays empty; only the rules go."""
     for table in ("audit_actions", "notes"):
         _guard(table, "refuse_change")
+    op.get_bind().exec_driver_sql(AUDIT_ROW.replace("__EMPTY__", NOT_NULL))
     for table, personal in BEFORE.items():
         _audit_rows(table, personal)
     op.execute(_to_app("REVOKE UPDATE (body, updated_at) ON notes").replace(" TO %I", " FROM %I"))
