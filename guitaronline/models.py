@@ -21,6 +21,7 @@ from guitaronline.booking import waitlist_models as waitlist
 from guitaronline.finance import account_models as accounts
 from guitaronline.finance import statement_models as statements
 from guitaronline.identity import models as identity
+from guitaronline.identity import privacy_models as privacy
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
 from guitaronline.notifications import models as notifications
@@ -28,7 +29,6 @@ from guitaronline.notifications import report_models as message_reports
 from guitaronline.office import bulk_models as bulk
 from guitaronline.office import export_models as exports
 from guitaronline.office import view_models as saved_views
-from guitaronline.privacy import models as privacy
 from guitaronline.scheduling import hours_models as hours
 from guitaronline.scheduling import models as scheduling
 from guitaronline.teachers import models as teachers

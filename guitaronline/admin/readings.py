@@ -18,7 +18,7 @@ from guitaronline.admin.record_page import Section, facts
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
-from guitaronline.privacy.models import ContactReading, Erasure
+from guitaronline.identity.privacy_models import ContactReading, Erasure
 from guitaronline.privacy.readings import note_readings
 
 READ_BY_VIEWER = "contacts_read"  # of flask.g; see show.read_by_viewer

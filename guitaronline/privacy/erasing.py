@@ -22,13 +22,13 @@ from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
+from guitaronline.identity.privacy_models import Erasure
 from guitaronline.identity.standing import require_reason
 from guitaronline.office import exports
 from guitaronline.privacy import giving, quoting
 from guitaronline.privacy.holding import Holding
 from guitaronline.privacy.inventory import HOLDINGS
 from guitaronline.privacy.lessons import LESSONS
-from guitaronline.privacy.models import Erasure
 from guitaronline.privacy.money import MONEY
 from guitaronline.privacy.obstacles import obstacles
 from guitaronline.privacy.refusals import NotThisPerson, StillOpen

@@ -21,8 +21,8 @@ from guitaronline.errors import Reason
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
+from guitaronline.identity.privacy_models import Erasure
 from guitaronline.privacy.erasing import digest_of, erase
-from guitaronline.privacy.models import Erasure
 from guitaronline.privacy.obstacles import obstacles
 from guitaronline.privacy.refusals import JournalInvalid
 from guitaronline.unit_of_work import Work, command

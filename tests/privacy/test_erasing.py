@@ -25,9 +25,9 @@ from guitaronline.errors import DomainError, NotAllowed
 from guitaronline.identity import service as identity
 from guitaronline.identity import tokens
 from guitaronline.identity.models import User
+from guitaronline.identity.privacy_models import Erasure
 from guitaronline.privacy import erasing, journal
 from guitaronline.privacy.erasing import erase_person, preview
-from guitaronline.privacy.models import Erasure
 from guitaronline.privacy.refusals import JournalInvalid, NotThisPerson, PersonErased, StillOpen
 from guitaronline.unit_of_work import Work
 from tests.concurrency import at_once, refused

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from guitaronline.actor import Role
 from guitaronline.identity.models import User
-from guitaronline.privacy.models import ContactReading
+from guitaronline.identity.privacy_models import ContactReading
 from jobs import cleaning
 from tests.admin.browser import signed_in, words
 from tests.world import World
