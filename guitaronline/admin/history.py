@@ -18,6 +18,9 @@ from guitaronline.db import session
 from guitaronline.identity.models import User
 
 UNSAID = {
+    "whole",
+    "rest",
+    "step",
     "mapping",
     "totals",
     "sha256",

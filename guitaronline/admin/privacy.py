@@ -17,7 +17,9 @@ from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.privacy import giving
 from guitaronline.privacy.erasing import Fate, Preview, erase_person, preview
+from guitaronline.privacy.holding import PERSONAL, Kind
 
+TOLD = PERSONAL | {Kind.TRAIT}
 HEADINGS = ("What", "Rows", "Becomes", "Why")
 
 
@@ -106,7 +108,9 @@ def _row(fate: Fate, becomes: str, why: str) -> Sequence[Any]:
 
 
 def _columns(fate: Fate) -> str:
-    return ", ".join(show.word(name) for name in fate.holding.emptied)
+    """What people know of it; stamps and marks go along untold."""
+    told = [name for name in fate.holding.emptied if fate.holding.columns[name] in TOLD]
+    return ", ".join(show.word(name) for name in told or fate.holding.emptied)
 
 
 commands.add(GiveData, ErasePerson)
