@@ -37,6 +37,7 @@ def init_cli(app: Flask) -> None:
     from guitaronline.finance.cli import money
     from guitaronline.identity.cli import users
     from guitaronline.notifications.cli import messages
+    from guitaronline.privacy.cli import privacy
 
-    for group in (audit, checks, demo, docs, messages, money, schedule, users):
+    for group in (audit, checks, demo, docs, messages, money, privacy, schedule, users):
         app.cli.add_command(group)

@@ -21,6 +21,7 @@ from guitaronline.booking import waitlist_models as waitlist
 from guitaronline.finance import account_models as accounts
 from guitaronline.finance import statement_models as statements
 from guitaronline.identity import models as identity
+from guitaronline.identity import privacy_models as privacy
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
 from guitaronline.notifications import models as notifications
@@ -53,6 +54,7 @@ __all__ = [
     "message_reports",
     "notifications",
     "periods",
+    "privacy",
     "providers",
     "reconciliation",
     "refunds",

@@ -9,6 +9,8 @@ import config
 from guitaronline.identity.access import TABLE, Scope
 from guitaronline.notifications.kinds import KINDS, Kind
 from guitaronline.notifications.untold import TOLD_TO_NOBODY
+from guitaronline.privacy.holding import Holding
+from guitaronline.privacy.inventory import CHAPTERS
 from guitaronline.states import StateTable
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
@@ -22,6 +24,7 @@ def all_pages() -> dict[Path, str]:
         FOLDER / "permissions.md": permissions_page(),
         FOLDER / "settings.md": settings_page(),
         FOLDER / "messages.md": messages_page(),
+        FOLDER / "privacy.md": privacy_page(),
     }
 
 
@@ -97,3 +100,39 @@ def settings_page() -> str:
         + "\n".join(["| name | default | unit | why |", "|---|---|---|---|", *rows])
         + "\n"
     )
+
+
+PRIVACY = """# What is kept about people
+
+Every column of every table: what it holds, who sees it, how long it is kept, and what erasing a person does to it. It is one table
+in code (`guitaronline/privacy/inventory.py`), which a test compares with the models; the export of a person's data is made by it, and
+erasure does what stands in it.
+
+Kinds: **name**, **contact**, **free text**, **place** (network address, device) and **copy** (bytes and JSON that may quote people) are
+personal; **trait** says something about a person and not who it is; **reason** is why staff did something and belongs to the
+books and the audit; **secret** are hashes and sealed values; the others lead to nobody by themselves.
+
+Contact data is masked for roles without the right to *see contact data in clear*. Who saw it in clear stands in the console under
+*Contact data read*, whoever it was. Backups keep everything until they are overwritten; after a restore the journal of erasures
+is done again (`docs/runbooks/data-request.md`).
+"""
+
+
+def privacy_page() -> str:
+    parts = [MADE + PRIVACY]
+    for chapter, holdings in CHAPTERS.items():
+        parts.append(f"## {chapter}\n")
+        parts += [_holding(each) for each in holdings]
+    return "\n".join(parts)
+
+
+def _holding(holding: Holding) -> str:
+    seen = f"who may *{holding.seen_by.value}*" if holding.seen_by else "no page shows it"
+    lines = [f"### {holding.table}\n", f"Kept: {holding.kept}. Seen by: {seen}.\n"]
+    if holding.stays:
+        lines.append(f"Erasure leaves what is personal in it: {holding.stays}.\n")
+    fates: dict[tuple[str, str], list[str]] = {}
+    for name, kind in holding.columns.items():
+        fates.setdefault((kind.value, holding.fate(name)), []).append(f"`{name}`")
+    rows = [f"| {', '.join(names)} | {kind} | {fate} |" for (kind, fate), names in fates.items()]
+    return "\n".join([*lines, "| columns | kind | erasure |", "|---|---|---|", *rows, ""])

@@ -20,6 +20,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     message_commands,
     navigation,
     papers,
+    privacy,
     reconciliation_commands,
     refunding,
     search,
@@ -67,6 +68,7 @@ from guitaronline.admin.periods import PeriodsDesk
 from guitaronline.admin.plans import PlansDesk
 from guitaronline.admin.provider_events import ProviderEventsDesk
 from guitaronline.admin.rates import RatesDesk
+from guitaronline.admin.readings import ErasuresDesk, ReadingsDesk, init_readings
 from guitaronline.admin.reconciliation import ExceptionsDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
@@ -118,6 +120,8 @@ DESKS = (
     AccountsDesk,
     AuditDesk,
     ChecksDesk,
+    ReadingsDesk,
+    ErasuresDesk,
     ExportsDesk,
     BulkRunsDesk,
     EventsDesk,
@@ -156,6 +160,7 @@ def init_admin(app: Flask) -> None:
     console.init_app(app)
     app.register_blueprint(commands.blueprint())
     init_exports(app)
+    init_readings(app)
     init_settlements(app)
     app.register_blueprint(books.blueprint)
     app.register_blueprint(calendar.feed)

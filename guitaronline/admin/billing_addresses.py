@@ -23,6 +23,8 @@ def billing_section(person: User) -> Section:
     address = addresses.address_of(session(), payer.id)
     is_clear = gate.may(Permission.READ_CONTACTS) or gate.may(Permission.EDIT_ADDRESSES)
     lines = Party.of(address).address_lines if address and is_clear else []
+    if lines:
+        show.read_by_viewer(payer.id, "")
     hidden = "known; shown on invoices" if address and not is_clear else "not known: invoices name the payer only"
     table = [[show.link(payer), "", ", ".join(lines) or hidden]]
     return Section("Invoices go to", ("Payer", "", "Address"), table, is_aside=True)

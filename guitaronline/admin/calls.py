@@ -39,7 +39,8 @@ def number(person: User) -> Any:
         return "(no number known)"
     if not gate.may(Permission.READ_CONTACTS):
         return show.phone(person)
-    return show.html('<a href="tel:{}">{}</a>', NOT_DIALED.sub("", person.phone), person.phone)
+    read = show.read_by_viewer(person.id, person.phone)
+    return show.html('<a href="tel:{}">{}</a>', NOT_DIALED.sub("", read), read)
 
 
 class ReachedByPhone(CommandPage):

@@ -14,11 +14,11 @@ from guitaronline.office import reveals
 
 
 def email(person: User) -> Any:
-    return person.email if person.email and _is_revealed(person) else show.email(person)
+    return show.read_by_viewer(person.id, person.email) if person.email and _is_revealed(person) else show.email(person)
 
 
 def phone(person: User) -> Any:
-    return person.phone if person.phone and _is_revealed(person) else show.phone(person)
+    return show.read_by_viewer(person.id, person.phone) if person.phone and _is_revealed(person) else show.phone(person)
 
 
 def _is_revealed(person: User) -> bool:

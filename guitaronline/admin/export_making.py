@@ -23,6 +23,7 @@ from guitaronline.office import export_runs, exports, files
 from guitaronline.office.export_models import Export
 from guitaronline.office.export_runs import Claimed, Progress
 from guitaronline.office.exports import MOST_ROWS, FencedOut, TooManyRows
+from guitaronline.privacy import bundle, giving
 
 PART_BYTES = 1_000_000
 TELL_SECONDS = 1.0
@@ -46,7 +47,7 @@ def _made(claimed: Claimed) -> int:
         return _failed(claimed, f"It was begun {export_runs.ATTEMPTS_MOST} times and never came to an end.")
     exports.start_export(SYSTEM, claimed.export_id, token=claimed.token)
     try:
-        rows = _written(claimed, _reading(claimed))
+        rows = _person_written(claimed) if _is_of_person(claimed) else _written(claimed, _reading(claimed))
     except FencedOut:
         raise
     except DomainError as refusal:
@@ -78,6 +79,28 @@ def _reading(claimed: Claimed) -> Reading:
             raise TooManyRows(f"The list has more than {MOST_ROWS[export.format]:,} rows. Narrow your filter.")
         app = flask.current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # flask's proxy has no public way
         return Reading(app, desk, columns_of(desk, export.columns), ids, viewer, gate.now())
+
+
+def _is_of_person(claimed: Claimed) -> bool:
+    return session().get_one(Export, claimed.export_id, populate_existing=True).desk == giving.DESK
+
+
+def _person_written(claimed: Claimed) -> int:
+    """Everything about one person is kept; returns its rows. Raises NotActive, OtherRole, NotAllowed, NotFound."""
+    export = session().get_one(Export, claimed.export_id, populate_existing=True)
+    owner = session().get_one(User, export.owner_id, populate_existing=True)
+    exports.require_still_allowed(export, owner, giving.NEEDS)
+    person = giving.person_of(session(), export)
+
+    def tell(done: int) -> None:
+        export_runs.keep(claimed, sequence=0, part=b"", progress=Progress(done))  # we live, and this far we are
+
+    session().execute(LONG)  # of this transaction
+    with bundle.made(session(), person, zone=export.zone, tell=tell) as (file, rows):
+        pieces = iter(lambda: file.read(PART_BYTES), b"")
+        for sequence, part in enumerate(pieces):
+            export_runs.keep(claimed, sequence=sequence, part=part, progress=Progress(rows, rows))
+    return rows
 
 
 def _written(claimed: Claimed, reading: Reading) -> int:

@@ -16,7 +16,7 @@ from guitaronline.admin.base import Column, Console, Desk, Selection
 from guitaronline.admin.selection import LONGEST_SEARCH
 from guitaronline.errors import Invalid, NotAllowed, NotFound, Reason
 from guitaronline.forms import REASON_LENGTH
-from guitaronline.office.export_models import ExportFormat
+from guitaronline.office.export_models import LIST_FORMATS, ExportFormat
 from guitaronline.office.exports import Wanted
 
 OURS = {"csrf_token", "format", "columns", "search", "sort", "desc", "reason"}  # every other field is a filter
@@ -124,7 +124,7 @@ def _column_problems(desk: Desk, names: list[str]) -> list[Reason]:
 
 def _other_problems(kind: str, reason: str | None) -> list[Reason]:
     found = []
-    if kind not in set(ExportFormat):
+    if kind not in set(LIST_FORMATS):
         found.append(Reason("format_unknown", "A list is exported as csv or xlsx."))
     if reason and (len(reason) > REASON_LENGTH or not reason.isprintable()):
         found.append(Reason("reason_unfit", f"A reason has at most {REASON_LENGTH} characters that can be typed."))

@@ -31,6 +31,7 @@ from guitaronline.office import export_runs, exports, files
 from guitaronline.office.export_models import Export, ExportFormat, ExportStatus
 from guitaronline.office.export_runs import Progress
 from guitaronline.office.exports import DIRECT_UP_TO, WAITING, effective_status
+from guitaronline.privacy import giving
 
 blueprint = Blueprint("exports", __name__, url_prefix=gate.PREFIX)
 
@@ -68,7 +69,7 @@ def download(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route's word
     export = session().get(Export, id)
     if export is None or export.owner_id != gate.viewer().id:
         raise NotFound("There is no such export, or it is not yours.")
-    exports.record_download(gate.viewer().actor, id, needs=desk_at(export.desk).permission)
+    exports.record_download(gate.viewer().actor, id, needs=_needed(export))
     answer = _file(_parts(_app(), id), export.desk, export.format, export.created_at)
     answer.content_length = export_runs.size_of(id)
     return answer
@@ -87,6 +88,10 @@ def progress(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route's word
         "status": export.status,
         "is_over": export.status not in WAITING,
     }
+
+
+def _needed(export: Export) -> Permission:
+    return giving.NEEDS if export.desk == giving.DESK else desk_at(export.desk).permission
 
 
 def _parts(app: Flask, export_id: UUID) -> Iterator[bytes]:

@@ -18,6 +18,9 @@ from guitaronline.db import session
 from guitaronline.identity.models import User
 
 UNSAID = {
+    "whole",
+    "rest",
+    "step",
     "mapping",
     "totals",
     "sha256",
@@ -52,6 +55,7 @@ TABLES = {
     "reconciliation_exceptions": "exception", "reconciliation_periods": "period", "settlement_matches": "match", "settlement_match_parts": "part of the match", "fee_contracts": "fee contract",
     "messages": "message", "message_preferences": "preference",
     "invoices": "invoice", "credit_notes": "credit note", "credit_cancellations": "cancellation of a credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
+    "erasures": "erasure", "audit_redactions": "words taken out", "contact_readings": "reading",
     "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something

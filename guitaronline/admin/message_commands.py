@@ -31,7 +31,7 @@ class MessageCommand(CommandPage):
         found = redriving.outlook(session(), record, gate.now())
         lines: list[tuple[str, Any]] = [
             ("To", show.link(session().get(User, record.person_id))),
-            ("Address", address(found.address)),
+            ("Address", address(record, found.address)),
         ]
         if record.last_error or record.suppressed_because:
             lines.append(("Until now", why(record)))
@@ -46,9 +46,11 @@ class MessageCommand(CommandPage):
         return Done("It is on its way.", show.record_url("messages", result.id) or "")
 
 
-def address(found: str | None) -> Any:
-    if found is None or gate.may(Permission.READ_CONTACTS):
-        return show.text(found)
+def address(message: Message, found: str | None) -> Any:
+    if found is None:
+        return show.NOTHING
+    if gate.may(Permission.READ_CONTACTS):
+        return show.read_by_viewer(message.person_id, found)
     return show.masked_email(found) if "@" in found else show.masked_phone(found)
 
 

@@ -152,7 +152,7 @@ class MessagesDesk(Desk):
 def _facts(message: Message, body: MessageBody | None) -> list[show.Fact]:
     said = (
         ("To", show.link(message.person)),
-        ("Address", _sent_to(body)),
+        ("Address", _sent_to(message, body)),
         ("By", channel_words(message.channel)),
         ("About", about(message)),
         ("Happened", show.when(message.happened_at)),
@@ -167,9 +167,11 @@ def _facts(message: Message, body: MessageBody | None) -> list[show.Fact]:
     return facts(*(pair for pair in said if pair[1] is not None))
 
 
-def _sent_to(body: MessageBody | None) -> str | None:
-    if body is None or gate.may(Permission.READ_CONTACTS):
-        return body.sent_to if body else None
+def _sent_to(message: Message, body: MessageBody | None) -> str | None:
+    if body is None:
+        return None
+    if gate.may(Permission.READ_CONTACTS):
+        return show.read_by_viewer(message.person_id, body.sent_to)
     return show.masked_email(body.sent_to) if "@" in body.sent_to else show.masked_phone(body.sent_to)
 
 

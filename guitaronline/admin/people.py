@@ -27,6 +27,8 @@ from guitaronline.teachers.models import TeacherProfile
 
 
 def active_chip(person: User) -> Any:
+    if person.erased_at is not None:
+        return show.chip("erased", "names and contacts are gone for good")
     found = show.chip("active") if person.is_active else show.chip("deactivated", "cannot sign in or book")
     return show.html("{} {}", found, problem) if (problem := address_chip(person)) else found
 

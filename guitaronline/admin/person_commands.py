@@ -75,8 +75,8 @@ class PersonCommand(CommandPage):
         )
 
     def refused_because(self, record: Any) -> str | None:
-        """Staff accounts are in the hands of admins."""
-        return staff_only_by_admins(record)
+        """Staff accounts are in the hands of admins; who was erased is in nobody's."""
+        return "The person was erased." if record.erased_at else staff_only_by_admins(record)
 
 
 def staff_only_by_admins(person: Any) -> str | None:
@@ -99,6 +99,7 @@ class EditPerson(PersonCommand):
     sentence = "{} is saved."
 
     def initial(self, record: Any) -> dict[str, Any]:
+        show.read_by_viewer(record.id, "")  # the form shows them
         return {name: getattr(record, name) for name in FIELDS}
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:

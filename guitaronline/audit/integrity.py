@@ -46,15 +46,18 @@ SELECT count(c.id) AS changes,
        )::text, 'UTF8')) AS digest
   FROM audit_changes c WHERE c.action_id = a.id
 """  # noqa: S608  # constants of this file
+_AS_SEALED = (
+    "coalesce((SELECT r.whole FROM audit_redactions r WHERE r.action_id = a.id AND r.step = 1), d.digest) AS digest"
+)
 UNSEALED = text(f"""
-SELECT a.id, d.digest, d.changes
+SELECT a.id, {_AS_SEALED}, d.changes
   FROM (SELECT a.* FROM audit_actions a LEFT JOIN audit_seals s ON s.action_id = a.id
          WHERE s.action_id IS NULL AND a.id >= :first ORDER BY a.id LIMIT :limit) a
  CROSS JOIN LATERAL ({_DIGEST}) d
  ORDER BY a.id
 """)  # noqa: S608  # constants of this file
 SEALED = text(f"""
-SELECT s.sequence, s.hash, s.action_id, a.recorded_at, d.digest, d.changes
+SELECT s.sequence, s.hash, s.action_id, a.recorded_at, {_AS_SEALED}, d.changes
   FROM audit_seals s LEFT JOIN audit_actions a ON a.id = s.action_id LEFT JOIN LATERAL ({_DIGEST}) d ON a.id IS NOT NULL
  ORDER BY s.sequence
 """)  # noqa: S608  # constants of this file
@@ -90,6 +93,15 @@ SELECT p.change_id FROM audit_personal p LEFT JOIN audit_changes c ON c.id = p.c
     OR EXISTS (SELECT FROM jsonb_each(p.after) v WHERE audit_digest(p.salt, v.value) IS DISTINCT FROM c.after -> v.key)
  ORDER BY p.change_id LIMIT :limit
 """)
+# What an erasure took out of an action (uq_audit_redactions_step): the rest of it is as it was then, and the redaction is what its
+# own sealed change says.
+FORGED_REDACTIONS = text(f"""
+SELECT r.action_id FROM audit_redactions r JOIN audit_actions a ON a.id = r.action_id CROSS JOIN LATERAL ({_DIGEST}) d
+ WHERE (d.digest <> r.rest AND NOT EXISTS (SELECT FROM audit_redactions l WHERE l.action_id = r.action_id AND l.step > r.step))
+    OR NOT EXISTS (SELECT FROM audit_changes t WHERE t.table_name = 'audit_redactions' AND t.row_id = r.id
+                      AND t.before IS NULL AND t.after = to_jsonb(r))
+ ORDER BY r.action_id LIMIT :limit
+""")  # noqa: S608  # constants of this file
 
 
 class ChainBroken(Exception):
@@ -245,6 +257,8 @@ def verify(session: Session, kept: Iterable[Checkpoint] = ()) -> Verdict:
         verdict.tell(f"change {change_id} belongs to no action")
     for change_id in session.scalars(FORGED_PERSONAL, {"limit": TELL_AT_MOST}):
         verdict.tell(f"the clear values of change {change_id} are not those that were digested")
+    for action_id in session.scalars(FORGED_REDACTIONS, {"limit": TELL_AT_MOST}):
+        verdict.tell(f"action {action_id} is not what an erasure left of it")
     _look_at_the_unsealed(session, verdict)
     return verdict
 

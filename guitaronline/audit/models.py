@@ -11,7 +11,17 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
@@ -82,6 +92,24 @@ class AuditPersonal(Base):
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+
+class AuditRedaction(Base):
+    """The reason and the network address of an action went when a person was erased. `whole` is the digest that was sealed,
+    `rest` the digest of what is left; the chain is proved with the one, what can still be read with the other. Written by
+    `erase_reasons` only (migration 0032); its own change is sealed with the erasure."""
+
+    __tablename__ = "audit_redactions"
+    __table_args__ = (
+        UniqueConstraint("action_id", "step", name="uq_audit_redactions_step"),
+        CheckConstraint("step >= 1", name="step_counts"),
+    )
+
+    id: Mapped[Id]
+    action_id: Mapped[UUID] = mapped_column(ForeignKey("audit_actions.id"))
+    step: Mapped[int] = mapped_column(SmallInteger)  # the last one says what is left
+    whole: Mapped[bytes] = mapped_column(LargeBinary)
+    rest: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class AuditSeal(Base):

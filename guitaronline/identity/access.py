@@ -57,6 +57,7 @@ class Permission(StrEnum):
     READ_BOOKS = "read liability, breakage, the journal and its accounts"
     READ_STATEMENTS = "read rates and statements of teachers"
     KEEP_BOOKS = "set teachers' rates, approve their statements, map accounts"
+    KEEP_PRIVACY = "give out all data of a person, erase a person"
     ADMINISTER = "settings, roles, keys, expire endpoints"
 
 
@@ -105,6 +106,7 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
         Permission.READ_BOOKS:       (_NO,    _NO,    _NO,    _ANY,   _ANY,   _ANY),
         Permission.READ_STATEMENTS:  (_NO,    _OWN,   _NO,    _ANY,   _ANY,   _ANY),
         Permission.KEEP_BOOKS:       (_NO,    _NO,    _NO,    _ANY,   _NO,    _ANY),
+        Permission.KEEP_PRIVACY:     (_NO,    _NO,    _NO,    _NO,    _NO,    _ANY),
         Permission.ADMINISTER:       (_NO,    _NO,    _NO,    _NO,    _NO,    _ANY),
     }.items()
 }  # fmt: skip

@@ -22,7 +22,14 @@ class User(Timestamps, Versioned, Base):
     __table_args__ = (
         CheckConstraint("role <> 'system' AND role <> 'anonymous'", name="role_is_a_persons"),
         CheckConstraint("(email IS NULL) = (email_key IS NULL)", name="email_has_key"),
-        CheckConstraint("email IS NOT NULL OR role = 'student'", name="only_children_lack_email"),
+        CheckConstraint(
+            "email IS NOT NULL OR role = 'student' OR erased_at IS NOT NULL", name="only_children_lack_email"
+        ),
+        CheckConstraint(
+            "erased_at IS NULL OR (full_name = '' AND email IS NULL AND phone IS NULL AND password_hash IS NULL"
+            " AND NOT is_active)",
+            name="erased_is_empty",
+        ),
         Index("uq_users_email_key", "email_key", unique=True),
         Index("ix_users_role_name", "role", "full_name", "id"),
         Index("ix_users_name", "full_name", "id"),
@@ -63,6 +70,7 @@ class User(Timestamps, Versioned, Base):
     level: Mapped[str | None]
     address_problem: Mapped[str | None]  # why mail to `email` does not arrive; cleared when it changes
     address_problem_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]  # names and contacts are gone for good; nobody fills them again
 
 
 class Guardian(Timestamps, Base):

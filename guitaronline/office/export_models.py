@@ -20,6 +20,10 @@ from guitaronline.states import Move, StateTable, guard_status
 class ExportFormat(StrEnum):
     CSV = "csv"
     XLSX = "xlsx"
+    ZIP = "zip"  # not of a list: everything about one person (privacy/bundle.py)
+
+
+LIST_FORMATS = (ExportFormat.CSV, ExportFormat.XLSX)
 
 
 class ExportStatus(StrEnum):

@@ -27,6 +27,7 @@ DIRECT_UP_TO = 10_000  # rows that go out with the answer; more are made by a jo
 MOST_ROWS = {
     ExportFormat.CSV: 1_000_000,
     ExportFormat.XLSX: 200_000,  # a worker writes some 10,000 a second, and spreadsheets become slow
+    ExportFormat.ZIP: 1_000_000,
 }
 WAITING_MOST = 3  # files that one person may have in the making
 WAITING = (ExportStatus.REQUESTED, ExportStatus.RUNNING)
@@ -80,7 +81,7 @@ class Wanted:
 def record_export(work: Work, *, wanted: Wanted, rows: int, reason: str | None = None) -> Export:
     """It is written down that these rows go out now."""
     _require(work, wanted.needs)
-    made = _new(work, wanted, ExportStatus.SENT)
+    made = _new(work, wanted, ExportStatus.SENT, work.record_id)
     made.rows, made.finished_at = rows, work.now
     work.create(made)
     return made
@@ -91,6 +92,11 @@ def request_export(work: Work, *, wanted: Wanted, reason: str | None = None) -> 
     """A job will make the file. Asking for the same again while it is in the making gives the same export.
 
     Locks the person. Raises TooManyExports."""
+    return ask_for(work, wanted, work.record_id)
+
+
+def ask_for(work: Work, wanted: Wanted, export_id: UUID) -> Export:
+    """Step: the same, inside another command."""
     _require(work, wanted.needs)
     assert work.actor.id is not None
     work.lock(User, work.actor.id)
@@ -103,7 +109,7 @@ def request_export(work: Work, *, wanted: Wanted, reason: str | None = None) -> 
             return each
     if len(waiting) >= WAITING_MOST:
         raise TooManyExports()
-    made = _new(work, wanted, ExportStatus.REQUESTED)
+    made = _new(work, wanted, ExportStatus.REQUESTED, export_id)
     work.create(made)
     work.session.flush()
     work.session.add(ExportRun(export_id=made.id))
@@ -151,16 +157,23 @@ def cancel_export(work: Work, export_id: UUID, *, reason: str | None = None) -> 
     if not may_see(export, work.actor.id, work.actor.role):
         raise NotFound()
     if export.status is not ExportStatus.CANCELED:
-        work.move(export, ExportStatus.CANCELED)
-        _forget(work, export_id)
+        call_off(work, export)
     return export
+
+
+def call_off(work: Work, export: Export) -> None:
+    """Step: the locked export comes to nothing, and its file is gone."""
+    work.move(export, ExportStatus.CANCELED)
+    _forget(work, export.id)
 
 
 @command("export.download", on="exports")
 def record_download(work: Work, export_id: UUID, *, needs: Permission) -> Export:
-    """It is written down that its owner takes the file now. Raises NotFound for others, NotReady, OtherRole, NotAllowed."""
+    """It is written down that its owner takes the file now. Everything about one person is handed out once: locks the export.
+
+    Raises NotFound for others, NotReady, OtherRole, NotAllowed."""
     access.require(work.actor, Permission.EXPORT)
-    export = work.find(Export, export_id)
+    export = work.lock(Export, export_id)
     if export.owner_id != work.actor.id:
         raise NotFound()
     if effective_status(export, work.now) is not ExportStatus.READY:
@@ -168,6 +181,8 @@ def record_download(work: Work, export_id: UUID, *, needs: Permission) -> Export
     if export.role is not work.actor.role:
         raise OtherRole()
     _require(work, needs)
+    if export.format is ExportFormat.ZIP:
+        export.expires_at = work.now  # expired for whoever asks from now on; the job takes the bytes away
     return export
 
 
@@ -218,8 +233,8 @@ def _require(work: Work, needs: Permission) -> None:
     access.require(work.actor, needs)
 
 
-def _new(work: Work, wanted: Wanted, status: ExportStatus) -> Export:
-    return Export(id=work.record_id, owner_id=work.actor.id, role=work.actor.role, status=status, **wanted.facts())
+def _new(work: Work, wanted: Wanted, status: ExportStatus, export_id: UUID) -> Export:
+    return Export(id=export_id, owner_id=work.actor.id, role=work.actor.role, status=status, **wanted.facts())
 
 
 def _held(work: Work, export_id: UUID, token: UUID) -> Export:

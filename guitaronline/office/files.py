@@ -32,6 +32,7 @@ LONGEST_CELL = 32_767  # characters; XLSX allows no more
 MIME = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ExportFormat.ZIP: "application/zip",
 }
 
 

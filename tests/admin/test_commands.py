@@ -57,6 +57,8 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "UnmarkTest": ("tester", "person.set_test", lambda s: WHY),
     "AddGuardian": ("child", "person.add_guardian", lambda s: {"guardian_id": str(s.world.ann.id), "relation": "aunt"}),
     "RemoveGuardian": ("guardian", "person.remove_guardian", lambda s: WHY),
+    "GiveData": ("ann", "person.give_data", lambda s: WHY),
+    "ErasePerson": ("child", "person.erase", lambda s: {"typed": s["child"].reference, **WHY}),
     "RevealContacts": ("ann", "person.reveal_contacts", lambda s: WHY),
     "ViewAsPerson": ("ann", "person.view_as", lambda s: WHY),
     "LeaveViewAs": ("", "person.view_as_end", lambda s: s.look_as(s.world.ann)),

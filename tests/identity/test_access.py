@@ -51,6 +51,7 @@ EDIT_PLANS        -   -   -   any -   any
 READ_BOOKS        -   -   -   any any any
 READ_STATEMENTS   -   own -   any any any
 KEEP_BOOKS        -   -   -   any -   any
+KEEP_PRIVACY      -   -   -   -   -   any
 ADMINISTER        -   -   -   -   -   any
 """
 COLUMNS = ("student", "teacher", "support", "finance", "auditor", "admin")
