@@ -66,17 +66,21 @@ def ready() -> Response:
 
 
 def database_problem() -> str | None:
-    """The database answers and its schema is the one of this code."""
+    """The database answers and its schema is the one of this code, or of a later release."""
     try:
         found = session().execute(text("SELECT version_num FROM alembic_version")).scalars().all()
     except DBAPIError as error:
         session().rollback()
         return f"does not answer as it should: {logs.in_words(error)}"
-    return (
-        None
-        if found == [newest_migration()]
-        else f"at migration {', '.join(found)}, the code is at {newest_migration()}"
-    )
+    if found == [newest_migration()] or is_later(list(found)):
+        return None
+    return f"at migration {', '.join(found)}, the code is at {newest_migration()}"
+
+
+def is_later(found: list[str]) -> bool:
+    """The schema is of a later release: this code serves beside it while that is rolled out, or after it was rolled back.
+    Migrations are made so that it can (docs/runbooks/release.md)."""
+    return len(found) == 1 and found[0] > newest_migration() and not any(VERSIONS.glob(f"{found[0]}_*.py"))
 
 
 def redis_problem() -> str | None:

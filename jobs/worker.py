@@ -97,8 +97,10 @@ class Several:
             self.fork(queue)
         while self.workers:
             ended, _ = os.wait()
-            queue = self.workers.pop(ended)
-            if not self.is_stopping:
+            queue = self.workers.pop(
+                ended, None
+            )  # None: as a container's first process we inherit the orphans of others
+            if queue is not None and not self.is_stopping:
                 time.sleep(FORK_AGAIN_SECONDS)
                 self.fork(queue)
         return 0
