@@ -97,9 +97,8 @@ class Several:
             self.fork(queue)
         while self.workers:
             ended, _ = os.wait()
-            queue = self.workers.pop(
-                ended, None
-            )  # None: as a container's first process we inherit the orphans of others
+            # None: whoever is a container's first process inherits the orphans of others.
+            queue = self.workers.pop(ended, None)
             if queue is not None and not self.is_stopping:
                 time.sleep(FORK_AGAIN_SECONDS)
                 self.fork(queue)
