@@ -36,6 +36,7 @@ LONG_JOBS = ["checks.run", "audit.seal_rest", "cleaning.clean_up"]  # the worker
 REDIS_ANSWERS_WITHIN_SECONDS = 1.0
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # seconds
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a stranger may send any word
+LEAVING = "leaving"
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "Forwarded")
 VERSIONS = Path(__file__).resolve().parents[1] / "migrations" / "versions"
@@ -51,9 +52,12 @@ def init_health(app: Flask) -> None:
 
 
 @health.get("/health")
-def alive() -> dict[str, str]:
-    """This process answers; nothing else is asked."""
-    return {"status": "ok"}
+def alive() -> tuple[dict[str, str], int]:
+    """This process answers; nothing else is asked. 503 once somebody has put the file `leaving` into VAR_DIR: the proxy sends
+    nobody here any more, and the process may be ended without breaking a request."""
+    settings: config.Settings = current_app.config["SETTINGS"]
+    leaving = (Path(settings.VAR_DIR) / LEAVING).exists()
+    return ({"status": "leaving"}, 503) if leaving else ({"status": "ok"}, 200)
 
 
 @health.get("/ready")
