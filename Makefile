@@ -8,11 +8,11 @@ COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 RUNTIME := .venv/.runtime-$(shell cat requirements.txt | cksum | tr ' ' -)
 TOOLS := .venv/.tools-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' -)
 
-.PHONY: help run test check bench states screenshots requirements clean
+.PHONY: help run test check bench states screenshots requirements release-check sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## the whole product on this machine; PORT, VAR_DIR, DEMO=0 and every other setting are heard
 	@exec $(BIN)/python -m guitaronline.local
@@ -21,18 +21,32 @@ test: $(TOOLS) ## all tests, on servers of their own; those in a browser where t
 	@$(BIN)/python -m tests.browser.chromium
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-check: $(TOOLS) ## format, lint, types, import contracts, migrations, generated pages
+check: $(TOOLS) ## format, lint, types, import contracts, rules of the house, scanners, migrations, generated pages
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: ruff format ."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m tests.architecture.rules
+	@$(BIN)/python -m tests.architecture.secrets
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml guitaronline jobs migrations config.py wsgi.py
 	@$(BIN)/python -m guitaronline.local exec -- sh -ec ' \
 		heads=$$(flask --app wsgi db heads | wc -l); test $$heads = 1 || { echo "$$heads newest migrations, must be one"; exit 1; }; \
+		python migrations/lint.py; \
 		flask --app wsgi db check; \
 		flask --app wsgi docs check'
 
 bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles; HORIZON=1: hours into slots; EXPIRY=1: packages that expire; MESSAGES=1: mails
 	@$(BIN)/python bench/$(if $(MESSAGES),messages,$(if $(EXPIRY),expiry,$(if $(HORIZON),horizon,$(if $(CONSOLE),console,run)))).py
+
+release-check: $(TOOLS) ## from the last release to this tree and back, with people at work; FROM=tag, STUDENTS=4, PAUSE=5
+	@$(BIN)/python bench/release.py
+
+sbom: $(TOOLS) ## bill of materials of what is installed to run it: var/sbom.json (CycloneDX)
+	@mkdir -p var
+	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --validate --output-file var/sbom.json
+
+secrets: $(TOOLS) ## after a look at what `make check` found: what is no secret, by file, in .ci/no-secrets.json
+	@$(BIN)/python -m tests.architecture.secrets --keep
 
 states: $(RUNTIME) ## write docs/states.md from the state tables
 	@$(BIN)/flask --app wsgi docs states

@@ -36,6 +36,7 @@ LONG_JOBS = ["checks.run", "audit.seal_rest", "cleaning.clean_up"]  # the worker
 REDIS_ANSWERS_WITHIN_SECONDS = 1.0
 BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # seconds
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a stranger may send any word
+LEAVING = "leaving"
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "Forwarded")
 VERSIONS = Path(__file__).resolve().parents[1] / "migrations" / "versions"
@@ -51,9 +52,12 @@ def init_health(app: Flask) -> None:
 
 
 @health.get("/health")
-def alive() -> dict[str, str]:
-    """This process answers; nothing else is asked."""
-    return {"status": "ok"}
+def alive() -> tuple[dict[str, str], int]:
+    """This process answers; nothing else is asked. 503 once somebody has put the file `leaving` into VAR_DIR: the proxy sends
+    nobody here any more, and the process may be ended without breaking a request."""
+    settings: config.Settings = current_app.config["SETTINGS"]
+    leaving = (Path(settings.VAR_DIR) / LEAVING).exists()
+    return ({"status": "leaving"}, 503) if leaving else ({"status": "ok"}, 200)
 
 
 @health.get("/ready")
@@ -66,17 +70,21 @@ def ready() -> Response:
 
 
 def database_problem() -> str | None:
-    """The database answers and its schema is the one of this code."""
+    """The database answers and its schema is the one of this code, or of a later release."""
     try:
         found = session().execute(text("SELECT version_num FROM alembic_version")).scalars().all()
     except DBAPIError as error:
         session().rollback()
         return f"does not answer as it should: {logs.in_words(error)}"
-    return (
-        None
-        if found == [newest_migration()]
-        else f"at migration {', '.join(found)}, the code is at {newest_migration()}"
-    )
+    if found == [newest_migration()] or is_later(list(found)):
+        return None
+    return f"at migration {', '.join(found)}, the code is at {newest_migration()}"
+
+
+def is_later(found: list[str]) -> bool:
+    """The schema is of a later release: this code serves beside it while that is rolled out, or after it was rolled back.
+    Migrations are made so that it can (docs/runbooks/release.md)."""
+    return len(found) == 1 and found[0] > newest_migration() and not any(VERSIONS.glob(f"{found[0]}_*.py"))
 
 
 def redis_problem() -> str | None:

@@ -63,6 +63,18 @@ def test_alive_needs_nobody(elsewhere: FlaskClient) -> None:
     assert elsewhere.get("/health").json == {"status": "ok"}
 
 
+def test_a_web_that_is_leaving_says_so_to_the_proxy(client: FlaskClient, settings: config.Settings) -> None:
+    sign = Path(settings.VAR_DIR) / "leaving"
+    sign.touch()
+    try:
+        answer = client.get("/health")
+    finally:
+        sign.unlink()
+
+    assert (answer.status_code, answer.json) == (503, {"status": "leaving"})
+    assert client.get("/health").status_code == 200
+
+
 def test_not_ready_says_what_is_wrong(elsewhere: FlaskClient) -> None:
     answer = elsewhere.get("/ready")
 

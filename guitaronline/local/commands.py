@@ -11,7 +11,7 @@ RELEASE = "flask --app wsgi db upgrade"
 WEB = (
     "granian --interface wsgi --host ${WEB_HOST:-127.0.0.1} --port ${PORT:-8000}"
     " --workers ${WEB_CONCURRENCY:-2} --blocking-threads ${WEB_THREADS:-4}"
-    " --respawn-failed-workers --workers-kill-timeout 5 --no-ws wsgi:app"
+    " --respawn-failed-workers --workers-kill-timeout 20 --no-ws wsgi:app"
 )
 WORKER = "python -m jobs.worker"
 SCHEDULER = "python -m jobs.scheduler"

@@ -15,11 +15,6 @@ from guitaronline.states import IllegalMove, StateTable
 ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted([*(ROOT / "guitaronline").rglob("*.py"), *(ROOT / "jobs").rglob("*.py")])
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-MAY_COMMIT = {"unit_of_work.py", "db.py"}
-
-
-def calls(path: Path) -> list[ast.Call]:
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
 
 
 def test_generated_pages_are_current(app: Flask) -> None:
@@ -72,17 +67,6 @@ def test_nobody_catches_everything_and_goes_on() -> None:
         if isinstance(node, ast.ExceptHandler)
         if node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "BaseException")
         if not any(isinstance(each, ast.Raise) for each in node.body)
-    ]
-
-    assert found == []
-
-
-def test_no_test_sleeps() -> None:
-    found = [
-        f"{path.relative_to(ROOT)}:{call.lineno}"
-        for path in TESTS
-        for call in calls(path)
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "sleep"
     ]
 
     assert found == []

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 import config
 from guitaronline.local import binaries, commands, folder, schema
@@ -106,36 +105,6 @@ def test_procfile_repeats_the_commands() -> None:
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 
     assert lines == {"release": commands.RELEASE, **commands.PROCESSES}
-
-
-def test_compose_runs_the_same_commands_on_the_same_servers() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-
-    run = {
-        name: service["command"][-1].replace("$$", "$").removeprefix("exec ")
-        for name, service in services.items()
-        if name not in ("postgres", "redis")
-    }
-    assert run == {"migrate": commands.RELEASE, **commands.PROCESSES}
-    assert services["postgres"]["image"] == "postgres:18"
-    assert services["redis"]["image"].startswith("valkey/valkey:")
-
-
-def test_compose_migrates_as_the_owner_only() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-
-    assert [name for name, service in services.items() if "DATABASE_OWNER_URL" in service.get("environment", {})] == [
-        "migrate"
-    ]
-
-
-def test_compose_settings_are_settings() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    own = {"postgres", "redis"}
-
-    named = {name for service in services if service not in own for name in services[service]["environment"]}
-
-    assert named <= set(config.Settings.__dataclass_fields__)
 
 
 def test_requirements_name_no_host_and_pin_every_file_by_hash() -> None:
