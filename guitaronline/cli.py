@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|messages|money|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|messages|money|opening|docs …`."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def init_cli(app: Flask) -> None:
     from guitaronline.finance.cli import money
     from guitaronline.identity.cli import users
     from guitaronline.notifications.cli import messages
+    from guitaronline.office.cli import opening
 
-    for group in (audit, checks, demo, docs, messages, money, schedule, users):
+    for group in (audit, checks, demo, docs, messages, money, opening, schedule, users):
         app.cli.add_command(group)

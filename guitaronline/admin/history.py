@@ -52,6 +52,8 @@ TABLES = {
     "reconciliation_exceptions": "exception", "reconciliation_periods": "period", "settlement_matches": "match", "settlement_match_parts": "part of the match", "fee_contracts": "fee contract",
     "messages": "message", "message_preferences": "preference",
     "invoices": "invoice", "credit_notes": "credit note", "credit_cancellations": "cancellation of a credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
+    "opening_imports": "opening import", "opening_rows": "row that was brought along", "person_merges": "merge", "merged_rows": "row that changed hands",
+    "duplicate_pairs": "possible duplicate",
     "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
