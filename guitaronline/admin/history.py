@@ -22,6 +22,8 @@ UNSAID = {
     "totals",
     "sha256",
     "problems",
+    "report",
+    "fields",
     "id",
     "version",
     "updated_at",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import flask
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
@@ -88,7 +89,9 @@ class MergePerson(CommandPage):
             if name not in differing:
                 del form[f"use_{name}"]
                 continue
-            field.choices = forms.choices([(STAYS, f"{_value(record, name)} (stays)"), (GOES, f"{_value(other, name)} (from the other)")])
+            field.choices = forms.choices(
+                [(STAYS, f"{_value(record, name)} (stays)"), (GOES, f"{_value(other, name)} (from the other)")]
+            )
             if not field.raw_data:
                 field.data = GOES if name in proposed else STAYS
         if other and (not form.seen.raw_data or "look" in flask.request.form):
@@ -104,7 +107,10 @@ class MergePerson(CommandPage):
             lines=[
                 ("Goes", show.link(other, f"{other.full_name} {other.reference}")),
                 *_moving(record, other),
-                ("Sign-in", "With the address and password of the record that stays. The other is signed out everywhere."),
+                (
+                    "Sign-in",
+                    "With the address and password of the record that stays. The other is signed out everywhere.",
+                ),
                 ("Stays as it is", "Invoices, the ledger, notes and the history: they say what was true then."),
                 ("Back", f"Can be undone for {judging.UNDO_DAYS} days, as far as nothing was built on it."),
             ],

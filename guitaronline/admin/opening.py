@@ -229,6 +229,4 @@ class DiscardFiles(_OfOpening):
         return importing.discard_files(actor, record.id, reason=form.reason.data)
 
 
-
-
 commands.add(CheckFiles, ImportFiles, DiscardFiles)

@@ -97,7 +97,13 @@ class PeopleDesk(Desk):
                 state=active_chip(person),
                 marks=[show.chip(person.role)],
                 figures=figures,
-                sections=[*sections, *messages.to_person(person), *_family(person), *merging.merged_sections(person), _devices(person)],
+                sections=[
+                    *sections,
+                    *messages.to_person(person),
+                    *_family(person),
+                    *merging.merged_sections(person),
+                    _devices(person),
+                ],
                 also=_for_student(person) if person.role is Role.STUDENT else (),
             ),
         )

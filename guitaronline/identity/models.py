@@ -72,7 +72,9 @@ class User(Timestamps, Versioned, Base):
     level: Mapped[str | None]
     address_problem: Mapped[str | None]  # why mail to `email` does not arrive; cleared when it changes
     address_problem_at: Mapped[datetime | None]
-    merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))  # this record is that person's; a pointer
+    merged_into_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("users.id")
+    )  # this record is that person's; a pointer
 
 
 class Guardian(Timestamps, Base):

@@ -47,9 +47,7 @@ class MergedRow(Base):
     """A row that belonged to the loser and belongs to the winner since. Append-only."""
 
     __tablename__ = "merged_rows"
-    __table_args__ = (
-        UniqueConstraint("merge_id", "table_name", "column_name", "row_id", name="uq_merged_rows_once"),
-    )
+    __table_args__ = (UniqueConstraint("merge_id", "table_name", "column_name", "row_id", name="uq_merged_rows_once"),)
 
     id: Mapped[Id]
     merge_id: Mapped[UUID] = mapped_column(ForeignKey("person_merges.id"))

@@ -59,8 +59,7 @@ def _point_to_whom_they_are() -> None:
     merged = sa.text("merged_into_id IS NOT NULL")
     op.create_index("ix_users_merged_into", "users", ["merged_into_id"], postgresql_where=merged)
     op.execute(
-        f"CREATE INDEX ix_users_same_person ON users ({SAME_PERSON})"
-        " WHERE phone IS NOT NULL AND merged_into_id IS NULL"
+        f"CREATE INDEX ix_users_same_person ON users ({SAME_PERSON}) WHERE phone IS NOT NULL AND merged_into_id IS NULL"
     )
     # A package and its bookings change hands in two statements of one transaction. Otherwise it is looked at as before: at once.
     op.execute("ALTER TABLE bookings ALTER CONSTRAINT fk_bookings_own_package DEFERRABLE INITIALLY IMMEDIATE")
@@ -161,7 +160,9 @@ def _create_merges() -> None:
         sa.Column("rows_back", sa.Integer(), nullable=True),
         *_kept(),
         sa.CheckConstraint("winner_id <> loser_id", name=op.f("ck_person_merges_two_records")),
-        sa.CheckConstraint("(undone_at IS NULL) = (rows_back IS NULL)", name=op.f("ck_person_merges_undone_as_a_whole")),
+        sa.CheckConstraint(
+            "(undone_at IS NULL) = (rows_back IS NULL)", name=op.f("ck_person_merges_undone_as_a_whole")
+        ),
         sa.CheckConstraint("rows_back <= rows_moved", name=op.f("ck_person_merges_no_more_back_than_moved")),
         sa.CheckConstraint(
             "undone_at <= created_at + interval '30 days'", name=op.f("ck_person_merges_undone_within_a_month")
@@ -209,7 +210,14 @@ def _create_pairs() -> None:
 
 
 def downgrade() -> None:
-    for table in ("duplicate_pairs", "merged_rows", "person_merges", "opening_rows", "opening_files", "opening_imports"):
+    for table in (
+        "duplicate_pairs",
+        "merged_rows",
+        "person_merges",
+        "opening_rows",
+        "opening_files",
+        "opening_imports",
+    ):
         op.drop_table(table)
     op.execute("ALTER TABLE bookings ALTER CONSTRAINT fk_bookings_own_package NOT DEFERRABLE")
     op.execute("DROP INDEX ix_users_same_person")

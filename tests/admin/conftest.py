@@ -57,15 +57,15 @@ from guitaronline.office import views
 from guitaronline.office.bulk_models import BulkRun
 from guitaronline.office.export_models import Export, ExportFormat
 from guitaronline.office.exports import Wanted, request_export
-from guitaronline.office.view_models import SavedView
-from guitaronline.scheduling.hours_models import Closure, TimeOff
-from guitaronline.scheduling.models import Slot
-from guitaronline.scheduling.rules import Window
 from guitaronline.office.merge_models import DuplicatePair, PersonMerge
 from guitaronline.office.merging.finding import find_duplicates
 from guitaronline.office.merging.merging import merge_people
 from guitaronline.office.opening.importing import check_files
 from guitaronline.office.opening_models import OpeningImport, Sheet
+from guitaronline.office.view_models import SavedView
+from guitaronline.scheduling.hours_models import Closure, TimeOff
+from guitaronline.scheduling.models import Slot
+from guitaronline.scheduling.rules import Window
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
 from tests.admin.browser import Browser, signed_in
@@ -124,7 +124,9 @@ class School:
 
     @cached_property
     def merge(self) -> PersonMerge:
-        one, other = (self.world.person("Eve", Role.STUDENT, email=f"{each}@people.example") for each in ("eve1", "eve2"))
+        one, other = (
+            self.world.person("Eve", Role.STUDENT, email=f"{each}@people.example") for each in ("eve1", "eve2")
+        )
         return merge_people(self.admin, one.id, loser_id=other.id, reason="one person")
 
     @cached_property

@@ -205,7 +205,10 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "ClosePeriod": ("period", "period.close", lambda s: {}),
     "SendPeriodBack": ("period", "period.send_back", lambda s: WHY),
 }  # fmt: skip
-ELSEWHERE = {"UploadFile", "CheckFiles"}  # their forms have files, which are read once: tests/settlements, tests/opening/test_desk.py
+ELSEWHERE = {
+    "UploadFile",
+    "CheckFiles",
+}  # their forms have files, which are read once: tests/settlements, tests/opening/test_desk.py
 QUIET = {"ExpireHolds", "ExpirePackages", "FindDuplicates"}  # nothing was due: no action, and a sentence that says 0
 UNKEPT = {"SetUpTotp", "ChangePassword", "DownloadBulk"}  # their answer must not be stored
 

@@ -77,8 +77,6 @@ def test_pairs_are_found_led_to_the_merge_and_set_aside(ada: Browser, world: Wor
     desk = ada.get("/admin/duplicates/").text
     answer = ada.post(f"/admin/duplicates/{pair.id}/dismiss", {"reason": "twins"})
 
-    assert any(
-        each.startswith(f"/admin/people/{first.id}/merge") and str(second.id) in each for each in links(desk)
-    )
+    assert any(each.startswith(f"/admin/people/{first.id}/merge") and str(second.id) in each for each in links(desk))
     assert answer.status_code == 303
     assert "Nobody seems to be here twice" in words(ada.get("/admin/duplicates/").text)

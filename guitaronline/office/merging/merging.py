@@ -145,6 +145,8 @@ def _move(work: Work, merge: PersonMerge, place: Place) -> int:
 def update_of(place: Place, whose: str, where: str) -> str:
     """The statement that gives rows of a place to somebody, with the id of each; a version more, as any change makes."""
     columns = db.Base.metadata.tables[place.table].c
-    also = [f"{name} = {value}" for name, value in (("version", "t.version + 1"), ("updated_at", ":now")) if name in columns]
+    also = [
+        f"{name} = {value}" for name, value in (("version", "t.version + 1"), ("updated_at", ":now")) if name in columns
+    ]
     changes = ", ".join([f"{place.column} = {whose}", *also])
     return f"UPDATE {place.table} t SET {changes} WHERE {where} RETURNING t.id"  # noqa: S608  # constants of places.py

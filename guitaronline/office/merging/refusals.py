@@ -40,6 +40,15 @@ class MergedSince(Conflict):
 
 REFUSALS: dict[str, type[DomainError]] = {
     code_of(kind): kind
-    for kind in (MergeInvalid, SameRecord, NotMergeable, AlreadyMerged, BookedTwice, MergeUndone, MergeTooOld, MergedSince)
+    for kind in (
+        MergeInvalid,
+        SameRecord,
+        NotMergeable,
+        AlreadyMerged,
+        BookedTwice,
+        MergeUndone,
+        MergeTooOld,
+        MergedSince,
+    )
 }
 constraint_errors["uq_person_merges_standing"] = AlreadyMerged

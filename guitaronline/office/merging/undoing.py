@@ -37,7 +37,9 @@ OF_PACKAGE = {  # place → how its rows know the package
     "packages.student_id": "id", "payments.student_id": "package_id",
     "bookings.student_id": "package_id", "lessons.student_id": "package_id",
 }  # fmt: skip
-FREE_WAIT = "(t.booking_id IS NULL OR t.booking_id = ANY(CAST(:bookings AS uuid[])))"  # an offer made since is the winner's
+FREE_WAIT = (
+    "(t.booking_id IS NULL OR t.booking_id = ANY(CAST(:bookings AS uuid[])))"  # an offer made since is the winner's
+)
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,7 @@ def _standing(session: Session, place: Place, ids: list[UUID], told: dict[str, A
 
 def _fields(session: Session, merge: PersonMerge) -> tuple[list[str], list[str]]:
     """Fields that still say what the merge made them say; an address only where both have the other's."""
-    winner, loser = (
-        session.get_one(User, each, populate_existing=True) for each in (merge.winner_id, merge.loser_id)
-    )
+    winner, loser = (session.get_one(User, each, populate_existing=True) for each in (merge.winner_id, merge.loser_id))
     back, changed = [], []
     for name, before in merge.fields.items():
         first = columns_of(name)[0]

@@ -37,7 +37,9 @@ def look(session: Session, sheet: Sheet, rows: Sequence[tuple[Line, Row]], repor
             taken.add(line.number)
             _tell_owner(report, sheet, line, owners[key])
         elif key in twice:
-            words = "This e-mail address stands in another line too. One person has one line; a child may have no address."
+            words = (
+                "This e-mail address stands in another line too. One person has one line; a child may have no address."
+            )
             report.note(sheet, line.number, "email", "email_twice", words)
         elif row.phone and (found := like.get((row.full_name.lower(), digits_of(row.phone)))):
             words = f"The same name and phone number as {', '.join(found[:3])}. If they are one person, write that into “existing”."

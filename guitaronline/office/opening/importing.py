@@ -57,9 +57,7 @@ def _try_out(work: Work, *, files: Mapping[Sheet, bytes]) -> None:
 @command("opening.check", creates="opening_imports")
 def _keep(work: Work, *, files: Mapping[Sheet, bytes], report: Report, reason: str | None) -> OpeningImport:
     access.require(work.actor, Permission.ADMINISTER)
-    made = OpeningImport(
-        id=work.record_id, status=OpeningStatus.CHECKED, made_by=work.actor.id, **_facts(report)
-    )
+    made = OpeningImport(id=work.record_id, status=OpeningStatus.CHECKED, made_by=work.actor.id, **_facts(report))
     work.create(made)
     work.session.flush()
     for sheet, data in files.items():

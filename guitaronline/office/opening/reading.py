@@ -38,7 +38,7 @@ def read_lines(sheet: Sheet, data: bytes, report: Report) -> list[Line]:
         return []
     first, _, rest = text.partition("\n")
     told, skipped = first.strip().lower(), 0
-    if told.startswith("sep=") and len(told) == 5:  # noqa: SIM102
+    if told.startswith("sep=") and len(told) == 5:
         text, skipped = rest, 1
     return _rows(sheet, text, skipped, report)
 
@@ -128,7 +128,9 @@ def _line(sheet: Sheet, names: list[str], cells: list[str], number: int, report:
             report.wrong(sheet, number, name, "scientific_number", words)
             is_fine = False
         elif BROKEN.search(value):
-            words = "The accents in it are broken: the file was saved in the wrong encoding once. Export it again as UTF-8."
+            words = (
+                "The accents in it are broken: the file was saved in the wrong encoding once. Export it again as UTF-8."
+            )
             report.wrong(sheet, number, name, "accents_broken", words)
             is_fine = False
     return [Line(sheet, number, values)] if is_fine else []

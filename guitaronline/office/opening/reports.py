@@ -11,6 +11,11 @@ from guitaronline.errors import Reason
 from guitaronline.office.opening.sheets import file_name
 from guitaronline.office.opening_models import Sheet
 
+COLUMN_OF = {
+    "start_at": "start",
+    "end_at": "minutes",
+    "expires_at": "expires_on",
+}  # as the files call what the steps name
 TOLD_MOST = 500  # lines of a report; more are counted
 
 
@@ -46,7 +51,8 @@ class Report:
         """Every reason of a refusal stands at its line, and at its column where it names one."""
         for each in reasons:
             words = f"{each.detail} {each.fix}".strip()
-            self.wrong(sheet, line, each.pointer.strip("/"), each.code, words)
+            column = each.pointer.strip("/")
+            self.wrong(sheet, line, COLUMN_OF.get(column, column), each.code, words)
 
     def note(self, sheet: Sheet, line: int, column: str, code: str, words: str) -> None:
         self.notices_total += 1
