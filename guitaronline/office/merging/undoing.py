@@ -99,7 +99,8 @@ def _standing(session: Session, place: Place, ids: list[UUID], told: dict[str, A
 def _fields(session: Session, merge: PersonMerge) -> tuple[list[str], list[str]]:
     """Fields that still say what the merge made them say; an address only where both have the other's."""
     winner, loser = (session.get_one(User, each, populate_existing=True) for each in (merge.winner_id, merge.loser_id))
-    back, changed = [], []
+    back: list[str] = []
+    changed: list[str] = []
     for name, before in merge.fields.items():
         first = columns_of(name)[0]
         is_same = getattr(winner, first) == before["loser"][first]

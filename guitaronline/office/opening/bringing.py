@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -79,7 +79,7 @@ class Bringing:
             return self._existing(row.existing)
         return self._add(Role.STUDENT, row, instrument=row.instrument, level=row.level)
 
-    def _add(self, role: Role, row: TeacherRow | PersonRow, **more: str) -> User:
+    def _add(self, role: Role, row: TeacherRow | PersonRow, instrument: str = "", level: str = "") -> User:
         return add_person(
             self.work,
             role=role,
@@ -88,7 +88,8 @@ class Bringing:
             full_name=row.full_name,
             phone=row.phone,
             language=row.language,
-            **more,
+            instrument=instrument,
+            level=level,
         )
 
     def _existing(self, reference: str) -> User:
@@ -161,4 +162,4 @@ def _moment(local: datetime, zone: ZoneInfo) -> datetime:
     if moment.astimezone(zone).replace(tzinfo=None) != local:
         words = f"On that day the clocks in {zone.key} go forward: there is no {local:%H:%M}."
         raise RowInvalid(reasons=[Reason("no_such_time", words, "Write another time.", "/start")])
-    return cast(datetime, moment)
+    return moment
