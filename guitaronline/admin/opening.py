@@ -24,7 +24,7 @@ from guitaronline.office.opening.refusals import OpeningTooLarge
 from guitaronline.office.opening.sheets import file_name, template
 from guitaronline.office.opening_models import OpeningImport, OpeningStatus, Sheet
 
-MOST_LINES = 3000  # of all files together: about as long as somebody waits for a page
+MOST_LINES = 1000  # of all files together: about as long as somebody waits for a page
 SHOWN = 200  # findings on the page
 WORDS = {  # of one, of several
     Sheet.TEACHERS: ("teacher", "teachers"),

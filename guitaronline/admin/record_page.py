@@ -15,6 +15,7 @@ from guitaronline.admin.timeline import timeline_of
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Note, Task, User
+from guitaronline.identity.notes_tasks import RECORD_TYPES
 
 SHOWN = 10  # rows of a section; "Show all" leads to the list
 
@@ -119,7 +120,7 @@ def notes_and_tasks(record: Any) -> dict[str, Any]:
     return {
         "notes": [_note(*row) for row in session().execute(_of(Note, table, ids, Note.author_id))],
         "tasks": [_task(*row) for row in session().execute(_of(Task, table, ids, Task.owner_id))],
-        "may_write_notes": gate.may(Permission.WRITE_NOTES),
+        "may_write_notes": table in RECORD_TYPES and gate.may(Permission.WRITE_NOTES),
         "new_note_url": flask.url_for("console.WriteNote", **names),
         "new_task_url": flask.url_for("console.CreateTask", **names),
     }

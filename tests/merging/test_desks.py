@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guitaronline.actor import SYSTEM, Role
-from guitaronline.identity.service import edit_person
+from guitaronline.identity.service import edit_person, write_note
 from guitaronline.office.merge_models import DuplicatePair, PersonMerge
 from guitaronline.office.merging.finding import find_duplicates
 from tests.admin.browser import Browser, links, signed_in, words
@@ -36,6 +36,7 @@ def test_both_are_seen_side_by_side_before_anything_happens(ada: Browser, world:
 
 def test_two_are_merged_and_taken_apart_on_the_pages(ada: Browser, world: World, db: Session) -> None:
     assert world.package(world.ben)
+    write_note(SYSTEM, record_type="users", record_id=world.ben.id, body="I wrote this about Ben")
     url = f"/admin/people/{world.ann.id}/merge?other_id={world.ben.id}&find={world.ben.reference}"
     opened = ada.get(url).text
     seen = {"seen": f"{world.ben.id}/{world.again(world.ben).version}"}
@@ -54,6 +55,7 @@ def test_two_are_merged_and_taken_apart_on_the_pages(ada: Browser, world: World,
     assert (answer.status_code, undone.status_code) == (303, 303)
     assert "Merged into this person" in winner
     assert "this record is only a pointer" in loser
+    assert "wrote this about Ben" in winner
     assert "packages with their lessons: 1" in words(undo)
     assert world.again(world.ben).is_active
 
