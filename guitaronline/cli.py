@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|messages|money|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|messages|money|opening|docs …`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def init_cli(app: Flask) -> None:
     from guitaronline.identity.cli import users
     from guitaronline.notifications.cli import messages
     from guitaronline.privacy.cli import privacy
+    from guitaronline.office.cli import opening
 
-    for group in (audit, checks, demo, docs, messages, money, privacy, schedule, users):
+    for group in (audit, checks, demo, docs, messages, money, privacy, opening, schedule, users):
         app.cli.add_command(group)

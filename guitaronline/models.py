@@ -28,6 +28,8 @@ from guitaronline.notifications import models as notifications
 from guitaronline.notifications import report_models as message_reports
 from guitaronline.office import bulk_models as bulk
 from guitaronline.office import export_models as exports
+from guitaronline.office import merge_models as merges
+from guitaronline.office import opening_models as opening
 from guitaronline.office import view_models as saved_views
 from guitaronline.scheduling import hours_models as hours
 from guitaronline.scheduling import models as scheduling
@@ -51,8 +53,10 @@ __all__ = [
     "kpis",
     "lessons",
     "matching",
+    "merges",
     "message_reports",
     "notifications",
+    "opening",
     "periods",
     "privacy",
     "providers",

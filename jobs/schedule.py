@@ -134,6 +134,13 @@ TIMETABLE = (
         10 * MINUTE,
         "where one person runs the school nobody else allows what they asked for",
     ),
+    Job(
+        "duplicates.find",
+        DAY,
+        "who is here twice is seen the next morning, before two records have a history of their own",
+        after=2 * HOUR,
+        within=5 * MINUTE,
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

@@ -19,6 +19,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     mail_html,
     message_commands,
     navigation,
+    opening,
     papers,
     privacy,
     reconciliation_commands,
@@ -56,10 +57,12 @@ from guitaronline.admin.kpis import KpisPage
 from guitaronline.admin.lessons import LessonsDesk
 from guitaronline.admin.liability import Liability
 from guitaronline.admin.matches import MatchesDesk
+from guitaronline.admin.merging import DuplicatesDesk, MergesDesk
 from guitaronline.admin.message_templates import Templates
 from guitaronline.admin.messages import MessagesDesk
 from guitaronline.admin.money_page import MoneyPage
 from guitaronline.admin.notes import TasksDesk
+from guitaronline.admin.opening import OpeningDesk
 from guitaronline.admin.packages import PackagesDesk
 from guitaronline.admin.payment_exceptions import PaymentExceptionsDesk
 from guitaronline.admin.payments import PaymentsDesk
@@ -94,6 +97,9 @@ DESKS = (
     LessonsDesk,
     PeopleDesk,
     TeachersDesk,
+    DuplicatesDesk,
+    MergesDesk,
+    OpeningDesk,
     TasksDesk,
     MessagesDesk,
     PackagesDesk,
@@ -167,4 +173,5 @@ def init_admin(app: Flask) -> None:
     app.register_blueprint(search.feed)
     app.register_blueprint(papers.blueprint)
     app.register_blueprint(mail_html.blueprint)
+    app.register_blueprint(opening.blueprint)
     gate.guard(app)  # last: every route stands, and each must name what it needs

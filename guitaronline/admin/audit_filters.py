@@ -27,6 +27,7 @@ GROUPS = {  # words → how the names of its actions begin
     "waitlist": ("waitlist.",),
     "calendar feeds": ("feed.",),
     "people and sign-in": ("person.", "notification."),
+    "moving in, duplicates": ("opening.", "duplicate.", "person.merge", "person.unmerge"),
     "messages": ("message.",),
     "teachers": ("teacher.",),
     "packages": ("package.",),
@@ -51,7 +52,7 @@ GROUPS = {  # words → how the names of its actions begin
 TABLE_OF = {
     "USR": "users", "SLT": "availability_slots", "BK": "bookings", "LES": "lessons", "PKG": "packages", "PAY": "payments",
     "RFD": "refunds", "DSP": "disputes", "CRD": "refund_credits", "STF": "settlement_files", "EXC": "reconciliation_exceptions", "SER": "lesson_series", "WL": "waitlist_entries", "OFF": "time_off", "CLO": "closures",
-    "INV": "invoices", "CN": "credit_notes", "CNC": "credit_cancellations", "TST": "teacher_statements",
+    "INV": "invoices", "CN": "credit_notes", "OPN": "opening_imports", "MRG": "person_merges", "CNC": "credit_cancellations", "TST": "teacher_statements",
 }  # fmt: skip
 LONGEST_REQUEST = timedelta(minutes=5)
 

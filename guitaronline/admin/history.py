@@ -25,6 +25,8 @@ UNSAID = {
     "totals",
     "sha256",
     "problems",
+    "report",
+    "fields",
     "id",
     "version",
     "updated_at",
@@ -56,6 +58,8 @@ TABLES = {
     "messages": "message", "message_preferences": "preference",
     "invoices": "invoice", "credit_notes": "credit note", "credit_cancellations": "cancellation of a credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
     "erasures": "erasure", "audit_redactions": "words taken out", "contact_readings": "reading",
+    "opening_imports": "opening import", "opening_rows": "row that was brought along", "person_merges": "merge", "merged_rows": "row that changed hands",
+    "duplicate_pairs": "possible duplicate",
     "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something

@@ -20,13 +20,13 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Bookings", (("console.NewBooking", "plus"), ("desk_bookings.index_view", "calendar-event"), ("desk_series.index_view", "history"), ("desk_waitlist.index_view", "users"))),
     ("Teachers' time", (("desk_slots.index_view", "clock"), ("desk_time-off.index_view", "sun"), ("desk_closures.index_view", "lock"))),
     ("Lessons", (("desk_lessons.index_view", "video"),)),
-    ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"))),
+    ("People", (("desk_people.index_view", "users"), ("desk_teachers.index_view", "school"), ("desk_tasks.index_view", "list-check"), ("desk_duplicates.index_view", "users"), ("desk_merges.index_view", "history"))),
     ("Messages", (("desk_messages.index_view", "mail"), ("desk_dead-letters.index", "alert-triangle"), ("desk_templates.index", "notes"), ("desk_caught-mail.index", "mail"))),
     ("Money", (("desk_money.index", "chart-bar"), ("desk_packages.index_view", "packages"), ("desk_plans.index_view", "tag"), ("desk_payments.index_view", "credit-card"), ("desk_refunds.index_view", "receipt-refund"), ("desk_disputes.index_view", "alert-triangle"), ("desk_approvals.index_view", "shield-check"), ("desk_invoices.index_view", "notes"), ("desk_credit-notes.index_view", "receipt-refund"))),
     ("Reconciliation", (("desk_exceptions.index_view", "list-check"), ("desk_matches.index_view", "checklist"), ("desk_periods.index_view", "lock"), ("desk_imports.index_view", "download"), ("desk_settlement-lines.index_view", "list-check"), ("desk_payment-exceptions.index_view", "alert-triangle"), ("desk_provider-events.index_view", "mail"), ("desk_fee-contracts.index_view", "tag"), ("desk_bank-profiles.index_view", "adjustments"))),
     ("Books", (("desk_liability.index", "cash"), ("desk_journal.index", "notes"), ("desk_teacher-statements.index_view", "school"), ("desk_rates.index_view", "tag"), ("desk_accounts.index_view", "adjustments"), ("desk_tax-rates.index_view", "tag"), ("desk_invoice-settings.index_view", "adjustments"))),
     ("Insight", (("desk_kpis.index", "chart-bar"),)),
-    ("System", (("desk_audit.index_view", "file-search"), ("desk_audit-chain.index", "lock"), ("desk_integrity.index", "checklist"), ("desk_roles.index", "users"), ("desk_contact-readings.index_view", "file-search"), ("desk_erasures.index_view", "lock"), ("desk_exports.index_view", "download"), ("desk_bulk-runs.index_view", "list-check"), ("desk_events.index_view", "mail"), ("desk_jobs.index_view", "history"))),
+    ("System", (("desk_audit.index_view", "file-search"), ("desk_audit-chain.index", "lock"), ("desk_integrity.index", "checklist"), ("desk_roles.index", "users"), ("desk_contact-readings.index_view", "file-search"), ("desk_erasures.index_view", "lock"), ("desk_opening.index_view", "download"), ("desk_exports.index_view", "download"), ("desk_bulk-runs.index_view", "list-check"), ("desk_events.index_view", "mail"), ("desk_jobs.index_view", "history"))),
 )  # fmt: skip
 
 

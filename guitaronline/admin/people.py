@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import Role
-from guitaronline.admin import contacts, exported, feeds, gate, messages, show
+from guitaronline.admin import contacts, exported, feeds, gate, merging, messages, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, button_of, buttons_of, commands
 from guitaronline.admin.counted import Counted
@@ -29,6 +29,8 @@ from guitaronline.teachers.models import TeacherProfile
 def active_chip(person: User) -> Any:
     if person.erased_at is not None:
         return show.chip("erased", "names and contacts are gone for good")
+    if person.merged_into_id is not None:
+        return show.chip("merged", "is a pointer to another record of the same person")
     found = show.chip("active") if person.is_active else show.chip("deactivated", "cannot sign in or book")
     return show.html("{} {}", found, problem) if (problem := address_chip(person)) else found
 
@@ -97,7 +99,13 @@ class PeopleDesk(Desk):
                 state=active_chip(person),
                 marks=[show.chip(person.role)],
                 figures=figures,
-                sections=[*sections, *messages.to_person(person), *_family(person), _devices(person)],
+                sections=[
+                    *sections,
+                    *messages.to_person(person),
+                    *_family(person),
+                    *merging.merged_sections(person),
+                    _devices(person),
+                ],
                 also=_for_student(person) if person.role is Role.STUDENT else (),
             ),
         )
@@ -136,6 +144,7 @@ def _for_student(person: User) -> list[Button]:
 def _facts(person: User) -> list[show.Fact]:
     return facts(
         ("Reference", person.reference),
+        *merging.merged_facts(person),
         ("E-mail", contacts.email(person)),
         ("Confirmed", show.when(person.email_verified_at) if person.email_verified_at else "not yet"),
         *_address_facts(person),

@@ -226,6 +226,8 @@ class ReactivatePerson(PersonCommand):
     sentence = "{} is active again."
 
     def refused_because(self, record: Any) -> str | None:
+        if record.merged_into_id is not None:
+            return "It was merged into another record of the same person; undo the merge instead."
         return "The person is active." if record.is_active else super().refused_because(record)
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:

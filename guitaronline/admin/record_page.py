@@ -15,6 +15,7 @@ from guitaronline.admin.timeline import timeline_of
 from guitaronline.db import session
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Note, Task, User
+from guitaronline.identity.notes_tasks import RECORD_TYPES
 
 SHOWN = 10  # rows of a section; "Show all" leads to the list
 
@@ -115,19 +116,29 @@ def facts(*pairs: tuple[str, Any]) -> list[show.Fact]:
 def notes_and_tasks(record: Any) -> dict[str, Any]:
     table = record.__tablename__
     names = {"record_type": table, "record_id": record.id}
+    ids = [record.id, *_pointers_to(record)]
     return {
-        "notes": [_note(*row) for row in session().execute(_of(Note, table, record.id, Note.author_id))],
-        "tasks": [_task(*row) for row in session().execute(_of(Task, table, record.id, Task.owner_id))],
-        "may_write_notes": gate.may(Permission.WRITE_NOTES),
+        "notes": [_note(*row) for row in session().execute(_of(Note, table, ids, Note.author_id))],
+        "tasks": [_task(*row) for row in session().execute(_of(Task, table, ids, Task.owner_id))],
+        "may_write_notes": table in RECORD_TYPES and gate.may(Permission.WRITE_NOTES),
         "new_note_url": flask.url_for("console.WriteNote", **names),
         "new_task_url": flask.url_for("console.CreateTask", **names),
     }
 
 
-def _of(model: Any, table: str, record_id: Any, person: Any) -> Any:
+def _pointers_to(record: Any) -> Sequence[Any]:
+    """Records that were merged into this person: what was written about them is about this one. ix_users_merged_into"""
+    if not isinstance(record, User):
+        return ()
+    return session().scalars(select(User.id).where(User.merged_into_id == record.id).limit(SHOWN)).all()
+
+
+def _of(model: Any, table: str, record_ids: Sequence[Any], person: Any) -> Any:
     """The newest first; index: ix_notes_record, ix_tasks_record."""
     query = select(model, User.full_name).outerjoin(User, User.id == person)
-    return query.where(model.record_type == table, model.record_id == record_id).order_by(model.id.desc()).limit(SHOWN)
+    return (
+        query.where(model.record_type == table, model.record_id.in_(record_ids)).order_by(model.id.desc()).limit(SHOWN)
+    )
 
 
 def _note(note: Note, author: str | None) -> dict[str, Any]:

@@ -43,6 +43,12 @@ def grant(work: Work, package: Package, lessons: int, op_key: str) -> CreditEntr
     return _post(work, package, EntryKind.GRANT, op_key, {"available": lessons})
 
 
+def bring(work: Work, package: Package, *, lessons: int, used: int, op_key: str) -> CreditEntry:
+    """The new package has `lessons` in all, of which `used` were taken before the school moved in. The key is `opening:<row>`."""
+    package.lessons_total += lessons
+    return _post(work, package, EntryKind.OPENING, op_key, {"available": lessons - used, "consumed": used})
+
+
 def reserve(work: Work, package: Package, booking_id: UUID) -> CreditEntry:
     """One available lesson is kept for the booking. Raises NoLessonsLeft, PackageExpired, PackageFrozen, PackageNotActive."""
     status = effective_package_status(package, work.now)

@@ -66,6 +66,7 @@ class PackageOrigin(StrEnum):
     PURCHASE = "purchase"
     GRANTED = "granted"
     ON_ACCOUNT = "on_account"
+    OPENING = "opening"  # was paid before the school moved in
 
 
 @guard_status

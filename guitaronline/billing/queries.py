@@ -236,7 +236,9 @@ def _sum(table: type[Refund | RefundCredit | Dispute], *conditions: ColumnElemen
 # is read by these two statements, as text, and by nothing else.
 
 DELIVERED = text("""
-    SELECT count(*) FROM bookings b JOIN lessons l ON l.booking_id = b.id
+    SELECT count(*) + (SELECT coalesce(sum(e.d_consumed), 0) FROM credit_entries e
+                        WHERE e.package_id = :package_id AND e.kind = 'opening')  -- used before the school moved in
+      FROM bookings b JOIN lessons l ON l.booking_id = b.id
      WHERE b.package_id = :package_id AND NOT l.is_returned
        AND (l.status = 'completed'
             OR (l.status = 'no_show' AND l.no_show_side = 'student')

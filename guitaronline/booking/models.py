@@ -57,7 +57,11 @@ class Booking(Timestamps, Versioned, Base):
             name="fk_bookings_slot_whole",
         ),
         ForeignKeyConstraint(
-            ["package_id", "student_id"], ["packages.id", "packages.student_id"], name="fk_bookings_own_package"
+            ["package_id", "student_id"],
+            ["packages.id", "packages.student_id"],
+            name="fk_bookings_own_package",
+            deferrable=True,  # a package and its bookings change hands together when two records become one person
+            initially="IMMEDIATE",
         ),
         CheckConstraint("(status = 'hold') <= (hold_expires_at IS NOT NULL)", name="hold_ends"),
         CheckConstraint("(status = 'confirmed') <= (confirmed_at IS NOT NULL)", name="confirmed_at_some_time"),

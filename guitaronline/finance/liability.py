@@ -36,21 +36,22 @@ SELECT c.row_id, jsonb_object_agg(b.key, b.value ORDER BY c.id DESC) AS was
 def positions(at: str) -> str:
     """A SELECT of every priced package as it stood at the moment that the parameter `at` names, one row each."""
     total = "(e.unused + e.consumed + e.expired + e.revoked)"
-    gone = "e.expired + e.revoked + coalesce(d.delivered, 0)"
+    delivered = "(coalesce(d.delivered, 0) + e.brought)"  # and what was used before the school moved in
+    gone = f"e.expired + e.revoked + {delivered}"
 
     def first(lessons: str) -> str:
         return sql_worth(lessons, total=total)
 
     return f"""
 SELECT p.id AS package_id, p.reference, p.student_id, p.plan_id, p.currency, p.price_minor, p.activated_at, p.books_breakage,
-       {total} AS lessons_total, {total} - ({gone}) AS owed, coalesce(d.delivered, 0) AS delivered, e.expired, e.revoked,
+       {total} AS lessons_total, {total} - ({gone}) AS owed, {delivered} AS delivered, e.expired, e.revoked,
        CASE WHEN f.was ? 'frozen_at' THEN f.was ->> 'frozen_at' IS NOT NULL ELSE p.frozen_at IS NOT NULL AND p.frozen_at < {at} END AS is_frozen,
        {sql_owed(f"{total} - ({gone})", total=total)} AS owed_minor,
        {first("e.expired")} AS expired_minor,
        {first("e.expired + e.revoked")} - {first("e.expired")} AS revoked_minor,
        {first(gone)} - {first("e.expired + e.revoked")} AS earned_minor
   FROM (SELECT package_id, sum(d_available + d_reserved) AS unused, sum(d_consumed) AS consumed, sum(d_expired) AS expired,
-               sum(d_revoked) AS revoked FROM credit_entries WHERE created_at < {at} GROUP BY package_id) e
+               sum(d_revoked) AS revoked, coalesce(sum(d_consumed) FILTER (WHERE kind = 'opening'), 0) AS brought FROM credit_entries WHERE created_at < {at} GROUP BY package_id) e
   JOIN packages p ON p.id = e.package_id
   LEFT JOIN (
     SELECT l.package_id, count(*) AS delivered

@@ -48,6 +48,15 @@ class User(Timestamps, Versioned, Base):
             postgresql_using="gin",
             postgresql_ops={"digits": "gin_trgm_ops"},
         ),
+        CheckConstraint("merged_into_id <> id", name="merged_into_another"),
+        CheckConstraint("merged_into_id IS NULL OR NOT is_active", name="merged_is_inactive"),
+        Index("ix_users_merged_into", "merged_into_id", postgresql_where=text("merged_into_id IS NOT NULL")),
+        Index(  # pairs that look alike: office/merging/finding.py
+            "ix_users_same_person",
+            text("lower(full_name)"),
+            text(r"regexp_replace(phone, '\D'::text, ''::text, 'g'::text)"),
+            postgresql_where=text("phone IS NOT NULL AND merged_into_id IS NULL"),
+        ),
     )
 
     id: Mapped[Id]
@@ -71,6 +80,9 @@ class User(Timestamps, Versioned, Base):
     address_problem: Mapped[str | None]  # why mail to `email` does not arrive; cleared when it changes
     address_problem_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]  # names and contacts are gone for good; nobody fills them again
+    merged_into_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("users.id")
+    )  # this record is that person's; a pointer
 
 
 class Guardian(Timestamps, Base):

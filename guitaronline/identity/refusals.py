@@ -28,6 +28,10 @@ class PersonInactive(Conflict):
     detail = "This person is deactivated. Reactivate them first."
 
 
+class PersonMerged(Conflict):
+    detail = "This record was merged into another one of the same person. Use that one, or undo the merge."
+
+
 class OwnRole(NotAllowed):
     detail = "Nobody changes their own role. Ask another admin."
 

@@ -20,6 +20,7 @@ from guitaronline.identity.refusals import (
     OwnRole,
     PasswordUnfit,
     PersonInvalid,
+    PersonMerged,
     ReasonRequired,
 )
 from guitaronline.identity.revocation import revoke_sign_ins
@@ -77,10 +78,12 @@ def deactivate_person(work: Work, user_id: UUID, *, reason: str) -> User:
 
 @command("person.reactivate", on="users")
 def reactivate_person(work: Work, user_id: UUID, *, reason: str | None = None) -> User:
-    """The person may sign in again, with the password they had. Repeating it changes nothing."""
+    """The person may sign in again, with the password they had. Repeating it changes nothing. Raises PersonMerged."""
     access.require(work.actor, Permission.EDIT_PEOPLE)
     user = work.lock(User, user_id)
     require_over(work.actor, user)
+    if user.merged_into_id is not None:
+        raise PersonMerged()
     if not user.is_active:
         user.is_active = True
     return user

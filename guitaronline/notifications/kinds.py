@@ -94,7 +94,9 @@ KINDS: dict[str, Kind] = {
 
 
 def kinds_of(topic: str, payload: dict[str, object]) -> list[Kind]:
-    """What that event tells."""
+    """What that event tells. What a school brings along when it moves in is no news to anybody."""
+    if payload.get("is_opening"):
+        return []
     return [kind for kind in KINDS.values() if kind.is_told_by(topic, payload)]
 
 

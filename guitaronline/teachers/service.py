@@ -56,6 +56,11 @@ def ensure_profile(work: Work, user: User) -> TeacherProfile:
     )
 
 
+def fill_profile(work: Work, user: User, changes: dict[str, Any]) -> TeacherProfile:
+    """A step: the profile of the teacher, who is locked or as new as the transaction, says this. Raises ProfileInvalid."""
+    return _write(ensure_profile(work, user), _checked(changes))
+
+
 @command("teacher.create_profile", creates="teacher_profiles")
 def create_profile(
     work: Work,

@@ -57,6 +57,11 @@ from guitaronline.office import views
 from guitaronline.office.bulk_models import BulkRun
 from guitaronline.office.export_models import Export, ExportFormat
 from guitaronline.office.exports import Wanted, request_export
+from guitaronline.office.merge_models import DuplicatePair, PersonMerge
+from guitaronline.office.merging.finding import find_duplicates
+from guitaronline.office.merging.merging import merge_people
+from guitaronline.office.opening.importing import check_files
+from guitaronline.office.opening_models import OpeningImport, Sheet
 from guitaronline.office.view_models import SavedView
 from guitaronline.scheduling.hours_models import Closure, TimeOff
 from guitaronline.scheduling.models import Slot
@@ -116,6 +121,25 @@ class School:
         una = self.world.person("Una", Role.STUDENT)
         address_failed(una)
         return una
+
+    @cached_property
+    def merge(self) -> PersonMerge:
+        one, other = (
+            self.world.person("Eve", Role.STUDENT, email=f"{each}@people.example") for each in ("eve1", "eve2")
+        )
+        return merge_people(self.admin, one.id, loser_id=other.id, reason="one person")
+
+    @cached_property
+    def pair(self) -> DuplicatePair:
+        self.world.person("Pam", Role.STUDENT, email="pam1@people.example", phone="1234567")
+        self.world.person("Pam", Role.STUDENT, email="pam2@people.example", phone="123 4567")
+        find_duplicates(self.admin)
+        return session().scalars(select(DuplicatePair)).one()
+
+    @cached_property
+    def opening(self) -> OpeningImport:
+        row = b"id,full_name\nS-1,Otto Opening\n"
+        return check_files(self.admin, files={Sheet.PEOPLE: row})
 
     @cached_property
     def profile(self) -> TeacherProfile:

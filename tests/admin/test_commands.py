@@ -59,6 +59,13 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "RemoveGuardian": ("guardian", "person.remove_guardian", lambda s: WHY),
     "GiveData": ("ann", "person.give_data", lambda s: WHY),
     "ErasePerson": ("child", "person.erase", lambda s: {"typed": s["child"].reference, **WHY}),
+    "MergePerson": ("ann", "person.merge", lambda s: {"other_id": str(s.world.ben.id), "seen": f"{s.world.ben.id}/{s.world.again(s.world.ben).version}", **WHY}),
+    "UndoMerge": ("merge", "person.unmerge", lambda s: WHY),
+    "NotSamePerson": ("pair", "duplicate.dismiss", lambda s: WHY),
+    "FindDuplicates": ("", "duplicate.find", lambda s: {}),
+    "CheckFiles": ("", "opening.check", lambda s: {}),
+    "ImportFiles": ("opening", "opening.import", lambda s: {}),
+    "DiscardFiles": ("opening", "opening.discard", lambda s: WHY),
     "RevealContacts": ("ann", "person.reveal_contacts", lambda s: WHY),
     "ViewAsPerson": ("ann", "person.view_as", lambda s: WHY),
     "LeaveViewAs": ("", "person.view_as_end", lambda s: s.look_as(s.world.ann)),
@@ -200,8 +207,11 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "ClosePeriod": ("period", "period.close", lambda s: {}),
     "SendPeriodBack": ("period", "period.send_back", lambda s: WHY),
 }  # fmt: skip
-ELSEWHERE = {"UploadFile"}  # its form has a file, which is read once: tests/settlements/test_desks.py
-QUIET = {"ExpireHolds", "ExpirePackages"}  # nothing was due: no action, and a sentence that says 0
+ELSEWHERE = {
+    "UploadFile",
+    "CheckFiles",
+}  # their forms have files, which are read once: tests/settlements, tests/opening/test_desk.py
+QUIET = {"ExpireHolds", "ExpirePackages", "FindDuplicates"}  # nothing was due: no action, and a sentence that says 0
 UNKEPT = {"SetUpTotp", "ChangePassword", "DownloadBulk"}  # their answer must not be stored
 
 
