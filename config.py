@@ -237,6 +237,22 @@ class Settings:
     LOCK_TIMEOUT_MS: int = setting(5_000, "waiting longer for a row answers `busy`", unit="ms", ge=10, le=60_000)
     STATEMENT_TIMEOUT_MS: int = setting(15_000, "one statement of a command or page", unit="ms", ge=100, le=600_000)
 
+    # Backups
+    BACKUP_DIR: str = setting(
+        "", "backups lie there, on another disk than the database; empty = this installation makes none itself"
+    )
+    BACKUP_KEY_FILE: str = setting(
+        "", "seals backups; `flask backup key FILE` makes it, and a copy belongs where the backups are not"
+    )
+    BACKUP_KEEP: int = setting(14, "the newest ones, by `flask backup`; older ones go", ge=2, le=1000)
+    BACKUP_REHEARSE_DAYS: int = setting(
+        1,
+        "a backup that was never restored is a hope; minutes of two cores for a large school, so it may wait for days",
+        unit="days",
+        ge=1,
+        le=31,
+    )
+
     # Embedded run (`make run`)
     PORT: int = setting(8000, "", ge=1, le=65535)
     WEB_HOST: str = setting("127.0.0.1", "address the web listens on; 0.0.0.0 in a container")

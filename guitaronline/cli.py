@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|messages|money|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|backup|restore|checks|messages|money|docs …`."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ def check_pages() -> None:
 
 def init_cli(app: Flask) -> None:
     from guitaronline.audit.cli import audit, checks
+    from guitaronline.backups.cli import backup, restore
     from guitaronline.booking.cli import schedule
     from guitaronline.demo.cli import demo
     from guitaronline.finance.cli import money
     from guitaronline.identity.cli import users
     from guitaronline.notifications.cli import messages
 
-    for group in (audit, checks, demo, docs, messages, money, schedule, users):
+    for group in (audit, backup, checks, demo, docs, messages, money, restore, schedule, users):
         app.cli.add_command(group)

@@ -37,6 +37,7 @@ DONE_WITH = {
     "messages": f"id IN ({OLD_MESSAGES}) AND {NOTHING_POINTS_TO_IT}",
     "message_reports": "received_at < now() - interval '90 days' AND status <> 'received'",
     "sandbox_events": "sent_at < now() - interval '3 days'",
+    "backup_runs": "started_at < now() - interval '400 days'",
     "bulk_rows": "run_id IN (SELECT id FROM bulk_runs WHERE finished_at < now() - make_interval(days => :bulk_days))",  # ix_bulk_rows_status
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,13 +68,23 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
     """A server on `data` answers, with both roles and the database. Makes the cluster first where there is none.
 
     durable=False is for throw-away data: nothing is flushed to disk."""
-    programs = binaries.find_postgres()
-    user = users.server_user(data)
     if not data.exists():
+        programs, user = binaries.find_postgres(), users.server_user(data)
         create_cluster(programs, data, log, passwords, user, durable=durable)
+    server = serve(data, log, passwords, THROW_AWAY if not durable else {})
+    with process.until_ready(server.child):
+        ensure_roles_and_database(server)
+    return server
+
+
+def serve(data: Path, log: Path, passwords: Passwords, other: Mapping[str, str], *, port: int = 0, says: str = "ready") -> Postgres:
+    """A server on the cluster in `data` takes connections, also after it has recovered from a log.
+
+    `other` settings go before the usual ones; `port` 0 is any free one; a standby `says` "standby": it can be read."""
+    programs, user = binaries.find_postgres(), users.server_user(data)
     remove_stale_pid(data)
-    settings = SETTINGS | (SETTINGS_SINCE_18 if programs.major >= 18 else {}) | ({} if durable else THROW_AWAY)
-    port = free_port()
+    settings = SETTINGS | (SETTINGS_SINCE_18 if programs.major >= 18 else {}) | other
+    port = port or free_port()
     child = process.start(
         "postgres",
         [
@@ -88,8 +99,7 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
     )
     server = Postgres(child, port, passwords)
     with process.until_ready(child):
-        wait_until_ready(server, data, log)
-        ensure_roles_and_database(server)
+        wait_until_ready(server, data, log, says)
     return server
 
 
@@ -140,21 +150,21 @@ def remove_stale_pid(data: Path) -> None:
         (data / "postmaster.pid").unlink(missing_ok=True)
 
 
-def wait_until_ready(server: Postgres, data: Path, log: Path) -> None:
+def wait_until_ready(server: Postgres, data: Path, log: Path, says: str) -> None:
     """The server takes connections: it says so in the last line of its pid file, as pg_ctl reads it."""
     until = time.monotonic() + READY_WITHIN_SECONDS
-    while not pid_file_says_ready(data, server.child.popen.pid):
+    while not pid_file_says(says, data, server.child.popen.pid):
         if server.child.ended or time.monotonic() > until:
             raise StartFailed(f"PostgreSQL did not start; the end of {log}:\n{process.tail(log)}")
         pause(0.01)
 
 
-def pid_file_says_ready(data: Path, pid: int) -> bool:
+def pid_file_says(word: str, data: Path, pid: int) -> bool:
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return False
-    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == word
 
 
 def ensure_roles_and_database(server: Postgres) -> None:

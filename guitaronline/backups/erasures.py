@@ -1,0 +1,37 @@
+"""People who were erased after a backup was made come back with it. So every restore erases them again.
+
+The journal of erasures is written and replayed by `flask privacy journal FILE` and `flask privacy replay FILE`, each in a
+process of its own: one works on the school, the other on what was restored.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import config
+from guitaronline.local import folder
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = "erasures.journal"
+
+
+def replay(settings: config.Settings, *, owner_url: str, application_url: str, scratch: Path) -> list[str]:
+    """Whoever was erased from the school is erased from what was restored; what went wrong, in sentences."""
+    journal = scratch / FILE
+    here = os.environ | folder.as_environment(settings)
+    restored = here | {"DATABASE_URL": application_url, "DATABASE_OWNER_URL": owner_url}
+    steps = (("journal", here), ("replay", restored))
+    return [
+        f"erasures: `flask privacy {verb}` ended with an error"
+        for verb, environment in steps
+        if not _flask(environment, "privacy", verb, str(journal))
+    ]
+
+
+def _flask(environment: dict[str, str], *arguments: str) -> bool:
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
