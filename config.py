@@ -47,6 +47,9 @@ class Settings:
         "", "earlier ones: what they signed or sealed is believed until they go from here", unit="comma-separated"
     )
     DATABASE_URL: str = setting("", "application role: may work, may not change the schema or the audit")
+    DATABASE_READ_URL: str = setting(
+        "", "application role on a standby: pages of numbers read there, and all that only read while the primary is away"
+    )
     DATABASE_OWNER_URL: str = setting("", "owner role: migrates; used by `flask db` only")
     REDIS_URL: str = setting("", "doorbell for the worker and counters for limits; holds no fact")
     PUBLIC_BASE_URL: str = setting("http://127.0.0.1:8000", "links in messages; never taken from a request")
