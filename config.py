@@ -48,7 +48,8 @@ class Settings:
     )
     DATABASE_URL: str = setting("", "application role: may work, may not change the schema or the audit")
     DATABASE_READ_URL: str = setting(
-        "", "application role on a standby: pages of numbers read there, and all that only read while the primary is away"
+        "",
+        "application role on a standby: pages of numbers read there, and all that only read while the primary is away",
     )
     DATABASE_OWNER_URL: str = setting("", "owner role: migrates; used by `flask db` only")
     REDIS_URL: str = setting("", "doorbell for the worker and counters for limits; holds no fact")

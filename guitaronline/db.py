@@ -105,7 +105,7 @@ STANDBY = "standby"  # the bind of DATABASE_READ_URL
 _reads_standby: ContextVar[bool] = ContextVar("reads_standby", default=False)
 
 
-def read_from_standby(wanted: bool) -> None:  # noqa: FBT001  # the value of one switch
+def read_from_standby(wanted: bool) -> None:  # the value of one switch
     """From here on this request reads from the standby, or not any more. Nothing can be written there."""
     _reads_standby.set(wanted)
 

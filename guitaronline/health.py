@@ -245,10 +245,16 @@ GAUGES = {
     "messages_delivery_seconds": ("From the event to the channel's yes, of the newest 1,000 messages.", "quantile"),
     "channel_paused": ("1 while the circuit breaker of a channel is open.", "channel"),
     "channel_failures": ("Failures of a channel in a row.", "channel"),
-    "backup_last_success_seconds": ("Since the last good backup or rehearsal of a restore began; +Inf where there was none.", "kind"),
+    "backup_last_success_seconds": (
+        "Since the last good backup or rehearsal of a restore began; +Inf where there was none.",
+        "kind",
+    ),
     "backup_problems": ("What went wrong in the last backup or rehearsal.", "kind"),
     "backup_seconds": ("How long the last good backup or rehearsal took.", "kind"),
-    "backup_loss_window_seconds": ("What would have been lost, had the database gone when the last rehearsal began.", None),
+    "backup_loss_window_seconds": (
+        "What would have been lost, had the database gone when the last rehearsal began.",
+        None,
+    ),
     "address_problems": ("People to whom mail does not arrive.", None),
 }
 NUMBERS = text("""

@@ -42,7 +42,7 @@ def _run(verb: str) -> int:
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         check=False,
-        preexec_fn=partial(end_with, os.getpid()),  # noqa: PLW1509  # a job's process that is killed takes it along
+        preexec_fn=partial(end_with, os.getpid()),  # a job's process that is killed takes it along
     )
     if ended.returncode != 0:
         raise NotDone()

@@ -160,7 +160,17 @@ def test_every_job_that_a_rule_names_is_in_the_timetable() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["queue-not-draining", "provider-down", "redis-lost", "database-restarted", "dead-letters-growing", "backups", "restore", "failover"]
+    "name",
+    [
+        "queue-not-draining",
+        "provider-down",
+        "redis-lost",
+        "database-restarted",
+        "dead-letters-growing",
+        "backups",
+        "restore",
+        "failover",
+    ],
 )
 def test_a_page_for_each_trouble_names_only_pages_that_exist(name: str) -> None:
     page = ROOT / "docs" / "runbooks" / f"{name}.md"

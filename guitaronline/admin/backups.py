@@ -63,7 +63,12 @@ class BackupsDesk(Desk):
         Column("kind", "What", lambda run: show.link_to("backup_runs", run.id, KINDS[run.kind])),
         Column("state", "State", ended),
         Column("said", "It said", lambda run: show.text("; ".join(run.problems[:1]))),
-        Column("seconds", "Took", lambda run: show.text(run.seconds is not None and spent(run.seconds) or None), is_number=True),
+        Column(
+            "seconds",
+            "Took",
+            lambda run: show.text((run.seconds is not None and spent(run.seconds)) or None),
+            is_number=True,
+        ),
         Column("bytes", "Size", lambda run: f"{run.bytes / 2**20:,.1f} MB", is_number=True),
         Column("rows", "Rows", lambda run: f"{run.rows:,}", is_number=True),
     )

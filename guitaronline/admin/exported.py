@@ -14,8 +14,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from guitaronline.admin import gate, show
 from guitaronline.admin.plain import Plain, Plains, amount, label, moment, number, of, span, word, words, yes
 from guitaronline.audit.models import AuditAction, CheckRun, JobTick, OutboxEvent
-from guitaronline.backups.models import BackupRun
 from guitaronline.audit.queries import state_of_tick
+from guitaronline.backups.models import BackupRun
 from guitaronline.billing import rules
 from guitaronline.billing.credits import TO_CREDIT
 from guitaronline.billing.dispute_models import Dispute
@@ -353,6 +353,8 @@ MESSAGES: ByName = {
     "available_at": moment(Message.available_at),
     "reference": words(Message.reference),
 }
+
+
 def _how_it_ended(finished_at: Any, problems: Any) -> str:
     if finished_at is None:
         return "running"

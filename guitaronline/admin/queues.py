@@ -357,7 +357,11 @@ def standings() -> list[Standing]:
     readable = [queue for queue in QUEUES if gate.may(queue.list.permission)]
     rows = session().execute(union_all(*(queue.counted(position) for position, queue in enumerate(readable))))
     counted = {position: facts for position, *facts in rows}
-    found = [*_backups(), *_failing_checks(), *(_standing(queue, *counted[place]) for place, queue in enumerate(readable))]
+    found = [
+        *_backups(),
+        *_failing_checks(),
+        *(_standing(queue, *counted[place]) for place, queue in enumerate(readable)),
+    ]
     return sorted(found, key=lambda each: (not each.is_alarm, not each.is_mine))
 
 

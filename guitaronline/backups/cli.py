@@ -12,7 +12,19 @@ import click
 from flask import current_app
 
 import config
-from guitaronline.backups import clusters, erasures, files, making, manifest, physical, proving, restoring, runs, sealing, servers
+from guitaronline.backups import (
+    clusters,
+    erasures,
+    files,
+    making,
+    manifest,
+    physical,
+    proving,
+    restoring,
+    runs,
+    sealing,
+    servers,
+)
 from guitaronline.backups import rehearsing as rehearsals
 from guitaronline.backups.errors import AlreadyRuns, BackupFailed
 from guitaronline.backups.models import BackupKind
@@ -138,7 +150,9 @@ def restore_database(name: str) -> None:
 def restore_cluster(folder: Path, name: str, until: str) -> None:
     """Write a data folder from which PostgreSQL starts as it was at a moment: a base backup and the log since then."""
     made = physical.prepare(_settings(), folder, name=name, until=until)
-    click.echo(f"{folder} is ready, from {made.name}: start PostgreSQL on it as its own user; it ends the recovery by itself")
+    click.echo(
+        f"{folder} is ready, from {made.name}: start PostgreSQL on it as its own user; it ends the recovery by itself"
+    )
 
 
 def _settings() -> config.Settings:

@@ -114,9 +114,7 @@ def prepare(settings: config.Settings, target: Path, *, name: str = "", until: s
 
 def _newest_before(home: Path, moment: datetime | None) -> Path:
     fit = [
-        each
-        for each in files.all_of(home, BackupKind.BASE)
-        if moment is None or manifest.read(each).moment <= moment
+        each for each in files.all_of(home, BackupKind.BASE) if moment is None or manifest.read(each).moment <= moment
     ]
     if not fit:
         raise BackupFailed(f"no base backup in {home} is older than that moment: `flask backup list` names them")

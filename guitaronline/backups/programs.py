@@ -46,7 +46,7 @@ def run(name: str, arguments: Sequence[str | Path], *, url: str = "", options: s
         text=True,
         errors="replace",
         check=False,
-        preexec_fn=process.bind_to_parent(signal.SIGKILL),  # noqa: PLW1509  # the command line has one thread
+        preexec_fn=process.bind_to_parent(signal.SIGKILL),  # the command line has one thread
     )
     if done.returncode != 0:
         raise BackupFailed(f"{name} failed ({process.exit_in_words(done.returncode)}): {first_error(done.stderr)}")

@@ -70,6 +70,9 @@ def _expect_fit(cursor: Cursor, told: Manifest) -> None:
 
 def _let_in(cursor: Cursor, told: Manifest) -> None:
     """Only the two roles may enter the database; what they may do in it came with the backup."""
-    name, role = sql.Identifier(str(servers.value(cursor, "SELECT current_database()"))), sql.Identifier(told.application)
+    name, role = (
+        sql.Identifier(str(servers.value(cursor, "SELECT current_database()"))),
+        sql.Identifier(told.application),
+    )
     cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
     cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, role))

@@ -77,7 +77,9 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
     return server
 
 
-def serve(data: Path, log: Path, passwords: Passwords, other: Mapping[str, str], *, port: int = 0, says: str = "ready") -> Postgres:
+def serve(
+    data: Path, log: Path, passwords: Passwords, other: Mapping[str, str], *, port: int = 0, says: str = "ready"
+) -> Postgres:
     """A server on the cluster in `data` takes connections, also after it has recovered from a log.
 
     `other` settings go before the usual ones; `port` 0 is any free one; a standby `says` "standby": it can be read."""

@@ -19,7 +19,11 @@ def upgrade() -> None:
     op.create_table(
         table,
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("kind", sa.Enum(*KINDS, name="kind_known", native_enum=False, create_constraint=True, length=20), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(*KINDS, name="kind_known", native_enum=False, create_constraint=True, length=20),
+            nullable=False,
+        ),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
@@ -28,7 +32,9 @@ def upgrade() -> None:
         sa.Column("rows", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("loss_seconds", sa.Float(), nullable=True),
         sa.Column("problems", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False),
-        sa.CheckConstraint("finished_at IS NOT NULL OR problems = '[]'", name=op.f("ck_backup_runs_problems_at_the_end")),
+        sa.CheckConstraint(
+            "finished_at IS NOT NULL OR problems = '[]'", name=op.f("ck_backup_runs_problems_at_the_end")
+        ),
         sa.CheckConstraint("finished_at >= started_at", name=op.f("ck_backup_runs_ends_after_it_began")),
         sa.CheckConstraint("bytes >= 0 AND rows >= 0 AND loss_seconds >= 0", name=op.f("ck_backup_runs_sizes")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backup_runs")),

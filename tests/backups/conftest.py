@@ -15,7 +15,9 @@ from tests import servers
 
 
 @pytest.fixture
-def school(db: Session, app: Flask, settings: config.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> config.Settings:
+def school(
+    db: Session, app: Flask, settings: config.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> config.Settings:
     """Its settings."""
     made = replace(settings, BACKUP_DIR=str(tmp_path / "backups"))
     monkeypatch.setitem(app.config, "SETTINGS", made)

@@ -39,7 +39,12 @@ def test_it_opens_as_it_was(tmp_path: Path, size: int) -> None:
     [
         lambda content: content[:-1],
         lambda content: content[:WHOLE],  # cut off after a whole frame
-        lambda content: content[:CHANCE] + content[WHOLE : WHOLE + FRAME + TAG] + content[CHANCE:WHOLE] + content[WHOLE + FRAME + TAG :],
+        lambda content: (
+            content[:CHANCE]
+            + content[WHOLE : WHOLE + FRAME + TAG]
+            + content[CHANCE:WHOLE]
+            + content[WHOLE + FRAME + TAG :]
+        ),
         lambda content: content[:WHOLE] + bytes([content[WHOLE] ^ 1]) + content[WHOLE + 1 :],
         lambda content: content + b"more",
     ],
