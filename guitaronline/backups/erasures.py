@@ -22,7 +22,7 @@ def replay(settings: config.Settings, *, owner_url: str, application_url: str, s
     """Whoever was erased from the school is erased from what was restored; what went wrong, in sentences."""
     journal = scratch / FILE
     here = os.environ | folder.as_environment(settings)
-    restored = here | {"DATABASE_URL": application_url, "DATABASE_OWNER_URL": owner_url}
+    restored = here | {"DATABASE_URL": application_url, "DATABASE_OWNER_URL": owner_url, "DATABASE_READ_URL": ""}
     steps = (("journal", here), ("replay", restored))
     return [
         f"erasures: `flask privacy {verb}` ended with an error"

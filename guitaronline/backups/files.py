@@ -74,9 +74,9 @@ def remove_old(home: Path, kind: str, *, keep: int) -> list[str]:
     return [folder.name for folder in gone]
 
 
-def remove_parts(home: Path) -> None:
-    """What earlier processes left half done is gone. The caller is alone at it."""
-    for folder in home.glob(f"*{PART}"):
+def remove_parts(home: Path, ending: str) -> None:
+    """What earlier processes left half done, of names with this ending, is gone. The caller is alone at them."""
+    for folder in home.glob(f"*{ending}{PART}"):
         shutil.rmtree(folder, ignore_errors=True)
 
 

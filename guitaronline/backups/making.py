@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
 DUMP = "database.dump"
+ENDING = "Z"  # of its name
 GENTLY = "SET max_parallel_workers_per_gather = 0"  # people work on it meanwhile
 
 
@@ -27,7 +28,7 @@ def back_up(settings: config.Settings) -> Manifest:
         run_id = runs.begin(BackupKind.BACKUP)
         try:
             home = files.place(settings)
-            files.remove_parts(home)
+            files.remove_parts(home, ENDING)
             made = _write(settings, home)
             files.remove_old(home, BackupKind.BACKUP, keep=settings.BACKUP_KEEP)
         except BackupFailed as error:
@@ -71,7 +72,7 @@ def _begun(settings: config.Settings, cursor: Cursor) -> Manifest:
     assert isinstance(taken_at, datetime)
     names = servers.roles(settings)
     return Manifest(
-        name=f"{taken_at:%Y%m%dT%H%M%SZ}",
+        name=f"{taken_at:%Y%m%dT%H%M%S}{ENDING}",
         kind=BackupKind.BACKUP.value,
         taken_at=taken_at.isoformat(),
         database=str(servers.value(cursor, "SELECT current_database()")),

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 BASE, LOG_OF_BASE = "base.tar.gz", "pg_wal.tar.gz"
 BASES_KEPT = 2
+ENDING = "Z-base"  # of its name
 SLOT = "guitaronline_backup"  # the server keeps for it what was not received yet
+HISTORY = ".history"
 SEGMENT = re.compile(r"[0-9A-F]{24}|[0-9A-F]{8}\.history")
 PARTIAL = ".partial"  # the segment that is being written
 FIRST_NEEDED = re.compile(r"^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$", re.MULTILINE)
@@ -44,6 +46,7 @@ def copy_base(settings: config.Settings) -> Manifest:
         run_id = runs.begin(BackupKind.BASE)
         try:
             home = files.place(settings)
+            files.remove_parts(home, ENDING)
             made = _copy(settings, home)
             files.remove_old(home, BackupKind.BASE, keep=BASES_KEPT)
             _remove_log_before(home, files.all_of(home, BackupKind.BASE)[0])
@@ -60,7 +63,7 @@ def _copy(settings: config.Settings, home: Path) -> Manifest:
         connection.autocommit = True
         major, names = servers.server_major(cursor), servers.roles(settings)
         began = _moment(cursor)
-        name = f"{began:%Y%m%dT%H%M%SZ}-base"
+        name = f"{began:%Y%m%dT%H%M%S}{ENDING}"
         with files.new_folder(home, name) as folder:
             options = ["--format=tar", "--compress=gzip:1", "--wal-method=stream", "--checkpoint=fast", "--no-password"]
             programs.run("pg_basebackup", [*options, f"--pgdata={folder}"], url=url)
@@ -127,15 +130,20 @@ def _take_log(received: Path, target: Path, *, since: str) -> None:
     kept.mkdir(mode=0o700)
     for path in sorted(received.iterdir()) if received.is_dir() else ():
         segment = path.name.removesuffix(PARTIAL)
-        if SEGMENT.fullmatch(segment) and segment[8:] >= since[8:] and not (kept / segment).exists():
+        is_needed = (
+            segment.endswith(HISTORY) or segment[8:] >= since[8:]
+        )  # the first eight say which life of the cluster
+        if SEGMENT.fullmatch(segment) and is_needed and not (kept / segment).exists():
             shutil.copyfile(path, kept / segment)
 
 
 def _ask_for_recovery(target: Path, moment: datetime | None) -> None:
     lines = [f"restore_command = 'cp {RECEIVED}/%f \"%p\"'", "recovery_target_action = 'promote'"]
+    lines += ["synchronous_standby_names = ''"]  # nobody follows it yet, and commits must not wait for that
     lines += [f"recovery_target_time = '{moment.isoformat()}'"] if moment else []
     with (target / "postgresql.auto.conf").open("a") as file:
         file.write("\n".join(lines) + "\n")
+    (target / "standby.signal").unlink(missing_ok=True)
     (target / "recovery.signal").touch()
 
 
@@ -164,7 +172,7 @@ def _remove_log_before(home: Path, oldest: Path) -> None:
     limit = manifest.read(oldest).moment.timestamp() - MARGIN_SECONDS
     folder = home / files.LOG
     for path in folder.iterdir() if folder.is_dir() else ():
-        if SEGMENT.fullmatch(path.name) and path.suffix != ".history" and path.stat().st_mtime < limit:
+        if SEGMENT.fullmatch(path.name) and path.suffix != HISTORY and path.stat().st_mtime < limit:
             path.unlink()
 
 

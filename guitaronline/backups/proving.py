@@ -29,6 +29,7 @@ def problems(settings: config.Settings, *, application_url: str) -> list[str]:
         settings,
         DATABASE_URL=application_url,
         DATABASE_OWNER_URL=application_url,
+        DATABASE_READ_URL="",
         STATEMENT_TIMEOUT_MS=AS_LONG_AS_IT_TAKES_MS,
     )
     app = create_core(restored, pool_size=1, max_overflow=1)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import config
@@ -18,6 +19,7 @@ from guitaronline.db import database, new_id, technical_transaction
 
 NOW = text("SELECT clock_timestamp()")
 LOCK = text("SELECT pg_try_advisory_lock(hashtext('backup_runs'), hashtext(:kind))")
+UNLOCK = text("SELECT pg_advisory_unlock(hashtext('backup_runs'), hashtext(:kind))")
 CUT_SHORT = "Its process ended before it was done."
 BACKUP_EVERY = timedelta(hours=26)  # a night and two hours for the work itself
 MADE = (BackupKind.BACKUP, BackupKind.BASE)
@@ -48,7 +50,16 @@ def alone(kind: BackupKind) -> Iterator[None]:
             _close_cut_short(kind)
             yield
         finally:
-            connection.invalidate()  # ends the session: a lock is never given to the pool
+            _let_go(connection, kind)
+
+
+def _let_go(connection: Connection, kind: BackupKind) -> None:
+    """The lock is free, also where the server was restarted meanwhile: then it went with the session."""
+    try:
+        connection.execute(UNLOCK, {"kind": kind})
+        connection.commit()
+    except DBAPIError:
+        connection.invalidate()
 
 
 def _close_cut_short(kind: BackupKind) -> None:

@@ -146,7 +146,7 @@ def test_only_the_newest_backups_are_kept(world: World, school: config.Settings)
     (home / older / "manifest.json").write_bytes((home / made.name / "manifest.json").read_bytes())
     (home / f"{older}.part").mkdir()
 
-    files.remove_parts(home)
+    files.remove_parts(home, making.ENDING)
     gone = files.remove_old(home, "backup", keep=1)
 
     assert gone == [older]
