@@ -159,6 +159,8 @@ def error_page(error: Exception) -> ResponseReturnValue:
     status = status_of(error)
     if status >= 500:
         flask.current_app.logger.error("request failed", exc_info=error)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        g.database_is_away = True  # so the page does not ask who is looking at it
     title, advice = WORDS.get(status, (HTTPStatus(status).phrase, "Go back and try again."))
     refusal = error if isinstance(error, errors.DomainError) else None
     page = render_template(

@@ -22,6 +22,7 @@ from guitaronline.backups.errors import BackupFailed
 from guitaronline.backups.manifest import Manifest
 from guitaronline.local import postgres
 from guitaronline.local.errors import StartFailed
+from guitaronline.local.ports import HOST
 
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
@@ -77,4 +78,4 @@ def _ensure_role(cursor: Cursor, role: str, password: str) -> None:
 
 
 def _url(server: postgres.Postgres, role: str, password: str) -> str:
-    return f"postgresql://{quote(role)}:{password}@{postgres.HOST}:{server.port}/{DATABASE}"
+    return f"postgresql://{quote(role)}:{password}@{HOST}:{server.port}/{DATABASE}"

@@ -21,14 +21,16 @@ ROWS = "SELECT count(*), coalesce(sum(hashtextextended(whole_row::text, 0)), 0):
 SEQUENCES = "SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences WHERE schemaname = 'public'"
 IN_PUBLIC = "relnamespace = 'public'::regnamespace"
 OF_NO_EXTENSION = "NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
+# PostgreSQL writes casts and brackets of an expression otherwise once it has read its own text again.
+MEANT = r"regexp_replace({}, '::(text|character varying|bpchar)(\[\])?|[() ]', '', 'g')"
 GRANTS_OF = """SELECT '{kind} ' || {name} || ': ' || CASE WHEN a.grantee = 0 THEN 'public' ELSE a.grantee::regrole::text END || ' ' || a.privilege_type AS line
   FROM {source}, aclexplode({acl}) a WHERE a.grantee <> {owner}"""
 SHAPE = {
     "columns": f"""SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) AS line
       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE c.relkind = 'r' AND c.{IN_PUBLIC}""",
-    "indexes": f"SELECT pg_get_indexdef(i.indexrelid) AS line FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.{IN_PUBLIC} AND i.indisvalid",
-    "constraints": f"""SELECT format('%s %s %s', c.relname, k.conname, pg_get_constraintdef(k.oid)) AS line
+    "indexes": f"SELECT {MEANT.format('pg_get_indexdef(i.indexrelid)')} AS line FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.{IN_PUBLIC} AND i.indisvalid",
+    "constraints": f"""SELECT format('%s %s %s', c.relname, k.conname, {MEANT.format('pg_get_constraintdef(k.oid)')}) AS line
       FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE c.{IN_PUBLIC} AND k.contype <> 'n' AND k.convalidated""",
     "triggers": f"""SELECT t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid) AS line
       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.{IN_PUBLIC} AND NOT t.tgisinternal""",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +77,7 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
 
 
 def serve(
-    data: Path, log: Path, passwords: Passwords, other: Mapping[str, str], *, port: int = 0, says: str = "ready"
+    data: Path, log: Path, passwords: Passwords, other: dict[str, str], *, port: int = 0, says: str = "ready"
 ) -> Postgres:
     """A server on the cluster in `data` takes connections, also after it has recovered from a log.
 
