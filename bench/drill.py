@@ -138,5 +138,13 @@ def rows(url: str, query: str) -> list[tuple]:  # type: ignore[type-arg]
     return found
 
 
+def wait_until_recovered(url: str) -> None:
+    for _ in range(300):
+        if rows(url, "SELECT pg_is_in_recovery()") == [(False,)]:
+            return
+        time.sleep(0.2)
+    raise SystemExit("the server does not end its recovery")
+
+
 def say(line: str) -> None:
     print(line, flush=True)

@@ -131,7 +131,7 @@ def start(
     return child
 
 
-def database(drill: Drill, machine: str, says: str) -> None:
+def database(drill: Drill, machine: str) -> None:
     """PostgreSQL on that machine, on the data that lie in the folder of its name."""
     data, programs = drill.folder / machine, binaries.find_postgres()
     user = users.server_user(data)
@@ -151,7 +151,7 @@ def database(drill: Drill, machine: str, says: str) -> None:
         [*command, *(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))],
     )
     until = time.monotonic() + 30
-    while not postgres.pid_file_says(says, data, child.popen.pid):
+    while not postgres.pid_file_says_ready(data, child.popen.pid):
         if child.ended or time.monotonic() > until:
             raise SystemExit(
                 f"PostgreSQL on {machine} did not start: {process.tail(drill.folder / f'{machine}-postgres.log')}"
@@ -166,12 +166,12 @@ def databases(drill: Drill) -> None:
     first.child.end(until=time.monotonic() + 15)
     with (drill.folder / "db1" / "pg_hba.conf").open("a") as file:
         file.write(f"host all all {NET}.0/24 scram-sha-256\nhost replication all {NET}.0/24 scram-sha-256\n")
-    database(drill, "db1", "ready")
+    database(drill, "db1")
     program = binaries.find_postgres().folder / "pg_basebackup"
     options = ["-R", "-X", "stream", "-C", "-S", "standby1", "--checkpoint=fast", "-D", str(drill.folder / "db2")]
     subprocess.run([program, "-d", url("db1", postgres.OWNER, "postgres"), *options], check=True)
     hand_over(drill.folder / "db2")
-    database(drill, "db2", "standby")
+    database(drill, "db2")
     execute(url("db1"), SYNCHRONOUS.format("*"), "SELECT pg_reload_conf()")
 
 

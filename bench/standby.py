@@ -30,6 +30,7 @@ from bench.drill import (
     rows,
     say,
     status,
+    wait_until_recovered,
     write,
 )  # the tree is not installed
 from bench.instance import ROOT
@@ -107,7 +108,7 @@ def follow(primary: postgres.Postgres, folder: Path, children: list[process.Chil
     options = ["-R", "-X", "stream", "-C", "-S", "standby1", "--checkpoint=fast", "-D", str(data)]
     subprocess.run([program, "-d", primary.url(postgres.OWNER, "postgres"), *options], check=True)
     hand_over(data)
-    standby = postgres.serve(data, folder / "standby.log", PASSWORDS, {}, says="standby")
+    standby = postgres.serve(data, folder / "standby.log", PASSWORDS, {})
     children.append(standby.child)
     return standby
 
@@ -210,6 +211,7 @@ def moment(folder: Path, url: str, environment: Mapping[str, str], children: lis
         return ["flask restore cluster fails"]
     restored = postgres.serve(target, folder / "moment.log", PASSWORDS, {})
     children.append(restored.child)
+    wait_until_recovered(restored.url(postgres.OWNER))
     [(kept,)] = rows(restored.url(postgres.OWNER), "SELECT count(*) FROM kept")
     say(f"restored to the moment before a table was dropped in {time.monotonic() - began:.0f} s: it has {kept} row")
     return [] if kept == 1 else [f"the moment has {kept} rows, not 1"]

@@ -77,11 +77,11 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
 
 
 def serve(
-    data: Path, log: Path, passwords: Passwords, other: dict[str, str], *, port: int = 0, says: str = "ready"
+    data: Path, log: Path, passwords: Passwords, other: dict[str, str], *, port: int = 0
 ) -> Postgres:
-    """A server on the cluster in `data` takes connections, also after it has recovered from a log.
+    """A server on the cluster in `data` takes connections; a standby, or one that recovers, those that only read.
 
-    `other` settings go before the usual ones; `port` 0 is any free one; a standby `says` "standby": it can be read."""
+    `other` settings go before the usual ones; `port` 0 is any free one."""
     programs, user = binaries.find_postgres(), users.server_user(data)
     remove_stale_pid(data)
     settings = SETTINGS | (SETTINGS_SINCE_18 if programs.major >= 18 else {}) | other
@@ -100,7 +100,7 @@ def serve(
     )
     server = Postgres(child, port, passwords)
     with process.until_ready(child):
-        wait_until_ready(server, data, log, says)
+        wait_until_ready(server, data, log)
     return server
 
 
@@ -151,21 +151,21 @@ def remove_stale_pid(data: Path) -> None:
         (data / "postmaster.pid").unlink(missing_ok=True)
 
 
-def wait_until_ready(server: Postgres, data: Path, log: Path, says: str) -> None:
+def wait_until_ready(server: Postgres, data: Path, log: Path) -> None:
     """The server takes connections: it says so in the last line of its pid file, as pg_ctl reads it."""
     until = time.monotonic() + READY_WITHIN_SECONDS
-    while not pid_file_says(says, data, server.child.popen.pid):
+    while not pid_file_says_ready(data, server.child.popen.pid):
         if server.child.ended or time.monotonic() > until:
             raise StartFailed(f"PostgreSQL did not start; the end of {log}:\n{process.tail(log)}")
         pause(0.01)
 
 
-def pid_file_says(word: str, data: Path, pid: int) -> bool:
+def pid_file_says_ready(data: Path, pid: int) -> bool:
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return False
-    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == word
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 def ensure_roles_and_database(server: Postgres) -> None:
