@@ -22,6 +22,7 @@ import psycopg2
 from bench.instance import ROOT
 from guitaronline.local import users
 
+ADMIN = "drill@school.example"
 PASSWORD = "six silver strings sing"
 PATIENCE_SECONDS = 15.0  # of who waits for an answer
 
@@ -86,24 +87,21 @@ def status(host: str, path: str, browser: urllib.request.OpenerDirector | None =
         return 0
 
 
-def console(var: Path, host: str) -> urllib.request.OpenerDirector:
-    """A browser in which an admin is signed in."""
+def make_admin(environment: Mapping[str, str]) -> None:
+    if flask(environment, "users", "create", ADMIN, "--role", "admin", "--password", PASSWORD) != 0:
+        raise SystemExit("flask users create fails")
+
+
+def console(host: str) -> urllib.request.OpenerDirector:
+    """A browser in which the admin is signed in."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-    email, password = login(var / "demo-logins.txt")
     with browser.open(f"http://{host}/sign-in") as page:
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.read().decode())
     assert token
-    form = {"csrf_token": token[1], "email": email, "password": password, "next": "", "otp": ""}
+    form = {"csrf_token": token[1], "email": ADMIN, "password": PASSWORD, "next": "", "otp": ""}
     with browser.open(f"http://{host}/sign-in", urllib.parse.urlencode(form).encode()) as answer:
         assert "/admin" in answer.url, answer.url
     return browser
-
-
-def login(path: Path) -> tuple[str, str]:
-    line = next(line for line in path.read_text().splitlines() if re.search(r"\badmin\b", line) and "@" in line)
-    words = line.split()
-    place = next(place for place, word in enumerate(words) if "@" in word)
-    return words[place], " ".join(words[place + 1 :])
 
 
 def hand_over(data: Path) -> None:

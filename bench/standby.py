@@ -26,6 +26,7 @@ from bench.drill import (
     execute,
     flask,
     hand_over,
+    make_admin,
     read,
     rows,
     say,
@@ -40,7 +41,6 @@ PORT = int(os.environ.get("PORT", "18130"))
 HERE = f"127.0.0.1:{PORT}"
 HANDS = 4  # people who register, each as soon as the last is answered
 WITHOUT_PRIMARY_SECONDS = 6.0
-DEMO_STUDENTS = "20"
 PASSWORDS = postgres.Passwords("owner-of-the-drill", "application-of-the-drill")
 
 
@@ -70,9 +70,10 @@ def drill(folder: Path, children: list[process.Child]) -> int:
         "BACKUP_DIR": str(folder / "backups"),
     }
     with product(settings) as environment:
+        make_admin(environment)
         seen = Seen()
         hands = [threading.Thread(target=write, args=(seen, hand, [HERE])) for hand in range(HANDS)]
-        hands.append(threading.Thread(target=read, args=(seen, console(folder / "var", HERE), HERE)))
+        hands.append(threading.Thread(target=read, args=(seen, console(HERE), HERE)))
         for each in hands:
             each.start()
         time.sleep(5)
@@ -127,18 +128,17 @@ def product(settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
         "LIMITS": "off",
         "ARGON2_TIME_COST": "1",
         "ARGON2_MEMORY_KIB": "64",
-        "DEMO_STUDENTS": DEMO_STUDENTS,
+        "DEMO": "0",
     }
     environment = {**os.environ, **given, **settings}
     child = subprocess.Popen(
         [sys.executable, "-m", "guitaronline.local"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     )
     try:
-        for _ in range(900):
-            if child.poll() is not None:
+        until = time.monotonic() + 600
+        while status(HERE, "/ready") != 200:
+            if child.poll() is not None or time.monotonic() > until:
                 raise SystemExit("the product did not start")
-            if status(HERE, "/ready") == 200:
-                break
             time.sleep(0.2)
         lines = (Path(settings["VAR_DIR"]) / "run.env").read_text().splitlines()
         yield {**environment, **dict(line.split("=", 1) for line in lines if "=" in line)}

@@ -30,7 +30,7 @@ SHAPE = {
       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
       LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE c.relkind = 'r' AND c.{IN_PUBLIC}""",
     "indexes": f"SELECT {MEANT.format('pg_get_indexdef(i.indexrelid)')} AS line FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.{IN_PUBLIC} AND i.indisvalid",
-    "constraints": f"""SELECT format('%s %s %s', c.relname, k.conname, {MEANT.format('pg_get_constraintdef(k.oid)')}) AS line
+    "constraints": f"""SELECT format('%s %s %s', c.relname, k.conname, {MEANT.format("pg_get_constraintdef(k.oid)")}) AS line
       FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE c.{IN_PUBLIC} AND k.contype <> 'n' AND k.convalidated""",
     "triggers": f"""SELECT t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid) AS line
       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.{IN_PUBLIC} AND NOT t.tgisinternal""",

@@ -76,9 +76,7 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
     return server
 
 
-def serve(
-    data: Path, log: Path, passwords: Passwords, other: dict[str, str], *, port: int = 0
-) -> Postgres:
+def serve(data: Path, log: Path, passwords: Passwords, other: dict[str, str], *, port: int = 0) -> Postgres:
     """A server on the cluster in `data` takes connections; a standby, or one that recovers, those that only read.
 
     `other` settings go before the usual ones; `port` 0 is any free one."""

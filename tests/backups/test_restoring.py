@@ -140,9 +140,7 @@ def test_a_harmed_file_is_found_before_anything_is_written(
         ),
     ],
 )
-def test_what_is_not_as_it_was_is_told(
-    world: World, owner: Connection, harm: str, mend: str, sentence: str
-) -> None:
+def test_what_is_not_as_it_was_is_told(world: World, owner: Connection, harm: str, mend: str, sentence: str) -> None:
     world.ann  # noqa: B018  # made on first use
     before = as_it_is(owner)
 
