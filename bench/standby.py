@@ -35,7 +35,7 @@ from bench.drill import (
     write,
 )  # the tree is not installed
 from bench.instance import ROOT
-from guitaronline.local import binaries, postgres, process
+from guitaronline.local import binaries, commands, postgres, process
 
 PORT = int(os.environ.get("PORT", "18130"))
 HERE = f"127.0.0.1:{PORT}"
@@ -69,8 +69,7 @@ def drill(folder: Path, children: list[process.Child]) -> int:
         "VAR_DIR": str(folder / "var"),
         "BACKUP_DIR": str(folder / "backups"),
     }
-    with product(settings) as environment:
-        make_admin(environment)
+    with product(settings, folder) as environment:
         seen = Seen()
         hands = [threading.Thread(target=write, args=(seen, hand, [HERE])) for hand in range(HANDS)]
         hands.append(threading.Thread(target=read, args=(seen, console(HERE), HERE)))
@@ -121,30 +120,35 @@ def several(role: str, first: postgres.Postgres, second: postgres.Postgres, whic
 
 
 @contextmanager
-def product(settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The whole product on these servers; gives the environment of its processes."""
-    given = {
+def product(given: Mapping[str, str], folder: Path) -> Iterator[dict[str, str]]:
+    """The web of the product on these servers; gives the environment of its processes. Who rings workers rings nobody."""
+    programs = str(Path(sys.executable).parent)
+    environment = {
+        **os.environ,
+        **given,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PORT": str(PORT),
         "LIMITS": "off",
         "ARGON2_TIME_COST": "1",
         "ARGON2_MEMORY_KIB": "64",
-        "DEMO": "0",
+        "SECRET_KEY": "only-for-the-drill-" * 3,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "WEB_CONCURRENCY": "1",
     }
-    environment = {**os.environ, **given, **settings}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "guitaronline.local"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-    )
+    if flask(environment, "db", "upgrade") != 0:
+        raise SystemExit("flask db upgrade fails")
+    make_admin(environment)
+    web = process.start("web", process.shell(commands.WEB), cwd=ROOT, log=folder / "web.log", env=environment)
     try:
         until = time.monotonic() + 600
-        while status(HERE, "/ready") != 200:
-            if child.poll() is not None or time.monotonic() > until:
-                raise SystemExit("the product did not start")
+        while status(HERE, "/sign-in") != 200:
+            if web.ended or time.monotonic() > until:
+                raise SystemExit(f"the web did not start: {process.tail(folder / 'web.log')}")
             time.sleep(0.2)
-        lines = (Path(settings["VAR_DIR"]) / "run.env").read_text().splitlines()
-        yield {**environment, **dict(line.split("=", 1) for line in lines if "=" in line)}
+        yield environment
     finally:
-        child.send_signal(signal.SIGTERM)
-        child.wait(60)
+        web.ask_to_stop()
+        web.end(until=time.monotonic() + 10)
 
 
 def judged(seen: Seen, standby: postgres.Postgres, lost_at: float, promoted_at: float) -> list[str]:

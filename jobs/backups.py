@@ -26,8 +26,10 @@ def make() -> int:
 
 @job
 def rehearse() -> int:
-    """The newest backup was restored and proved within BACKUP_REHEARSE_DAYS; 0 where none is made here."""
-    return _run("rehearse")
+    """The newest backup was restored and proved within BACKUP_REHEARSE_DAYS; 0 where none is made here.
+
+    On the first day of an installation, or after a night without, there is nothing to restore yet: so one is made."""
+    return _run("make") and _run("rehearse")
 
 
 def _run(verb: str) -> int:

@@ -84,6 +84,9 @@ def rehearse(name: str, *, when_due: bool) -> None:
     if when_due and not runs.is_due(session(), BackupKind.REHEARSAL, every=every):
         click.echo("the last good rehearsal is young enough; nothing was done")
         return
+    if when_due and not files.all_of(files.place(settings), BackupKind.BACKUP):
+        click.echo("there is no backup to rehearse yet; nothing was done")
+        return
     done = rehearsals.rehearse(settings, name, replay=_replay if "privacy" in current_app.cli.commands else None)
     _tell(done.problems)
     told = done.manifest

@@ -1,6 +1,6 @@
 """People who were erased after a backup was made come back with it. So every restore erases them again.
 
-The journal of erasures is written and replayed by `flask privacy journal FILE` and `flask privacy replay FILE`, each in a
+The journal of erasures is written and replayed by `flask privacy journal` and `flask privacy replay FILE`, each in a
 process of its own: one works on the school, the other on what was restored.
 """
 
@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import config
 from guitaronline.local import folder
@@ -23,15 +24,13 @@ def replay(settings: config.Settings, *, owner_url: str, application_url: str, s
     journal = scratch / FILE
     here = os.environ | folder.as_environment(settings)
     restored = here | {"DATABASE_URL": application_url, "DATABASE_OWNER_URL": owner_url, "DATABASE_READ_URL": ""}
-    steps = (("journal", here), ("replay", restored))
-    return [
-        f"erasures: `flask privacy {verb}` ended with an error"
-        for verb, environment in steps
-        if not _flask(environment, "privacy", verb, str(journal))
-    ]
+    with journal.open("wb") as written:
+        if not _flask(here, "journal", output=written):
+            return ["erasures: `flask privacy journal` ended with an error"]
+    return [] if _flask(restored, "replay", str(journal)) else ["erasures: `flask privacy replay` ended with an error"]
 
 
-def _flask(environment: dict[str, str], *arguments: str) -> bool:
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False)
+def _flask(environment: dict[str, str], *words: str, output: IO[bytes] | None = None) -> bool:
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "privacy", *words]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, check=False)
     return done.returncode == 0
