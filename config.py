@@ -47,6 +47,10 @@ class Settings:
         "", "earlier ones: what they signed or sealed is believed until they go from here", unit="comma-separated"
     )
     DATABASE_URL: str = setting("", "application role: may work, may not change the schema or the audit")
+    DATABASE_READ_URL: str = setting(
+        "",
+        "application role on a standby: pages of numbers read there, and all that only read while the primary is away",
+    )
     DATABASE_OWNER_URL: str = setting("", "owner role: migrates; used by `flask db` only")
     REDIS_URL: str = setting("", "doorbell for the worker and counters for limits; holds no fact")
     PUBLIC_BASE_URL: str = setting("http://127.0.0.1:8000", "links in messages; never taken from a request")
@@ -239,6 +243,22 @@ class Settings:
     )
     LOCK_TIMEOUT_MS: int = setting(5_000, "waiting longer for a row answers `busy`", unit="ms", ge=10, le=60_000)
     STATEMENT_TIMEOUT_MS: int = setting(15_000, "one statement of a command or page", unit="ms", ge=100, le=600_000)
+
+    # Backups
+    BACKUP_DIR: str = setting(
+        "", "backups lie there, on another disk than the database; empty = this installation makes none itself"
+    )
+    BACKUP_KEY_FILE: str = setting(
+        "", "seals backups; `flask backup key FILE` makes it, and a copy belongs where the backups are not"
+    )
+    BACKUP_KEEP: int = setting(14, "the newest ones, by `flask backup`; older ones go", ge=2, le=1000)
+    BACKUP_REHEARSE_DAYS: int = setting(
+        1,
+        "a backup that was never restored is a hope; minutes of two cores for a large school, so it may wait for days",
+        unit="days",
+        ge=1,
+        le=31,
+    )
 
     # Embedded run (`make run`)
     PORT: int = setting(8000, "", ge=1, le=65535)

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+# A machine that is cut off says nothing: without these a connection to it would be waited for by the quarter of an hour.
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+
+
 def create_app(settings: config.Settings | None = None) -> Flask:
     """All wiring, read top to bottom."""
     app = create_core(settings)
@@ -24,6 +34,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     from guitaronline.health import init_health
     from guitaronline.logs import init_logs
     from guitaronline.portal import init_portal
+    from guitaronline.standby import init_standby
     from guitaronline.unsubscribe import init_unsubscribe
     from guitaronline.web import init_web
 
@@ -37,6 +48,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     init_checkout(app)
     init_unsubscribe(app)
     init_cli(app)
+    init_standby(app)  # last: it acts when the gates have let a request in
     if "FLASK_RUN_FROM_CLI" in os.environ:  # only `flask db` needs Alembic; it would cost every web process 10 MB
         from flask_migrate import Migrate
 
@@ -52,7 +64,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     from flask import Flask
 
     from guitaronline import clock, doorbell, policy
-    from guitaronline.db import database, database_url, watch_connections
+    from guitaronline.db import STANDBY, database, database_url, watch_connections
 
     settings = settings or config.load()
     app = Flask("guitaronline", root_path=None, template_folder="../templates")
@@ -64,13 +76,17 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     )
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options or _pool_options(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] |= _connection_options(settings)
+    if settings.DATABASE_READ_URL:
+        standby = {"url": database_url(settings.DATABASE_READ_URL), **app.config["SQLALCHEMY_ENGINE_OPTIONS"]}
+        app.config["SQLALCHEMY_BINDS"] = {STANDBY: standby}
     policy.set_current(settings)
     doorbell.install()
     if settings.is_production:
         clock.forbid_shifting()
     database.init_app(app)
     with app.app_context():
-        watch_connections(database.engine)
+        for engine in database.engines.values():
+            watch_connections(engine)
     from guitaronline import models  # noqa: F401  # every table is known before anything uses the metadata
     from guitaronline.teachers.service import init_teachers
 
@@ -86,5 +102,5 @@ def _connection_options(settings: config.Settings) -> dict[str, Any]:
     limits = f"-c lock_timeout={settings.LOCK_TIMEOUT_MS} -c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
     return {
         "json_serializer": lambda value: json.dumps(value, default=str, allow_nan=False),
-        "connect_args": {"options": f"{limits} -c timezone=UTC", "application_name": "guitaronline"},
+        "connect_args": {"options": f"{limits} -c timezone=UTC", "application_name": "guitaronline", **PATIENCE},
     }

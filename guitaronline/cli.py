@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|messages|money|opening|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|backup|restore|checks|messages|money|opening|docs …`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def check_pages() -> None:
 
 def init_cli(app: Flask) -> None:
     from guitaronline.audit.cli import audit, checks
+    from guitaronline.backups.cli import backup, restore
     from guitaronline.booking.cli import schedule
     from guitaronline.demo.cli import demo
     from guitaronline.finance.cli import money
@@ -40,5 +41,5 @@ def init_cli(app: Flask) -> None:
     from guitaronline.privacy.cli import privacy
     from guitaronline.office.cli import opening
 
-    for group in (audit, checks, demo, docs, messages, money, privacy, opening, schedule, users):
+    for group in (audit, backup, checks, demo, docs, messages, money, privacy, opening, restore, schedule, users):
         app.cli.add_command(group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as OneEngineSession
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -99,7 +101,31 @@ def choice(kind: type[StrEnum], name: str) -> Enum:
     )
 
 
-database = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False}, disable_autonaming=True)
+STANDBY = "standby"  # the bind of DATABASE_READ_URL
+_reads_standby: ContextVar[bool] = ContextVar("reads_standby", default=False)
+
+
+def read_from_standby(wanted: bool) -> None:  # the value of one switch
+    """From here on this request reads from the standby, or not any more. Nothing can be written there."""
+    _reads_standby.set(wanted)
+
+
+def reads_standby() -> bool:
+    return _reads_standby.get()
+
+
+class RoutedSession(OneEngineSession):
+    """Asks the primary, unless the request reads from the standby."""
+
+    def get_bind(self, *args: Any, **more: Any) -> Any:
+        return self._db.engines[STANDBY] if _reads_standby.get() else super().get_bind(*args, **more)
+
+
+database = SQLAlchemy(
+    model_class=Base,
+    session_options={"expire_on_commit": False, "class_": RoutedSession},
+    disable_autonaming=True,
+)
 
 
 def session() -> Session:
@@ -145,7 +171,7 @@ class Quick:
 def quick(*, alone: bool) -> Iterator[Quick]:
     """`alone`: each statement is a transaction of its own, with no BEGIN and no COMMIT to wait for. Otherwise all are one,
     committed at the end. Raises the driver's errors, and then nothing has happened."""
-    connection = database.engine.raw_connection()
+    connection = (database.engines[STANDBY] if _reads_standby.get() else database.engine).raw_connection()
     try:
         assert connection.dbapi_connection is not None
         connection.dbapi_connection.autocommit = alone
@@ -211,6 +237,14 @@ def technical_transaction() -> Iterator[Session]:
 
 
 def database_url(url: str) -> str:
-    """`postgres://` and `postgresql://` both mean psycopg2 here."""
+    """`postgres://` and `postgresql://` both mean psycopg2 here; several hosts, as libpq writes them, are several `host=`."""
     scheme, separator, rest = url.partition("://")
-    return f"postgresql+psycopg2://{rest}" if separator and scheme in ("postgres", "postgresql") else url
+    if not separator or scheme not in ("postgres", "postgresql", "postgresql+psycopg2"):
+        return url
+    place, slash, database = rest.partition("/")
+    who, at, hosts = place.rpartition("@")
+    if "," in hosts:
+        name, _, options = database.partition("?")
+        several = "&".join([f"host={host}" for host in hosts.split(",")] + ([options] if options else []))
+        return f"postgresql+psycopg2://{who}{at}/{name}?{several}"
+    return f"postgresql+psycopg2://{place}{slash}{database}"

@@ -253,6 +253,16 @@ GAUGES = {
     "messages_delivery_seconds": ("From the event to the channel's yes, of the newest 1,000 messages.", "quantile"),
     "channel_paused": ("1 while the circuit breaker of a channel is open.", "channel"),
     "channel_failures": ("Failures of a channel in a row.", "channel"),
+    "backup_last_success_seconds": (
+        "Since the last good backup or rehearsal of a restore began; +Inf where there was none.",
+        "kind",
+    ),
+    "backup_problems": ("What went wrong in the last backup or rehearsal.", "kind"),
+    "backup_seconds": ("How long the last good backup or rehearsal took.", "kind"),
+    "backup_loss_window_seconds": (
+        "What would have been lost, had the database gone when the last rehearsal began.",
+        None,
+    ),
     "address_problems": ("People to whom mail does not arrive.", None),
 }
 NUMBERS = text("""
@@ -285,6 +295,16 @@ UNION ALL SELECT 'messages_delivery_seconds', quantile::text, percentile_disc(qu
 UNION ALL SELECT 'channel_paused', channel, CASE WHEN open_until > clock_timestamp() THEN 1 ELSE 0 END FROM channel_states
 UNION ALL SELECT 'channel_failures', channel, failures FROM channel_states
 UNION ALL SELECT 'address_problems', NULL, count(*) FROM users WHERE address_problem IS NOT NULL
+UNION ALL SELECT told.name, asked.kind, told.value FROM (VALUES ('backup', ARRAY['backup', 'base']), ('rehearsal', ARRAY['rehearsal'])) AS asked(kind, kinds)
+  LEFT JOIN LATERAL (SELECT * FROM backup_runs r WHERE r.kind = ANY(kinds) AND finished_at IS NOT NULL AND problems = '[]'
+                      ORDER BY started_at DESC LIMIT 1) good ON true
+  LEFT JOIN LATERAL (SELECT * FROM backup_runs r WHERE r.kind = ANY(kinds) AND finished_at IS NOT NULL
+                      ORDER BY started_at DESC LIMIT 1) last ON true,
+  LATERAL (VALUES ('backup_last_success_seconds', coalesce(extract(epoch FROM clock_timestamp() - good.started_at), 'infinity')),
+                  ('backup_problems', coalesce(jsonb_array_length(last.problems), 0)),
+                  ('backup_seconds', extract(epoch FROM good.finished_at - good.started_at))) AS told(name, value) WHERE told.value IS NOT NULL
+UNION ALL (SELECT 'backup_loss_window_seconds', NULL, loss_seconds FROM backup_runs
+  WHERE kind = 'rehearsal' AND loss_seconds IS NOT NULL ORDER BY started_at DESC LIMIT 1)
 """)
 
 

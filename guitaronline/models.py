@@ -1,6 +1,7 @@
 """Every table, imported once, so that the metadata is whole."""
 
 from guitaronline.audit import models as audit
+from guitaronline.backups import models as backups
 from guitaronline.billing import dispute_models as disputes
 from guitaronline.billing import expiry_models as expiry
 from guitaronline.billing import models as billing
@@ -39,6 +40,7 @@ __all__ = [
     "absences",
     "accounts",
     "audit",
+    "backups",
     "billing",
     "booking",
     "bulk",

@@ -29,6 +29,7 @@ MAX_BODY_BYTES = 1_000_000
 A_YEAR = 365 * 24 * 3600
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 QUERY_CANCELED = "57014"  # statement_timeout
+ONLY_READING = "25006"  # a standby was asked to write
 TYPED_KEPT = 20  # fields of a refused form that are shown again
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}'; object-src 'none'; base-uri 'none'; "
@@ -158,6 +159,8 @@ def error_page(error: Exception) -> ResponseReturnValue:
     status = status_of(error)
     if status >= 500:
         flask.current_app.logger.error("request failed", exc_info=error)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        g.database_is_away = True  # so the page does not ask who is looking at it
     title, advice = WORDS.get(status, (HTTPStatus(status).phrase, "Go back and try again."))
     refusal = error if isinstance(error, errors.DomainError) else None
     page = render_template(
@@ -180,6 +183,8 @@ def status_of(error: Exception) -> int:
         return next((STATUS_OF[name] for name in names if name in STATUS_OF), HTTPStatus.CONFLICT)
     if isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == QUERY_CANCELED:
         return HTTPStatus.UNPROCESSABLE_ENTITY  # asked for too much
+    if isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == ONLY_READING:
+        return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, OperationalError) else HTTPStatus.INTERNAL_SERVER_ERROR
 
 

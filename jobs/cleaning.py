@@ -39,6 +39,7 @@ DONE_WITH = {
     "contact_readings": "last_at < now() - interval '400 days'",  # ix_contact_readings_last
     "opening_files": "created_at < now() - interval '30 days'",  # checked and neither imported nor discarded
     "sandbox_events": "sent_at < now() - interval '3 days'",
+    "backup_runs": "started_at < now() - interval '400 days'",
     "bulk_rows": "run_id IN (SELECT id FROM bulk_runs WHERE finished_at < now() - make_interval(days => :bulk_days))",  # ix_bulk_rows_status
 }
 

@@ -16,6 +16,7 @@ class Queue(StrEnum):
 
     WORK = "guitaronline"
     MESSAGES = "messages"  # short jobs only: what people are told never waits behind a long one
+    BACKUPS = "backups"  # nobody waits for them, and they wait for nobody
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,22 @@ TIMETABLE = (
         "who is here twice is seen the next morning, before two records have a history of their own",
         after=2 * HOUR,
         within=5 * MINUTE,
+    ),
+    Job(
+        "backups.make",
+        DAY,
+        "what is younger than the last backup can be lost with the disk; does nothing without BACKUP_DIR",
+        after=HOUR,
+        within=4 * HOUR,
+        queue=Queue.BACKUPS,
+    ),
+    Job(
+        "backups.rehearse",
+        DAY,
+        "only a backup that was restored and proved is one; does nothing without BACKUP_DIR",
+        after=2 * HOUR,
+        within=4 * HOUR,
+        queue=Queue.BACKUPS,
     ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(

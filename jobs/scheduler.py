@@ -30,6 +30,12 @@ AGAIN_SECONDS = 0.1  # a call that came while its job was at work is passed on a
 MOST_CALLS = 200  # taken at once; the doorbell keeps no more than that
 CALLS = "gol:calls"  # as `guitaronline.doorbell` names it, whose import would load the domains
 GRACE_SECONDS = 90  # RQ kills a job 60 s after its time is up
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}  # as the web has
 DATABASE_OPTIONS = "-c statement_timeout=5s -c lock_timeout=2s -c timezone=UTC"
 
 WRITE_TICKS = """
@@ -111,9 +117,7 @@ class Scheduler:
         """(id, job) of the newest tick of each job that is still to be done; due ticks are written down first."""
         if self.database is None:
             url = self.settings.DATABASE_URL.replace("+psycopg2", "", 1)
-            self.database = psycopg2.connect(
-                url, connect_timeout=5, options=DATABASE_OPTIONS, application_name="scheduler"
-            )
+            self.database = psycopg2.connect(url, options=DATABASE_OPTIONS, application_name="scheduler", **PATIENCE)
             self.database.autocommit = True
         names = [job.name for job in self.timetable]
         every = [job.every.total_seconds() for job in self.timetable]

@@ -62,8 +62,18 @@ SAMPLES = {  # of each rule: a line of /metrics at which it fires, and one at wh
     "InvariantBroken": ("invariant_findings 1.0", "invariant_findings 0.0"),
     "ChecksNotRun": ("invariant_last_run_seconds 130000.0", "invariant_last_run_seconds 90000.0"),
     "AuditNotSealed": ("audit_last_checkpoint_seconds 901.0", "audit_last_checkpoint_seconds 30.0"),
+    "BackupMissing": (
+        'backup_last_success_seconds{kind="backup"} +Inf',
+        'backup_last_success_seconds{kind="backup"} 90000.0',
+    ),
+    "BackupFailed": ('backup_problems{kind="backup"} 1.0', 'backup_problems{kind="rehearsal"} 1.0'),
+    "RehearsalMissing": (
+        'backup_last_success_seconds{kind="rehearsal"} 180001.0',
+        'backup_last_success_seconds{kind="rehearsal"} 100000.0',
+    ),
+    "RehearsalFailed": ('backup_problems{kind="rehearsal"} 2.0', 'backup_problems{kind="rehearsal"} 0.0'),
 }
-PARTS = re.compile(r'([a-z_0-9]+)(?:\{([a-z_]+)="([^"]*)"\})? ([0-9.eE+-]+)')
+PARTS = re.compile(r'([a-z_0-9]+)(?:\{([a-z_]+)="([^"]*)"\})? ([0-9.eE+-]+|\+Inf)')
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,17 @@ def test_every_job_that_a_rule_names_is_in_the_timetable() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["queue-not-draining", "provider-down", "redis-lost", "database-restarted", "dead-letters-growing"]
+    "name",
+    [
+        "queue-not-draining",
+        "provider-down",
+        "redis-lost",
+        "database-restarted",
+        "dead-letters-growing",
+        "backups",
+        "restore",
+        "failover",
+    ],
 )
 def test_a_page_for_each_trouble_names_only_pages_that_exist(name: str) -> None:
     page = ROOT / "docs" / "runbooks" / f"{name}.md"

@@ -36,6 +36,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.audit_chain import AuditChain
+from guitaronline.admin.backups import BackupsDesk
 from guitaronline.admin.base import Console
 from guitaronline.admin.bookings import BookingsDesk
 from guitaronline.admin.bulk import bulk_of
@@ -128,6 +129,7 @@ DESKS = (
     ChecksDesk,
     ReadingsDesk,
     ErasuresDesk,
+    BackupsDesk,
     ExportsDesk,
     BulkRunsDesk,
     EventsDesk,

@@ -55,7 +55,7 @@ def browser_cookie_name() -> str:
 
 def viewer_of_request(request: flask.Request) -> Viewer | None:
     """Who the console's cookie says it is, as their row is now: a role or deactivation holds from the next request."""
-    token = request.cookies.get(cookie_name())
+    token = None if "database_is_away" in flask.g else request.cookies.get(cookie_name())
     signed = sessions.actor_of_session(token) if token else None
     if signed is None or signed.actor.id is None:
         return None

@@ -92,6 +92,7 @@ class ConsolePage(_Plain):
 
     path: ClassVar[str]
     title: ClassVar[str]
+    reads_standby: ClassVar[bool] = False  # of numbers, which may be some seconds old
 
     def __init__(self) -> None:
         url = f"{gate.PREFIX}/{self.path}".rstrip("/")

@@ -27,6 +27,7 @@ EVERY = "every other currency"
 class Journal(ConsolePage):
     path = "journal"
     title = "Journal"
+    reads_standby = True
     permission = Permission.READ_BOOKS
 
     def page(self) -> Any:

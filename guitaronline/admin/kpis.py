@@ -60,6 +60,7 @@ class Block:
 class KpisPage(ConsolePage):
     path = "kpis"
     title = "KPIs"
+    reads_standby = True
     permission = Permission.READ_KPIS
 
     def page(self) -> Any:

@@ -43,6 +43,7 @@ class Of:
 class Liability(ConsolePage):
     path = "liability"
     title = "Liability"
+    reads_standby = True
     permission = Permission.READ_BOOKS
 
     def page(self) -> Any:

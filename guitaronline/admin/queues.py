@@ -13,7 +13,7 @@ import flask
 from sqlalchemy import Select, cast, func, literal, null, select, union_all
 
 from guitaronline.actor import Role
-from guitaronline.admin import ages, gate, show
+from guitaronline.admin import ages, backups, gate, show
 from guitaronline.admin.base import Desk, Selection
 from guitaronline.admin.checks import findings_of
 from guitaronline.audit.models import JobTick, OutboxEvent
@@ -82,6 +82,7 @@ class Standing:
     since: datetime | None
     due: datetime | None = None
     also: str = ""
+    is_alarm: bool = False  # the page is red until it is mended
 
     @property
     def count(self) -> str:
@@ -356,14 +357,28 @@ def standings() -> list[Standing]:
     readable = [queue for queue in QUEUES if gate.may(queue.list.permission)]
     rows = session().execute(union_all(*(queue.counted(position) for position, queue in enumerate(readable))))
     counted = {position: facts for position, *facts in rows}
-    found = [*_failing_checks(), *(_standing(queue, *counted[place]) for place, queue in enumerate(readable))]
-    return sorted(found, key=lambda each: not each.is_mine)
+    found = [
+        *_backups(),
+        *_failing_checks(),
+        *(_standing(queue, *counted[place]) for place, queue in enumerate(readable)),
+    ]
+    return sorted(found, key=lambda each: (not each.is_alarm, not each.is_mine))
 
 
 def _standing(queue: Queue, number: int, since: datetime | None, due: datetime | None) -> Standing:
     mine = gate.viewer().role
     owner = queue.owner or mine
     return Standing(queue.title, queue.why, owner, owner is mine, queue.url, number, since, due, queue.also)
+
+
+def _backups() -> list[Standing]:
+    """Red while there is no good backup, or none that was restored lately to prove it; nothing where nobody expects any."""
+    if not gate.may(Permission.READ_CHECKS) or not backups.are_expected():
+        return []
+    wrong = backups.worries()
+    why = " ".join(wrong) or "Made and rehearsed as they should be."
+    mine, url = gate.viewer().role is Role.ADMIN, flask.url_for("desk_backups.index_view")
+    return [Standing("Backups", why, Role.ADMIN, mine, url, len(wrong), None, is_alarm=bool(wrong))]
 
 
 def _failing_checks() -> list[Standing]:

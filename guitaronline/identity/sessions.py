@@ -136,7 +136,7 @@ def actor_of_session(token: str) -> SignedSession | None:
     if row is None:
         return None
     session_id, last_seen_at, expires_at, user_id, role, full_name, email, timezone, *view = row
-    if now - last_seen_at > min(TOUCH, idle / 10):
+    if now - last_seen_at > min(TOUCH, idle / 10) and not db.reads_standby():
         _touch(session_id, now)
         last_seen_at = now
     seconds = int((min(last_seen_at + idle, expires_at) - now).total_seconds())

@@ -67,13 +67,23 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
     """A server on `data` answers, with both roles and the database. Makes the cluster first where there is none.
 
     durable=False is for throw-away data: nothing is flushed to disk."""
-    programs = binaries.find_postgres()
-    user = users.server_user(data)
     if not data.exists():
+        programs, user = binaries.find_postgres(), users.server_user(data)
         create_cluster(programs, data, log, passwords, user, durable=durable)
+    server = serve(data, log, passwords, THROW_AWAY if not durable else {})
+    with process.until_ready(server.child):
+        ensure_roles_and_database(server)
+    return server
+
+
+def serve(data: Path, log: Path, passwords: Passwords, other: dict[str, str], *, port: int = 0) -> Postgres:
+    """A server on the cluster in `data` takes connections; a standby, or one that recovers, those that only read.
+
+    `other` settings go before the usual ones; `port` 0 is any free one."""
+    programs, user = binaries.find_postgres(), users.server_user(data)
     remove_stale_pid(data)
-    settings = SETTINGS | (SETTINGS_SINCE_18 if programs.major >= 18 else {}) | ({} if durable else THROW_AWAY)
-    port = free_port()
+    settings = SETTINGS | (SETTINGS_SINCE_18 if programs.major >= 18 else {}) | other
+    port = port or free_port()
     child = process.start(
         "postgres",
         [
@@ -89,7 +99,6 @@ def start(data: Path, log: Path, passwords: Passwords, *, durable: bool) -> Post
     server = Postgres(child, port, passwords)
     with process.until_ready(child):
         wait_until_ready(server, data, log)
-        ensure_roles_and_database(server)
     return server
 
 
