@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|messages|money|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|checks|check-deploy|messages|money|secrets|docs …`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ def init_cli(app: Flask) -> None:
     from guitaronline.booking.cli import schedule
     from guitaronline.demo.cli import demo
     from guitaronline.finance.cli import money
+    from guitaronline.fitness import check_deploy
     from guitaronline.identity.cli import users
     from guitaronline.notifications.cli import messages
+    from guitaronline.secrets_cli import secrets
 
-    for group in (audit, checks, demo, docs, messages, money, schedule, users):
-        app.cli.add_command(group)
+    for each in (audit, check_deploy, checks, demo, docs, messages, money, schedule, secrets, users):
+        app.cli.add_command(each)
