@@ -174,6 +174,7 @@ GAUGES = {
     "job_last_success_seconds": ("Time since the job last ended well.", "job"),
     "job_last_tick_seconds": ("Time since the scheduler last asked for the job.", "job"),
     "job_failures_24h": ("Failed runs in the last 24 hours.", "job"),
+    "job_longest_seconds_24h": ("The longest run of the last 24 hours.", "job"),
     "audit_last_checkpoint_seconds": ("Time since the audit was last sealed.", None),
     "audit_sealed_changes": ("Changes under seal.", None),
     "invariant_findings": ("Rows that broke an invariant in the last run of the checks.", None),
@@ -204,11 +205,13 @@ NUMBERS = text("""
 SELECT 'outbox_events' AS name, status AS label, count(*)::float8 AS value FROM outbox_events WHERE status IN ('pending', 'dead') GROUP BY status
 UNION ALL SELECT 'outbox_oldest_pending_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() - min(available_at)), 0)
   FROM outbox_events WHERE status = 'pending' AND available_at <= clock_timestamp()
-UNION ALL SELECT 'job_last_success_seconds', job, extract(epoch FROM clock_timestamp() - max(finished_at)) FROM job_ticks
-  WHERE outcome LIKE 'done%' GROUP BY job
-UNION ALL SELECT 'job_last_tick_seconds', job, extract(epoch FROM clock_timestamp() - max(tick_at)) FROM job_ticks GROUP BY job
-UNION ALL SELECT 'job_failures_24h', job, count(*) FILTER (WHERE outcome LIKE 'failed%') FROM job_ticks
-  WHERE tick_at > clock_timestamp() - interval '1 day' GROUP BY job
+UNION ALL SELECT told.name, jobs.job, told.value FROM (
+    SELECT job, extract(epoch FROM clock_timestamp() - max(finished_at) FILTER (WHERE outcome LIKE 'done%')) AS success,
+           extract(epoch FROM clock_timestamp() - max(tick_at)) AS tick,
+           count(*) FILTER (WHERE outcome LIKE 'failed%' AND tick_at > now() - interval '1 day') AS failures,
+           extract(epoch FROM max(finished_at - started_at) FILTER (WHERE tick_at > now() - interval '1 day')) AS longest
+      FROM job_ticks GROUP BY job) jobs, LATERAL (VALUES ('job_last_success_seconds', success), ('job_last_tick_seconds', tick),
+         ('job_failures_24h', failures), ('job_longest_seconds_24h', longest)) AS told(name, value) WHERE told.value IS NOT NULL
 UNION ALL (SELECT 'audit_last_checkpoint_seconds', NULL, extract(epoch FROM clock_timestamp() - at) FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1)
 UNION ALL (SELECT 'audit_sealed_changes', NULL, changes FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1)
 UNION ALL (SELECT 'invariant_findings', NULL, jsonb_array_length(findings -> 'findings') FROM check_runs ORDER BY at DESC LIMIT 1)

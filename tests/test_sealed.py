@@ -127,11 +127,13 @@ def test_everything_that_the_code_seals_stands_in_the_table() -> None:
     calls = [node for path in CODE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     sealing = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "seal"
                and isinstance(call.func.value, ast.Name) and call.func.value.id == "secret_keys"]  # fmt: skip
-    purposes = [ast.unparse(call.args[1]) for call in sealing]
+    purposes = [ast.unparse(call.args[1]) for call in sealing]  # as they are written: a string, so that it can be compared
+    bare = [path.name for path in CODE.rglob("*.py") if "from guitaronline.secret_keys import" in path.read_text()]
 
     known = {repr(column.purpose) for column in sealed.SEALED} | {"column.purpose", "purpose"}
     assert purposes != []
     assert set(purposes) - known == set()
+    assert bare == []
 
 
 def test_status_names_what_is_still_needed_and_ends_with_one(say: Say, rotated: None) -> None:
