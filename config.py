@@ -21,7 +21,16 @@ from zoneinfo import available_timezones
 MINUTES_PER_DAY = 24 * 60
 REPORTS = frozenset({"activity", "payouts", "payout_lines"})
 SECRET_LENGTH, SECRET_LETTERS = 32, 10  # 32 random hexadecimal digits have about 14 different ones
-KNOWN_SECRETS = ("only-for-", "changeme", "change-me", "change_me", "secret-key", "secret_key", "0123456789", "password")
+KNOWN_SECRETS = (
+    "only-for-",
+    "changeme",
+    "change-me",
+    "change_me",
+    "secret-key",
+    "secret_key",
+    "0123456789",
+    "password",
+)
 
 
 class BadConfig(Exception):
@@ -378,8 +387,7 @@ def unfit_for_production(settings: Settings, environ: Mapping[str, str]) -> list
             (not environ.get("SECRET_KEY"), "SECRET_KEY: set one of 32 or more random characters"),
             (
                 any(map(_is_weak, settings.secrets_believed)),
-                "SECRET_KEY, SECRET_KEY_FALLBACKS: each must be 32 or more random characters that stand nowhere else; make one with "
-                "`python -c 'import secrets; print(secrets.token_urlsafe(48))'`",
+                "SECRET_KEY, SECRET_KEY_FALLBACKS: each must be 32 or more random characters that stand nowhere else (docs/runbooks/key-rotation.md)",
             ),
             (
                 settings.SECRET_KEY in settings.secrets_believed[1:],

@@ -17,7 +17,17 @@ from guitaronline import logs, watching
 
 TAGS = ("request_id", "job", "job_id")  # of the log line; ids of ours
 EVENT = ("event_id", "timestamp", "level", "platform", "release", "environment", "server_name", "tags", "logger")
-FRAME = ("filename", "abs_path", "function", "module", "lineno", "pre_context", "context_line", "post_context", "in_app")
+FRAME = (
+    "filename",
+    "abs_path",
+    "function",
+    "module",
+    "lineno",
+    "pre_context",
+    "context_line",
+    "post_context",
+    "in_app",
+)
 FLUSH_SECONDS = 2.0
 
 
@@ -32,7 +42,6 @@ def init_crash_reports(settings: config.Settings) -> None:
         environment=settings.ENVIRONMENT,
         default_integrations=False,  # they patch, and read requests; nothing is reported but what is handed over here
         auto_enabling_integrations=False,
-        send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
         max_breadcrumbs=0,

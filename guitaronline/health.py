@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flask
+import structlog
 from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -37,6 +38,7 @@ VERSIONS = Path(__file__).resolve().parents[1] / "migrations" / "versions"
 REVISION = re.compile(r"""^(down_)?revision\b[^=]*=\s*(.+)$""", re.MULTILINE)
 STARTED = time.monotonic()
 
+log = structlog.get_logger("guitaronline.health")
 health = Blueprint("health", __name__)
 
 
@@ -245,13 +247,13 @@ UNION ALL SELECT 'database_connections_free', NULL, current_setting('max_connect
   - current_setting('reserved_connections')::int - sum(numbackends) FROM pg_stat_database
 UNION ALL SELECT 'database_deadlocks', NULL, deadlocks FROM pg_stat_database WHERE datname = current_database()
 UNION ALL SELECT 'reconciliation_exceptions', s.status, (SELECT count(*) FROM
-       (SELECT 1 FROM reconciliation_exceptions e WHERE e.status = s.status LIMIT 10001) some) FROM (VALUES ('open'), ('escalated')) AS s(status)
+       (SELECT 1 FROM reconciliation_exceptions e WHERE e.status = s.status LIMIT 10001) capped) FROM (VALUES ('open'), ('escalated')) AS s(status)
 UNION ALL SELECT 'reconciliation_oldest_exception_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() -
        (SELECT created_at FROM reconciliation_exceptions WHERE status = 'open' ORDER BY id LIMIT 1)), 0)
 UNION ALL SELECT 'payment_exceptions_oldest_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() -
        (SELECT created_at FROM payment_exceptions WHERE resolved_at IS NULL ORDER BY created_at LIMIT 1)), 0)
 UNION ALL SELECT 'provider_events', s.status, (SELECT count(*) FROM
-       (SELECT 1 FROM provider_events e WHERE e.status = s.status LIMIT 10001) some) FROM (VALUES ('received'), ('parked'), ('dead')) AS s(status)
+       (SELECT 1 FROM provider_events e WHERE e.status = s.status LIMIT 10001) capped) FROM (VALUES ('received'), ('parked'), ('dead')) AS s(status)
 UNION ALL SELECT 'provider_events_oldest_due_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() -
        (SELECT min(available_at) FROM provider_events WHERE status IN ('received', 'parked') AND available_at <= clock_timestamp())), 0)
 UNION ALL SELECT 'payments_unknown', NULL, count(*) FROM payment_asks WHERE unknown_since IS NOT NULL
@@ -268,8 +270,9 @@ class FromDatabase:
 
         try:
             rows = session().execute(NUMBERS).all()
-        except DBAPIError:
+        except DBAPIError as error:
             session().rollback()
+            log.warning("no numbers of the database", error=logs.in_words(error))
             rows = []
         yield GaugeMetricFamily("database_up", "Whether the database answered.", value=1 if rows else 0)
         for name, (words, label) in GAUGES.items() if rows else ():

@@ -38,7 +38,9 @@ PERSONAL = re.compile(
 )
 
 log = structlog.get_logger("guitaronline.web")
-crash_listeners: list[Callable[[BaseException, Mapping[str, Any]], None]] = []  # told of every error that is logged as one
+crash_listeners: list[
+    Callable[[BaseException, Mapping[str, Any]], None]
+] = []  # told of every error that is logged as one
 
 
 def init_logs(app: Flask) -> None:

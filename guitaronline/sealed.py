@@ -38,11 +38,13 @@ class Key(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of sealed text; `purpose` as its code gives it to `secret_keys.seal`."""
+    """A column of sealed text; `purpose` as its code gives it to `secret_keys.seal`. `may_be_clear`: from before it was sealed
+    there are values in clear, which its code reads too; they are sealed with the others."""
 
     table: str
     name: str
     purpose: str
+    may_be_clear: bool = False
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
@@ -89,6 +91,11 @@ def key_of_link(link: SignInLink, newest: str) -> Key:
     return Key.UNKNOWN if secret is None else Key.NEWEST if secret == newest else Key.EARLIER
 
 
+def is_to_be_sealed(column: Column, value: str) -> bool:
+    key = key_of(value, column.purpose)
+    return key is Key.EARLIER or (key is Key.NONE and column.may_be_clear)
+
+
 def reseal(session: Session) -> int:
     """Everything that a known key opens opens with the newest now; how many values were sealed again.
 
@@ -97,8 +104,8 @@ def reseal(session: Session) -> int:
 
 
 def _reseal_column(session: Session, column: Column) -> int:
-    earlier = [row_id for row_id, value in values_of(session, column) if key_of(value, column.purpose) is Key.EARLIER]
-    batches = (earlier[place : place + AT_ONCE] for place in range(0, len(earlier), AT_ONCE))
+    old = [row_id for row_id, value in values_of(session, column) if is_to_be_sealed(column, value)]
+    batches = (old[place : place + AT_ONCE] for place in range(0, len(old), AT_ONCE))
     return sum(_reseal_rows(SYSTEM, column=column, ids=ids) for ids in batches)
 
 
@@ -112,8 +119,9 @@ def _reseal_rows(work: Work, *, column: Column, ids: Sequence[UUID]) -> int:
     written = text(f"UPDATE {column.table} SET {column.name} = :value WHERE id = :id")  # noqa: S608  # the same
     done = 0
     for row in work.session.execute(locked, {"ids": db.array(ids)}).all():
-        if row.value is not None and key_of(row.value, column.purpose) is Key.EARLIER:
-            plain = secret_keys.unseal(row.value, column.purpose)
+        if row.value is not None and is_to_be_sealed(column, row.value):
+            is_clear = key_of(row.value, column.purpose) is Key.NONE
+            plain = row.value if is_clear else secret_keys.unseal(row.value, column.purpose)
             work.session.execute(written, {"id": row.id, "value": secret_keys.seal(plain, column.purpose)})
             done += 1
     return done

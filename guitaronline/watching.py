@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg2.extensions
 import structlog
@@ -55,14 +55,15 @@ def watched(name: str, command: Callable[P, R]) -> Callable[P, R]:
         before, began, ending = running.set(name), time.perf_counter(), Ending.FAILED
         try:
             result = command(*args, **kwargs)
-            ending = Ending.DONE
-            return result
         except DomainError as refusal:
             ending = Ending.BUSY if isinstance(refusal, Busy) else Ending.REFUSED
             raise
         except AnsweredBefore:
             ending = Ending.REPEATED
             raise
+        else:
+            ending = Ending.DONE
+            return result
         finally:
             running.reset(before)
             tell(name, ending, time.perf_counter() - began)

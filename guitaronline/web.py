@@ -88,7 +88,9 @@ def init_web(app: Flask) -> None:
         SESSION_COOKIE_PATH="/",
         SEND_FILE_MAX_AGE_DEFAULT=A_YEAR,  # addresses of static files carry a version
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
-        WTF_CSRF_SECRET_KEY=settings.secrets_believed[::-1],  # the last one signs, so that forms open now still post later
+        WTF_CSRF_SECRET_KEY=settings.secrets_believed[
+            ::-1
+        ],  # the last one signs, so that forms open now still post later
         WTF_CSRF_SSL_STRICT=settings.COOKIE_SECURE,
     )
     if settings.PROXY_COUNT:

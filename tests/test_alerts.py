@@ -68,9 +68,18 @@ SAMPLES = {  # of each rule: a line of /metrics at which it fires, and one at wh
     "AuditNotSealed": ("audit_last_checkpoint_seconds 901.0", "audit_last_checkpoint_seconds 30.0"),
     "WebDown": ('up{instance="web:8000"} 0', 'up{instance="web:8000"} 1'),
     # Where a rule asks how much a counter grew, the number is that.
-    "RequestsFail": ('http_requests_total{route="/",status="503"} 11', 'http_requests_total{route="/",status="409"} 99'),
-    "CommandsFail": ('commands_total{command="x.y",ending="failed"} 4', 'commands_total{command="x.y",ending="failed"} 3'),
-    "CommandsBusy": ('commands_total{command="x.y",ending="busy"} 21', 'commands_total{command="x.y",ending="done"} 99'),
+    "RequestsFail": (
+        'http_requests_total{route="/",status="503"} 11',
+        'http_requests_total{route="/",status="409"} 99',
+    ),
+    "CommandsFail": (
+        'commands_total{command="x.y",ending="failed"} 4',
+        'commands_total{command="x.y",ending="failed"} 3',
+    ),
+    "CommandsBusy": (
+        'commands_total{command="x.y",ending="busy"} 21',
+        'commands_total{command="x.y",ending="done"} 99',
+    ),
     "CommandsStartAgain": (
         'commands_total{command="x.y",ending="again"} 51',
         'commands_total{command="x.y",ending="refused"} 99',
@@ -82,7 +91,10 @@ SAMPLES = {  # of each rule: a line of /metrics at which it fires, and one at wh
     "ProviderEventsDead": ('provider_events{status="dead"} 1.0', 'provider_events{status="parked"} 5.0'),
     "ProviderEventsWait": ("provider_events_oldest_due_seconds 301.0", "provider_events_oldest_due_seconds 5.0"),
     "PaymentsUnknown": ("payments_unknown 1.0", "payments_unknown 0.0"),
-    "PaymentExceptionsWait": ("payment_exceptions_oldest_seconds 259201.0", "payment_exceptions_oldest_seconds 86400.0"),
+    "PaymentExceptionsWait": (
+        "payment_exceptions_oldest_seconds 259201.0",
+        "payment_exceptions_oldest_seconds 86400.0",
+    ),
     "RefundsWait": ("refunds_oldest_due_seconds 901.0", "refunds_oldest_due_seconds 60.0"),
     "ReconciliationStopped": (
         'job_last_success_seconds{job="reconciliation.match"} 3601.0',
@@ -194,9 +206,7 @@ def test_every_job_that_a_rule_names_is_in_the_timetable() -> None:
     assert named <= {job.name for job in TIMETABLE}
 
 
-@pytest.mark.parametrize(
-    "name", sorted({Path(rule["annotations"]["runbook"]).stem for rule in RULES})
-)
+@pytest.mark.parametrize("name", sorted({Path(rule["annotations"]["runbook"]).stem for rule in RULES}))
 def test_a_page_for_each_trouble_names_only_pages_that_exist(name: str) -> None:
     page = ROOT / "docs" / "runbooks" / f"{name}.md"
     linked = re.findall(r"\]\(([a-z-]+\.md)\)", page.read_text())

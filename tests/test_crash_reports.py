@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import structlog
+from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -27,7 +28,7 @@ PLANTED, PHONE = "Zelda Quince", "+49 30 901820"
 class Sink(BaseHTTPRequestHandler):
     """Takes what is reported, as Sentry would."""
 
-    def do_POST(self) -> None:  # noqa: N802  # its name there
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.taken.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)  # type: ignore[attr-defined]
         self.send_response(200)
@@ -39,13 +40,14 @@ class Sink(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def taken(settings: config.Settings) -> Iterator[list[bytes]]:
+def taken(app: Flask, settings: config.Settings) -> Iterator[list[bytes]]:
     """What arrives at the other side while crash reports are on."""
     import sentry_sdk
 
+    logs.configure("error")
     server = HTTPServer(("127.0.0.1", 0), Sink)
     server.taken = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     crash_reports.init_crash_reports(replace(settings, SENTRY_DSN=f"http://key@127.0.0.1:{server.server_port}/7"))
     yield server.taken  # type: ignore[attr-defined]
@@ -131,9 +133,7 @@ def test_what_a_newer_library_would_add_stays_here() -> None:
     assert kept["exception"]["values"][0]["stacktrace"]["frames"] == [{"function": "f"}]
 
 
-def test_without_an_address_nothing_of_it_is_loaded(
-    settings: config.Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_an_address_nothing_of_it_is_loaded(settings: config.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentry_sdk", None)  # to import it would fail
 
     crash_reports.init_crash_reports(settings)

@@ -18,7 +18,7 @@ PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 QUERIES = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
 NAME = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b(?:up|messages)\b")
 WORDS = {"histogram_quantile", "sum", "by", "le", "topk", "rate"}  # of the language
-SELECTED = re.compile(r'([a-z_0-9]+)\{([a-z_]+)=')
+SELECTED = re.compile(r"([a-z_0-9]+)\{([a-z_]+)=")
 COUNTED = {
     "http_requests_total": {"method", "route", "status"},
     "http_request_seconds_bucket": {"route", "le"},
@@ -75,7 +75,12 @@ def test_every_panel_has_a_place_of_its_own() -> None:
 def test_every_number_that_is_told_stands_on_the_dashboard_or_is_of_no_use_there() -> None:
     shown = {name for name in TOLD for _, query in QUERIES if re.search(rf"\b{name}\b", query)}
 
-    assert set(TOLD) - shown == {"audit_sealed_changes", "address_problems", "invariant_last_run_seconds", "messages_sent_1h"}
+    assert set(TOLD) - shown == {
+        "audit_sealed_changes",
+        "address_problems",
+        "invariant_last_run_seconds",
+        "messages_sent_1h",
+    }
 
 
 def test_prometheus_asks_the_web_and_reads_the_rules() -> None:

@@ -168,8 +168,16 @@ def test_a_redis_that_does_not_answer_is_told() -> None:
 def test_nothing_of_ours_pickles() -> None:
     files = [*(ROOT / "guitaronline").rglob("*.py"), *(ROOT / "jobs").rglob("*.py")]
     nodes = [(path.name, node) for path in files for node in ast.walk(ast.parse(path.read_text()))]
-    imported = {name for name, node in nodes if isinstance(node, ast.Import | ast.ImportFrom) and _names(node) & {"pickle", "shelve", "dill", "marshal"}}
-    queues = [node for _, node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Queue", "Worker")]
+    imported = {
+        name
+        for name, node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom) and _names(node) & {"pickle", "shelve", "dill", "marshal"}
+    }
+    queues = [
+        node
+        for _, node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Queue", "Worker")
+    ]
 
     assert imported == set()
     assert [ast.unparse(call) for call in queues if _is_of_rq(call) and not _says_json(call)] == []

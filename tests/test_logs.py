@@ -166,13 +166,15 @@ def test_a_walk_through_the_school_leaves_nothing_of_its_people_in_the_logs(
 
     told = capsys.readouterr().out
     assert len(told.splitlines()) >= len(seen)
-    assert {line["actor_id"] for line in map(json.loads, told.splitlines()) if "actor_id" in line} >= {str(world.ada.id)}
+    assert {line["actor_id"] for line in map(json.loads, told.splitlines()) if "actor_id" in line} >= {
+        str(world.ada.id)
+    }
     assert [what for what, value in PLANTED.items() if value.lower() in told.lower()] == []
     assert "zelda" not in told.lower()
 
 
 def _crash_about(email: str, phone: str) -> None:
     try:
-        raise KeyError(f"{email} has {phone}")
+        {}[f"{email} has {phone}"]
     except KeyError:
         logging.getLogger("somewhere").exception("it failed")

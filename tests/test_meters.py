@@ -81,7 +81,11 @@ def test_every_label_is_of_a_closed_set(app: Flask, client: FlaskClient, world: 
         "le": {str(bucket) for bucket in meters.BUCKETS} | {"+Inf"},
     }
     statuses = {"pending", "dead", "queued", "failed", "uncertain", "open", "escalated", *EventStatus}
-    strange = {name: each - known.get(name, set()) - before.get(name, set()) for name, each in found.items() if name != "status"}
+    strange = {
+        name: each - known.get(name, set()) - before.get(name, set())
+        for name, each in found.items()
+        if name != "status"
+    }
     assert {name: each for name, each in strange.items() if each} == {}
     assert {each for each in found["status"] - statuses if not re.fullmatch(r"[2-5]\d\d", each)} == set()
     assert {"command", "ending", "route", "state"} <= set(found)
@@ -145,9 +149,8 @@ def one_waits(settings: config.Settings, db: Session) -> Iterator[None]:
     waiter.cursor().execute("SELECT pg_advisory_xact_lock(4711)")
     until_somebody_waits(db)
     yield
-    holder.close()
-    wait_select(waiter)
     waiter.close()
+    holder.close()
 
 
 def until_somebody_waits(db: Session) -> None:
