@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 import config
 from guitaronline import crash_reports, logs, watching
 
-PLANTED, PHONE = "Zelda Quince", "+49 30 901820"
+PLANTED, PHONE, ACTOR = "Zelda Quince", "+49 30 901820", "id-of-the-actor"
 
 
 class Sink(BaseHTTPRequestHandler):
@@ -71,7 +71,7 @@ def event_in(taken: list[bytes]) -> dict[str, Any]:
 
 
 def test_a_crash_is_told_by_kind_and_place_and_without_people(taken: list[bytes]) -> None:
-    structlog.contextvars.bind_contextvars(request_id="r-1", actor_id="a-1")
+    structlog.contextvars.bind_contextvars(request_id="r-1", actor_id=ACTOR)
     try:
         watching.watched("booking.hold", lambda: _log_failure(logging.getLogger("x")))()
     finally:
@@ -83,7 +83,7 @@ def test_a_crash_is_told_by_kind_and_place_and_without_people(taken: list[bytes]
     assert error["stacktrace"]["frames"][-1]["function"] == "fail"
     assert event["tags"] == {"request_id": "r-1", "command": "booking.hold"}
     assert event["environment"] == "test"
-    assert [each for each in (PLANTED, PHONE, "a-1") if each in taken[0].decode()] == []
+    assert [each for each in (PLANTED, PHONE, ACTOR) if each in taken[0].decode()] == []
 
 
 def _log_failure(log: Any) -> None:
