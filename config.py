@@ -15,10 +15,22 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any, get_args, get_origin, get_type_hints
 from typing import Literal as OneOf
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 MINUTES_PER_DAY = 24 * 60
 REPORTS = frozenset({"activity", "payouts", "payout_lines"})
+SECRET_LENGTH, SECRET_LETTERS = 32, 10  # 32 random hexadecimal digits have about 14 different ones
+KNOWN_SECRETS = (
+    "only-for-",
+    "changeme",
+    "change-me",
+    "change_me",
+    "secret-key",
+    "secret_key",
+    "0123456789",
+    "password",
+)
 
 
 class BadConfig(Exception):
@@ -59,6 +71,10 @@ class Settings:
     COOKIE_SECURE: bool = setting(False, "production requires it; plain http on a laptop cannot have it")
     METRICS_TOKEN: str = setting("", "Bearer token for /metrics from elsewhere than loopback; empty = loopback only")
     LOG_LEVEL: OneOf["debug", "info", "warning", "error"] = setting("info", "")
+    SLOW_QUERY_MS: int = setting(
+        1_000, "a statement that takes longer is logged with its command's name; 0 = none", unit="ms", ge=0, le=600_000
+    )
+    SENTRY_DSN: str = setting("", "where crashes are reported, without personal data; empty = nowhere")
     WEB_CONCURRENCY: int = setting(2, "web processes", ge=1, le=64)
     WEB_THREADS: int = setting(4, "threads a web process", ge=1, le=64)
     DATABASE_POOL_SIZE: int = setting(8, "connections a web process", ge=1, le=100)
@@ -271,6 +287,16 @@ class Settings:
     def is_production(self) -> bool:
         return self.ENVIRONMENT == "production"
 
+    @property
+    def secrets_believed(self) -> tuple[str, ...]:
+        """SECRET_KEY, with which everything new is made, and then the earlier ones."""
+        earlier = (each.strip() for each in self.SECRET_KEY_FALLBACKS.split(","))
+        return (self.SECRET_KEY, *(each for each in earlier if each))
+
+    @property
+    def hosts_answered(self) -> list[str]:
+        return [host.strip() for host in self.TRUSTED_HOSTS.split(",") if host.strip()]
+
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process. Raises BadConfig naming every value that cannot be used."""
@@ -297,7 +323,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     wrong += _unfit_for_stripe(settings)
     wrong += _unreadable_times(settings)
     wrong += _unfit_for_messages(settings)
-    wrong += _unfit_for_production(settings, "SECRET_KEY" in values) if settings.is_production else []
+    wrong += unfit_for_production(settings, environ) if settings.is_production else []
     if wrong:
         raise BadConfig("cannot start with these settings:\n  " + "\n  ".join(wrong))
     return settings
@@ -376,17 +402,37 @@ def _unfit_for_messages(settings: Settings) -> list[str]:
     ]
 
 
-def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
+def unfit_for_production(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """What stands in the way of production, each with what to do. The start refuses it, `flask check-deploy` tells it."""
     return [
         message
         for unfit, message in (
-            (not secret_given or len(settings.SECRET_KEY) < 32, "SECRET_KEY: set one of 32 or more random characters"),
+            (not environ.get("SECRET_KEY"), "SECRET_KEY: set one of 32 or more random characters"),
+            (
+                any(map(_is_weak, settings.secrets_believed)),
+                "SECRET_KEY, SECRET_KEY_FALLBACKS: each must be 32 or more random characters that stand nowhere else (docs/runbooks/key-rotation.md)",
+            ),
+            (
+                settings.SECRET_KEY in settings.secrets_believed[1:],
+                "SECRET_KEY_FALLBACKS: must hold earlier secrets only, not SECRET_KEY itself",
+            ),
+            (
+                environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no"),
+                "FLASK_DEBUG: must not be set; it shows the program to whoever meets an error",
+            ),
+            (settings.LOG_LEVEL == "debug", "LOG_LEVEL: must be info, warning or error"),
             (not settings.DATABASE_URL, "DATABASE_URL: must be set"),
+            (
+                bool(settings.DATABASE_OWNER_URL)
+                and urlsplit(settings.DATABASE_OWNER_URL).username == urlsplit(settings.DATABASE_URL).username,
+                "DATABASE_URL: must be of another role than DATABASE_OWNER_URL, one that may not change the schema or the audit",
+            ),
             (not settings.REDIS_URL, "REDIS_URL: must be set"),
             (
                 not settings.PUBLIC_BASE_URL.startswith("https://"),
                 "PUBLIC_BASE_URL: must be the https address people use",
             ),
+            (not _is_own_host_answered(settings), "TRUSTED_HOSTS: must name the host of PUBLIC_BASE_URL, and no `*`"),
             (not settings.COOKIE_SECURE, "COOKIE_SECURE: must be 1"),
             (settings.STAFF_TOTP != "required", "STAFF_TOTP: must be required"),
             (settings.LIMITS != "on", "LIMITS: must be on"),
@@ -403,3 +449,17 @@ def _unfit_for_production(settings: Settings, secret_given: bool) -> list[str]:
         )
         if unfit
     ]
+
+
+def _is_weak(secret: str) -> bool:
+    """Too short, of few characters, one piece again and again, or one that stands in an example."""
+    is_short = len(secret) < SECRET_LENGTH or len(set(secret)) < SECRET_LETTERS
+    is_repeated = secret in (secret + secret)[1:-1]
+    return is_short or is_repeated or any(known in secret.lower() for known in KNOWN_SECRETS)
+
+
+def _is_own_host_answered(settings: Settings) -> bool:
+    own = urlsplit(settings.PUBLIC_BASE_URL).hostname or ""
+    hosts = settings.hosts_answered
+    named = own in hosts or any(own.endswith(each) for each in hosts if each.startswith("."))
+    return named and not any("*" in each for each in hosts)

@@ -64,13 +64,14 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
     from flask import Flask
 
     from guitaronline import clock, doorbell, policy
+    from guitaronline.crash_reports import init_crash_reports
     from guitaronline.db import STANDBY, database, database_url, watch_connections
 
     settings = settings or config.load()
     app = Flask("guitaronline", root_path=None, template_folder="../templates")
     app.ensure_sync = lambda func: func  # type: ignore[method-assign]  # none is async; Flask asks before each call
     app.config["SETTINGS"] = settings
-    app.config["SECRET_KEY"] = settings.SECRET_KEY
+    app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"] = settings.secrets_believed
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url(
         settings.DATABASE_URL or "postgresql://not-configured.invalid/none"
     )
@@ -80,6 +81,7 @@ def create_core(settings: config.Settings | None = None, **engine_options: Any) 
         standby = {"url": database_url(settings.DATABASE_READ_URL), **app.config["SQLALCHEMY_ENGINE_OPTIONS"]}
         app.config["SQLALCHEMY_BINDS"] = {STANDBY: standby}
     policy.set_current(settings)
+    init_crash_reports(settings)
     doorbell.install()
     if settings.is_production:
         clock.forbid_shifting()
@@ -99,8 +101,17 @@ def _pool_options(settings: config.Settings) -> dict[str, Any]:
 
 
 def _connection_options(settings: config.Settings) -> dict[str, Any]:
+    from guitaronline import watching
+
     limits = f"-c lock_timeout={settings.LOCK_TIMEOUT_MS} -c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
+    arguments: dict[str, Any] = {
+        "options": f"{limits} -c timezone=UTC",
+        "application_name": "guitaronline",
+        **PATIENCE,
+    }
+    if settings.SLOW_QUERY_MS:
+        arguments["cursor_factory"] = watching.cursor_that_tells(settings.SLOW_QUERY_MS)
     return {
         "json_serializer": lambda value: json.dumps(value, default=str, allow_nan=False),
-        "connect_args": {"options": f"{limits} -c timezone=UTC", "application_name": "guitaronline", **PATIENCE},
+        "connect_args": arguments,
     }

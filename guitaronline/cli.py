@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi users|schedule|demo|audit|backup|restore|checks|messages|money|opening|docs …`."""
+"""The command line: `flask --app wsgi users|schedule|demo|audit|backup|restore|checks|check-deploy|messages|money|opening|secrets|docs …`."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ def init_cli(app: Flask) -> None:
     from guitaronline.booking.cli import schedule
     from guitaronline.demo.cli import demo
     from guitaronline.finance.cli import money
+    from guitaronline.fitness import check_deploy
     from guitaronline.identity.cli import users
     from guitaronline.notifications.cli import messages
     from guitaronline.privacy.cli import privacy
     from guitaronline.office.cli import opening
+    from guitaronline.secrets_cli import secrets
 
-    for group in (audit, backup, checks, demo, docs, messages, money, privacy, opening, restore, schedule, users):
-        app.cli.add_command(group)
+    for each in (audit, backup, check_deploy, checks, demo, docs, messages, money, privacy, opening, restore, schedule, secrets, users):
+        app.cli.add_command(each)

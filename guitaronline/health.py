@@ -1,23 +1,21 @@
 """What machines ask: /health (this process answers), /ready (all it needs answers), /metrics (Prometheus).
 
-Nearly every number comes from the database, so it is the same whichever web process answers. Requests are counted by the
-web processes of one server together, in files below VAR_DIR that last as long as that server.
+Most numbers come from the database, so they are the same whichever web process answers. What the processes count themselves
+stands in `meters.py`.
 """
 
 from __future__ import annotations
 
 import hmac
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import flask
+import structlog
 from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -25,9 +23,9 @@ from sqlalchemy.exc import DBAPIError
 import config
 from guitaronline import logs
 from guitaronline.db import session
+from guitaronline.meters import meters
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter, Histogram
     from prometheus_client.metrics_core import GaugeMetricFamily
 
 SWEEP, MESSAGES_SWEEP = "booking.expire_holds", "outbox.drain"  # one of each queue, for each has a worker of its own
@@ -43,11 +41,13 @@ VERSIONS = Path(__file__).resolve().parents[1] / "migrations" / "versions"
 REVISION = re.compile(r"""^(down_)?revision\b[^=]*=\s*(.+)$""", re.MULTILINE)
 STARTED = time.monotonic()
 
+log = structlog.get_logger("guitaronline.health")
 health = Blueprint("health", __name__)
 
 
 def init_health(app: Flask) -> None:
     app.register_blueprint(health)
+    app.before_request(begin_counting)
     app.after_request(count_request)
 
 
@@ -155,7 +155,9 @@ def metrics() -> Response:
         flask.abort(403)
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-    return Response(generate_latest(meters().registry()), content_type=CONTENT_TYPE_LATEST)
+    registry = meters().registry()
+    registry.register(FromDatabase())
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def may_read_metrics() -> bool:
@@ -168,72 +170,14 @@ def may_read_metrics() -> bool:
     return not settings.METRICS_TOKEN and is_direct and request.remote_addr in LOOPBACK
 
 
+def begin_counting() -> None:
+    """The first request makes the meters, before its own commands run."""
+    meters()
+
+
 def count_request(answer: Response) -> Response:
     meters().count(request.method, logs.route(), answer.status_code, logs.elapsed_ms() / 1000)
     return answer
-
-
-@dataclass(frozen=True)
-class Meters:
-    requests: Counter
-    seconds: Histogram
-    folder: Path | None
-
-    def count(self, method: str, route: str, status: int, seconds: float) -> None:
-        counted, timed = self.of(method if method in METHODS else "other", route, status)
-        counted.inc()
-        timed.observe(seconds)
-
-    @cache  # noqa: B019  # one object a process; routes and numbers are few
-    def of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-        """The two meters of these labels; looking them up took as long as counting."""
-        return self.requests.labels(method, route, str(status)), self.seconds.labels(route)
-
-    def registry(self) -> Any:
-        """What /metrics shows: the counters of all web processes, and what the database says now."""
-        from prometheus_client import CollectorRegistry
-        from prometheus_client.multiprocess import MultiProcessCollector
-
-        registry = CollectorRegistry()
-        if self.folder is not None:
-            MultiProcessCollector(registry, str(self.folder))  # type: ignore[no-untyped-call]
-        else:
-            registry.register(self.requests)
-            registry.register(self.seconds)
-        registry.register(FromDatabase())
-        return registry
-
-
-@cache
-def meters() -> Meters:
-    """Made at the first request: the files belong to the process, and its parent, that serve. Without a folder that can be
-    written each process counts for itself."""
-    settings: config.Settings = current_app.config["SETTINGS"]
-    folder = shared_folder(Path(settings.VAR_DIR) / "metrics")
-    if folder is not None:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read by prometheus_client when it is imported, below
-    from prometheus_client import CollectorRegistry, Counter, Histogram, values
-
-    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # chosen at the first import, which may have been before
-    own = CollectorRegistry()
-    return Meters(
-        Counter("http_requests_total", "Requests answered.", ("method", "route", "status"), registry=own),
-        Histogram("http_request_seconds", "Time to the answer.", ("route",), buckets=BUCKETS, registry=own),
-        folder,
-    )
-
-
-def shared_folder(place: Path) -> Path | None:
-    """A folder for the processes of one web server: named after their parent, so a new server begins anew."""
-    mine = place / str(os.getppid())
-    try:
-        mine.mkdir(parents=True, exist_ok=True)
-        for other in place.iterdir():
-            if other.name.isdigit() and not Path(f"/proc/{other.name}").exists() and Path("/proc").exists():
-                shutil.rmtree(other, ignore_errors=True)
-    except OSError:
-        return None
-    return mine
 
 
 GAUGES = {
@@ -242,6 +186,7 @@ GAUGES = {
     "job_last_success_seconds": ("Time since the job last ended well.", "job"),
     "job_last_tick_seconds": ("Time since the scheduler last asked for the job.", "job"),
     "job_failures_24h": ("Failed runs in the last 24 hours.", "job"),
+    "job_longest_seconds_24h": ("The longest run of the last 24 hours.", "job"),
     "audit_last_checkpoint_seconds": ("Time since the audit was last sealed.", None),
     "audit_sealed_changes": ("Changes under seal.", None),
     "invariant_findings": ("Rows that broke an invariant in the last run of the checks.", None),
@@ -264,16 +209,31 @@ GAUGES = {
         None,
     ),
     "address_problems": ("People to whom mail does not arrive.", None),
+    "locks_waiting": ("Statements that wait for a lock just now.", None),
+    "locks_oldest_wait_seconds": ("How long the first of them has waited.", None),
+    "transactions_oldest_seconds": ("How long the oldest open transaction of the application has run.", None),
+    "database_connections": ("Connections to the database, by what they do.", "state"),
+    "database_connections_free": ("Connections that the server still has for the application.", None),
+    "database_deadlocks": ("Deadlocks since the server's statistics began.", None),
+    "reconciliation_exceptions": ("Differences that nobody has decided; 10001 is more than that.", "status"),
+    "reconciliation_oldest_exception_seconds": ("How long the oldest open one has waited.", None),
+    "payment_exceptions_oldest_seconds": ("How long the oldest payment that does not fit has waited.", None),
+    "provider_events": ("Events of providers that are not applied, by state; 10001 is more than that.", "status"),
+    "provider_events_oldest_due_seconds": ("How long the oldest due event of a provider has waited.", None),
+    "payments_unknown": ("Payments whose provider does not answer.", None),
+    "refunds_oldest_due_seconds": ("How long the oldest refund that is due has waited to be asked for.", None),
 }
 NUMBERS = text("""
 SELECT 'outbox_events' AS name, status AS label, count(*)::float8 AS value FROM outbox_events WHERE status IN ('pending', 'dead') GROUP BY status
 UNION ALL SELECT 'outbox_oldest_pending_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() - min(available_at)), 0)
   FROM outbox_events WHERE status = 'pending' AND available_at <= clock_timestamp()
-UNION ALL SELECT 'job_last_success_seconds', job, extract(epoch FROM clock_timestamp() - max(finished_at)) FROM job_ticks
-  WHERE outcome LIKE 'done%' GROUP BY job
-UNION ALL SELECT 'job_last_tick_seconds', job, extract(epoch FROM clock_timestamp() - max(tick_at)) FROM job_ticks GROUP BY job
-UNION ALL SELECT 'job_failures_24h', job, count(*) FILTER (WHERE outcome LIKE 'failed%') FROM job_ticks
-  WHERE tick_at > clock_timestamp() - interval '1 day' GROUP BY job
+UNION ALL SELECT told.name, jobs.job, told.value FROM (
+    SELECT job, extract(epoch FROM clock_timestamp() - max(finished_at) FILTER (WHERE outcome LIKE 'done%')) AS success,
+           extract(epoch FROM clock_timestamp() - max(tick_at)) AS tick,
+           count(*) FILTER (WHERE outcome LIKE 'failed%' AND tick_at > now() - interval '1 day') AS failures,
+           extract(epoch FROM max(finished_at - started_at) FILTER (WHERE tick_at > now() - interval '1 day')) AS longest
+      FROM job_ticks GROUP BY job) jobs, LATERAL (VALUES ('job_last_success_seconds', success), ('job_last_tick_seconds', tick),
+         ('job_failures_24h', failures), ('job_longest_seconds_24h', longest)) AS told(name, value) WHERE told.value IS NOT NULL
 UNION ALL (SELECT 'audit_last_checkpoint_seconds', NULL, extract(epoch FROM clock_timestamp() - at) FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1)
 UNION ALL (SELECT 'audit_sealed_changes', NULL, changes FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1)
 UNION ALL (SELECT 'invariant_findings', NULL, jsonb_array_length(findings -> 'findings') FROM check_runs ORDER BY at DESC LIMIT 1)
@@ -305,6 +265,30 @@ UNION ALL SELECT told.name, asked.kind, told.value FROM (VALUES ('backup', ARRAY
                   ('backup_seconds', extract(epoch FROM good.finished_at - good.started_at))) AS told(name, value) WHERE told.value IS NOT NULL
 UNION ALL (SELECT 'backup_loss_window_seconds', NULL, loss_seconds FROM backup_runs
   WHERE kind = 'rehearsal' AND loss_seconds IS NOT NULL ORDER BY started_at DESC LIMIT 1)
+UNION ALL SELECT unnest(ARRAY['locks_waiting', 'locks_oldest_wait_seconds']), NULL,
+                 unnest(ARRAY[count(*), coalesce(extract(epoch FROM clock_timestamp() - min(l.waitstart)), 0)])
+  FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()
+UNION ALL SELECT 'transactions_oldest_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0)
+  FROM pg_stat_activity WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()
+UNION ALL SELECT 'database_connections', s.state, count(a.pid)
+  FROM unnest(ARRAY['active', 'idle', 'idle in transaction', 'other']) AS s(state) LEFT JOIN pg_stat_activity a
+    ON a.datname = current_database() AND s.state = CASE WHEN a.state IN ('active', 'idle', 'idle in transaction') THEN a.state ELSE 'other' END GROUP BY s.state
+UNION ALL SELECT 'database_connections_free', NULL, current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+  - current_setting('reserved_connections')::int - sum(numbackends) FROM pg_stat_database
+UNION ALL SELECT 'database_deadlocks', NULL, deadlocks FROM pg_stat_database WHERE datname = current_database()
+UNION ALL SELECT 'reconciliation_exceptions', s.status, (SELECT count(*) FROM
+       (SELECT 1 FROM reconciliation_exceptions e WHERE e.status = s.status LIMIT 10001) capped) FROM (VALUES ('open'), ('escalated')) AS s(status)
+UNION ALL SELECT 'reconciliation_oldest_exception_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() -
+       (SELECT created_at FROM reconciliation_exceptions WHERE status = 'open' ORDER BY id LIMIT 1)), 0)
+UNION ALL SELECT 'payment_exceptions_oldest_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() -
+       (SELECT created_at FROM payment_exceptions WHERE resolved_at IS NULL ORDER BY created_at LIMIT 1)), 0)
+UNION ALL SELECT 'provider_events', s.status, (SELECT count(*) FROM
+       (SELECT 1 FROM provider_events e WHERE e.status = s.status LIMIT 10001) capped) FROM (VALUES ('received'), ('parked'), ('dead')) AS s(status)
+UNION ALL SELECT 'provider_events_oldest_due_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() -
+       (SELECT min(available_at) FROM provider_events WHERE status IN ('received', 'parked') AND available_at <= clock_timestamp())), 0)
+UNION ALL SELECT 'payments_unknown', NULL, count(*) FROM payment_asks WHERE unknown_since IS NOT NULL
+UNION ALL SELECT 'refunds_oldest_due_seconds', NULL, coalesce(extract(epoch FROM clock_timestamp() -
+       (SELECT min(due_at) FROM refund_calls WHERE closed_at IS NULL AND due_at <= clock_timestamp())), 0)
 """)
 
 
@@ -316,8 +300,9 @@ class FromDatabase:
 
         try:
             rows = session().execute(NUMBERS).all()
-        except DBAPIError:
+        except DBAPIError as error:
             session().rollback()
+            log.warning("no numbers of the database", error=logs.in_words(error))
             rows = []
         yield GaugeMetricFamily("database_up", "Whether the database answered.", value=1 if rows else 0)
         for name, (words, label) in GAUGES.items() if rows else ():

@@ -27,9 +27,7 @@ def primary(purpose: str) -> bytes:
 
 def accepted(purpose: str) -> tuple[bytes, ...]:
     """The same of every SECRET_KEY that is still believed, the newest first."""
-    settings = policy.current()
-    fallbacks = [each.strip() for each in settings.SECRET_KEY_FALLBACKS.split(",")]
-    return tuple(_derived(each, purpose) for each in (settings.SECRET_KEY, *fallbacks) if each)
+    return tuple(_derived(each, purpose) for each in policy.current().secrets_believed)
 
 
 def seal(plain: str, purpose: str) -> str:

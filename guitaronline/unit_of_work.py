@@ -24,7 +24,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from guitaronline import clock, db
+from guitaronline import clock, db, watching
 from guitaronline.actor import Actor
 from guitaronline.audit.models import OutboxEvent
 from guitaronline.errors import Busy, Conflict, DomainError, Invalid, NotFound
@@ -85,7 +85,7 @@ command_names: set[str] = set()  # of all commands that are loaded; the audit de
 constraint_errors: dict[str, type[DomainError]] = {}  # constraint name → refusal; each domain adds its own
 
 
-class AlreadyAnswered(Exception):
+class AlreadyAnswered(watching.AnsweredBefore):
     """This key had this answer before; nothing was done now."""
 
     def __init__(self, status: int, answer: str) -> None:
@@ -239,18 +239,18 @@ def command(
                 except _StartAgain as again:
                     if attempt == RETRIES:
                         raise Busy() from again.__cause__
+                    watching.tell(name, watching.Ending.AGAIN)
                     time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311  # jitter, no secret
             raise AssertionError("unreachable")
 
         run.command_name = name  # type: ignore[attr-defined]
         command_names.add(name)
-        return cast(Callable[Concatenate[Actor, P], R], run)
+        return cast(Callable[Concatenate[Actor, P], R], watching.watched(name, run))
 
     return decorate
 
 
-class _StartAgain(Exception):
-    pass
+class _StartAgain(Exception): ...
 
 
 def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:

@@ -80,7 +80,7 @@ def init_web(app: Flask) -> None:
     settings: config.Settings = app.config["SETTINGS"]
     name = "__Host-gol-form" if settings.COOKIE_SECURE else "gol-form"
     app.config.update(
-        TRUSTED_HOSTS=[host.strip() for host in settings.TRUSTED_HOSTS.split(",") if host.strip()],
+        TRUSTED_HOSTS=settings.hosts_answered,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         SESSION_COOKIE_NAME=name,  # carries the CSRF token and flashed sentences only; who is signed in is another cookie
         SESSION_COOKIE_SECURE=settings.COOKIE_SECURE,
@@ -89,6 +89,9 @@ def init_web(app: Flask) -> None:
         SESSION_COOKIE_PATH="/",
         SEND_FILE_MAX_AGE_DEFAULT=A_YEAR,  # addresses of static files carry a version
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        WTF_CSRF_SECRET_KEY=settings.secrets_believed[
+            ::-1
+        ],  # the last one signs, so that forms open now still post later
         WTF_CSRF_SSL_STRICT=settings.COOKIE_SECURE,
     )
     if settings.PROXY_COUNT:

@@ -22,7 +22,7 @@ from flask import Flask
 from sqlalchemy import TextClause, text
 
 import config
-from guitaronline import create_core, doorbell, logs
+from guitaronline import crash_reports, create_core, doorbell, logs
 from guitaronline.db import database, technical_transaction
 from guitaronline.errors import DomainError
 
@@ -89,6 +89,7 @@ def _run(body: Callable[[], int], tick_id: str | None) -> int:
     except Exception as error:
         _note(ENDED, id=tick_id, outcome=f"failed: {error_code(error)}")
         log.exception("job failed", ms=_ms_since(started))
+        crash_reports.flush()  # the process of this job ends without looking back
         raise JobFailed(
             error_code(error)
         ) from None  # RQ keeps and prints what it is given, and values are not its business

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import config
-from guitaronline import create_app, health, policy
+from guitaronline import create_app, health, meters, policy
 from tests.world import World
 
 NOBODY = "postgresql://nobody@127.0.0.1:1/none"
@@ -208,7 +208,7 @@ def test_metrics_are_shown_to_who_has_the_token(settings: config.Settings, db: S
 def test_counters_of_servers_that_ended_are_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "999999999").mkdir()
 
-    mine = health.shared_folder(tmp_path)
+    mine = meters.shared_folder(tmp_path)
 
     assert mine is not None
     assert list(tmp_path.iterdir()) == [mine]
@@ -217,4 +217,4 @@ def test_counters_of_servers_that_ended_are_cleared_away(tmp_path: Path) -> None
 def test_without_a_folder_each_process_counts_for_itself(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    assert health.shared_folder(tmp_path / "file") is None
+    assert meters.shared_folder(tmp_path / "file") is None

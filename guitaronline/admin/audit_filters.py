@@ -45,7 +45,7 @@ GROUPS = {  # words → how the names of its actions begin
     "books: rates, statements, accounts": ("rate.", "statement.", "account."),
     "notes and tasks": ("note.", "task."),
     "personal data shown, viewing as": ("person.reveal", "person.view_as", "audit.reveal"),
-    "proofs and checks": ("audit.verify", "checks."),
+    "proofs, checks, secrets": ("audit.verify", "checks.", "secrets."),
     "lists, views, exports, bulk": ("list.", "view.", "export.", "bulk."),
     "migrations": ("migration:",),
 }

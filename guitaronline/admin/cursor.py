@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import flask
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from guitaronline import policy
 from guitaronline.admin.listing import Order, Place
 
 LONGEST = 2000
@@ -45,4 +45,4 @@ def _signer(order: Order) -> URLSafeSerializer:
     """The salt binds a cursor to its list and order."""
     way = "down" if order.is_descending else "up"
     salt = f"cursor {order.key} {order.column} {way}"
-    return URLSafeSerializer(flask.current_app.config["SECRET_KEY"], salt=salt)
+    return URLSafeSerializer(policy.current().secrets_believed[::-1], salt=salt)  # the last one signs

@@ -41,18 +41,29 @@ def life_of(purpose: LinkPurpose) -> timedelta:
 
 
 def token_of(purpose: LinkPurpose, link_id: UUID) -> str:
-    """What stands in the link; the same each time, as long as SECRET_KEY is."""
-    key = policy.current().SECRET_KEY.encode()
-    made = hmac.digest(key, f"link {purpose}:{link_id}".encode(), "sha256")
-    return PREFIXES[purpose] + urlsafe_b64encode(made).decode().rstrip("=")
+    """What stands in a new link; the same each time, as long as SECRET_KEY is."""
+    return _token(policy.current().SECRET_KEY, purpose, link_id)
 
 
 def url_of(link: SignInLink) -> str | None:
-    """The address to follow; None where SECRET_KEY is another one since, and the link leads nowhere."""
-    token = token_of(link.purpose, link.id)
-    if not hmac.compare_digest(digest(token), link.token_hash):
+    """The address to follow; None where no secret that is believed made it, and it cannot be written again."""
+    secret = secret_of(link)
+    if secret is None:
         return None
-    return policy.current().PUBLIC_BASE_URL.rstrip("/") + PATHS[link.purpose] + token
+    return policy.current().PUBLIC_BASE_URL.rstrip("/") + PATHS[link.purpose] + _token(secret, link.purpose, link.id)
+
+
+def secret_of(link: SignInLink) -> str | None:
+    """The secret that made the link, if it is still believed."""
+    for secret in policy.current().secrets_believed:
+        if hmac.compare_digest(digest(_token(secret, link.purpose, link.id)), link.token_hash):
+            return secret
+    return None
+
+
+def _token(secret: str, purpose: LinkPurpose, link_id: UUID) -> str:
+    made = hmac.digest(secret.encode(), f"link {purpose}:{link_id}".encode(), "sha256")
+    return PREFIXES[purpose] + urlsafe_b64encode(made).decode().rstrip("=")
 
 
 def new_link(work: Work, user: User, purpose: LinkPurpose) -> SignInLink:

@@ -71,9 +71,11 @@ def test_the_run_tells_everybody_where_it_listens() -> None:
     assert supervisor.with_catcher(config.Settings(MAIL_TRANSPORT="off")).SMTP_PORT == 0
 
 
+SECRET = "a-Kv7qXw2Zt9_mRb4Yc8NsEo1LdHf6Ju"
 PRODUCTION = {
     "ENVIRONMENT": "production",
-    "SECRET_KEY": "k" * 40,
+    "SECRET_KEY": SECRET,
+    "TRUSTED_HOSTS": "school.example",
     "DATABASE_URL": "postgresql://a@b/c",
     "REDIS_URL": "redis://b",
     "PUBLIC_BASE_URL": "https://school.example",

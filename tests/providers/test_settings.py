@@ -6,9 +6,11 @@ import pytest
 
 import config
 
+SECRET = "a-Kv7qXw2Zt9_mRb4Yc8NsEo1LdHf6Ju"
 PRODUCTION = {
     "ENVIRONMENT": "production",
-    "SECRET_KEY": "x" * 40,
+    "SECRET_KEY": SECRET,
+    "TRUSTED_HOSTS": "school.example",
     "DATABASE_URL": "postgresql://app@db/school",
     "REDIS_URL": "redis://redis",
     "PUBLIC_BASE_URL": "https://school.example",
