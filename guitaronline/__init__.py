@@ -24,6 +24,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     from guitaronline.health import init_health
     from guitaronline.logs import init_logs
     from guitaronline.portal import init_portal
+    from guitaronline.rights import check as check_rights
     from guitaronline.unsubscribe import init_unsubscribe
     from guitaronline.web import init_web
 
@@ -37,6 +38,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     init_checkout(app)
     init_unsubscribe(app)
     init_cli(app)
+    check_rights(app)
     if "FLASK_RUN_FROM_CLI" in os.environ:  # only `flask db` needs Alembic; it would cost every web process 10 MB
         from flask_migrate import Migrate
 

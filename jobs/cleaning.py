@@ -36,6 +36,8 @@ DONE_WITH = {
     "message_bodies": f"id IN ({OLD_MESSAGES})",
     "messages": f"id IN ({OLD_MESSAGES}) AND {NOTHING_POINTS_TO_IT}",
     "message_reports": "received_at < now() - interval '90 days' AND status <> 'received'",
+    "webhook_attempts": "at < now() - interval '90 days'",  # ix_webhook_attempts_at
+    "webhook_deliveries": "closed_at < now() - interval '91 days'",  # after its attempts, which point to it
     "sandbox_events": "sent_at < now() - interval '3 days'",
     "bulk_rows": "run_id IN (SELECT id FROM bulk_runs WHERE finished_at < now() - make_interval(days => :bulk_days))",  # ix_bulk_rows_status
 }

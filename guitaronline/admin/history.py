@@ -53,6 +53,7 @@ TABLES = {
     "messages": "message", "message_preferences": "preference",
     "invoices": "invoice", "credit_notes": "credit note", "credit_cancellations": "cancellation of a credit note", "invoice_sellers": "seller", "tax_rates": "tax rate",
     "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
+    "service_keys": "service key", "webhook_endpoints": "webhook", "webhook_deliveries": "delivery",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
     "credit_entries": ("d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),
@@ -145,6 +146,8 @@ def _title(entry: Entry) -> Any:
 def _who(entry: Entry, known: Mapping[UUID, str]) -> Any:
     if entry.actor_id is None:
         return "the system" if entry.actor_kind == "system" else "a stranger"
+    if entry.actor_kind == "service":
+        return show.link_to("service_keys", entry.actor_id, "a service key")
     return show.link_to("users", entry.actor_id, known.get(entry.actor_id) or entry.actor_kind)
 
 

@@ -26,7 +26,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Reconciliation", (("desk_exceptions.index_view", "list-check"), ("desk_matches.index_view", "checklist"), ("desk_periods.index_view", "lock"), ("desk_imports.index_view", "download"), ("desk_settlement-lines.index_view", "list-check"), ("desk_payment-exceptions.index_view", "alert-triangle"), ("desk_provider-events.index_view", "mail"), ("desk_fee-contracts.index_view", "tag"), ("desk_bank-profiles.index_view", "adjustments"))),
     ("Books", (("desk_liability.index", "cash"), ("desk_journal.index", "notes"), ("desk_teacher-statements.index_view", "school"), ("desk_rates.index_view", "tag"), ("desk_accounts.index_view", "adjustments"), ("desk_tax-rates.index_view", "tag"), ("desk_invoice-settings.index_view", "adjustments"))),
     ("Insight", (("desk_kpis.index", "chart-bar"),)),
-    ("System", (("desk_audit.index_view", "file-search"), ("desk_audit-chain.index", "lock"), ("desk_integrity.index", "checklist"), ("desk_roles.index", "users"), ("desk_exports.index_view", "download"), ("desk_bulk-runs.index_view", "list-check"), ("desk_events.index_view", "mail"), ("desk_jobs.index_view", "history"))),
+    ("System", (("desk_audit.index_view", "file-search"), ("desk_audit-chain.index", "lock"), ("desk_integrity.index", "checklist"), ("desk_roles.index", "users"), ("desk_elevated-accounts.index_view", "shield-check"), ("desk_service-keys.index_view", "lock"), ("desk_webhooks.index_view", "arrow-right"), ("desk_webhook-deliveries.index_view", "mail"), ("desk_exports.index_view", "download"), ("desk_bulk-runs.index_view", "list-check"), ("desk_events.index_view", "mail"), ("desk_jobs.index_view", "history"))),
 )  # fmt: skip
 
 
