@@ -10,7 +10,7 @@ from sqlalchemy import Select
 from sqlalchemy.sql.elements import ColumnElement
 
 from guitaronline.actor import STAFF_ROLES
-from guitaronline.admin import exported, gate, show
+from guitaronline.admin import exported_rights, gate, show
 from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import button_of, commands
@@ -78,7 +78,7 @@ class ElevatedDesk(Desk):
             "authenticator", "Authenticator", ["yes", "no"], lambda value: User.totp_secret.is_(None) == (value == "no")
         ),
     )
-    exported = exported.ELEVATED
+    exported = exported_rights.ELEVATED
     default_order = (User.full_name, False)
 
     def scope(self, query: Select[Any]) -> Select[Any]:

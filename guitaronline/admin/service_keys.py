@@ -9,7 +9,7 @@ from sqlalchemy import literal
 from sqlalchemy.orm import joinedload
 
 from guitaronline.actor import Actor
-from guitaronline.admin import exported, forms, gate, show
+from guitaronline.admin import exported_rights, forms, gate, show
 from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
@@ -71,7 +71,7 @@ class ServiceKeysDesk(Desk):
         Choice("state", "State", list(KeyState), lambda value: service_keys.is_in_state(value, gate.now())),
         Choice("scope", "May", list(KeyScope), lambda value: literal(value) == ServiceKey.scopes.any_()),
     )
-    exported = exported.SERVICE_KEYS
+    exported = exported_rights.SERVICE_KEYS
     default_order = (ServiceKey.id, True)
     load = (joinedload(ServiceKey.maker),)
     row_actions = staticmethod(buttons_of)

@@ -10,7 +10,7 @@ from sqlalchemy import literal
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.elements import ColumnElement
 
-from guitaronline.admin import exported, show
+from guitaronline.admin import exported_rights, show
 from guitaronline.admin.ahead import Ahead
 from guitaronline.admin.base import Column, Desk, ListFilter
 from guitaronline.admin.command_page import button_of, buttons_of, commands
@@ -92,7 +92,7 @@ class EndpointsDesk(Desk):
         State(WebhookEndpoint.status, EndpointStatus),
         Choice("topic", "Hears", list(TOPICS), lambda value: literal(value) == WebhookEndpoint.topics.any_()),
     )
-    exported = exported.WEBHOOKS
+    exported = exported_rights.WEBHOOKS
     default_order = (WebhookEndpoint.id, True)
     load = (joinedload(WebhookEndpoint.owner),)
     row_actions = staticmethod(buttons_of)
@@ -155,7 +155,7 @@ class DeliveriesDesk(Desk):
         Days("day", "Day", WebhookDelivery.occurred_at, is_past=True),
         Whose("endpoint", "Partner", WebhookDelivery.endpoint_id, WebhookEndpoint),
     )
-    exported = exported.WEBHOOK_DELIVERIES
+    exported = exported_rights.WEBHOOK_DELIVERIES
     default_order = (WebhookDelivery.occurred_at, True)
     load = (joinedload(WebhookDelivery.endpoint),)
     row_actions = staticmethod(buttons_of)

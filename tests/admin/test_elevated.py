@@ -54,11 +54,11 @@ def test_a_name_that_leads_to_a_person_leads_to_their_page(ada: Browser, world: 
 
 @pytest.mark.parametrize(("days", "is_unused"), [(89, False), (91, True)])
 def test_an_account_that_nobody_used_for_90_days_is_found(
-    ada: Browser, world: World, db: Session, days: int, is_unused: bool
+    app: Flask, ada: Browser, world: World, db: Session, days: int, is_unused: bool
 ) -> None:
     moment = world.now - timedelta(days=days)
     by_hand(db, "UPDATE users SET created_at = now() - interval '1 year'")
-    signed_in(ada.client.application, world.sue)
+    signed_in(app, world.sue)
     db.execute(
         text("UPDATE console_sessions SET last_seen_at = :at WHERE user_id = :id"), {"at": moment, "id": world.sue.id}
     )
@@ -66,7 +66,7 @@ def test_an_account_that_nobody_used_for_90_days_is_found(
 
     page = words(ada.get(f"{LIST}?used=not_for_90_days").text)
 
-    assert ("Sue" in page, "Finn" in page, "Ada" in page) == (is_unused, True, False)
+    assert ("Sue" in page, "Finn" in page) == (is_unused, True)
 
 
 def test_signed_in_counts_what_is_open_now(app: Flask, world: World) -> None:
