@@ -158,11 +158,14 @@ class ReplayForm(forms.CommandForm):
 
     def stretch(self) -> tuple[datetime, datetime] | None:
         """In the viewer's zone; None while a part of it is not typed."""
-        parts = [self.first_day.data, self.first_time.data, self.last_day.data, self.last_time.data]
-        if None in parts:
-            return None
-        zone = show.zone()
-        return datetime.combine(*parts[:2], tzinfo=zone), datetime.combine(*parts[2:], tzinfo=zone)
+        first, last = _moment(self.first_day, self.first_time), _moment(self.last_day, self.last_time)
+        return (first, last) if first and last else None
+
+
+def _moment(day: Any, clock: Any) -> datetime | None:
+    if day.data is None or clock.data is None:
+        return None
+    return datetime.combine(day.data, clock.data, show.zone())
 
 
 class ReplayWebhooks(WebhookCommand):

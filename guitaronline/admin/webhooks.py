@@ -108,7 +108,7 @@ class EndpointsDesk(Desk):
 
     def record_page(self, endpoint: Any) -> dict[str, Any]:
         known = session().get(WebhookHealth, endpoint.id)
-        listed = flask.url_for("desk_webhook-deliveries.index_view", endpoint=endpoint.id)
+        listed = flask.url_for("desk_webhook-deliveries.index_view", partner=endpoint.id)
         found = facts(
             ("Address", show.html("<code>{}</code>", endpoint.url)),
             ("Looked after by", show.link(endpoint.owner)),
@@ -153,7 +153,7 @@ class DeliveriesDesk(Desk):
         State(WebhookDelivery.status, DeliveryStatus),
         Topic("topic", "Event"),
         Days("day", "Day", WebhookDelivery.occurred_at, is_past=True),
-        Whose("endpoint", "Partner", WebhookDelivery.endpoint_id, WebhookEndpoint),
+        Whose("partner", "Partner", WebhookDelivery.endpoint_id, WebhookEndpoint),
     )
     exported = exported_rights.WEBHOOK_DELIVERIES
     default_order = (WebhookDelivery.occurred_at, True)

@@ -142,7 +142,7 @@ def last_uses(session: Session, key_ids: Collection[UUID]) -> dict[UUID, datetim
 def successor_of(session: Session, key_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """Query: the key that took over, by the key that it replaces. uq_service_keys_replaces_id"""
     query = select(ServiceKey.replaces_id, ServiceKey.id).where(ServiceKey.replaces_id.in_(key_ids))
-    return {row[0]: row[1] for row in session.execute(query)}
+    return {replaced: key_id for replaced, key_id in session.execute(query) if replaced is not None}
 
 
 def _maker(work: Work, reason: str) -> UUID:
