@@ -34,6 +34,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     from guitaronline.health import init_health
     from guitaronline.logs import init_logs
     from guitaronline.portal import init_portal
+    from guitaronline.rights import check as check_rights
     from guitaronline.standby import init_standby
     from guitaronline.unsubscribe import init_unsubscribe
     from guitaronline.web import init_web
@@ -49,6 +50,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     init_unsubscribe(app)
     init_cli(app)
     init_standby(app)  # last: it acts when the gates have let a request in
+    check_rights(app)
     if "FLASK_RUN_FROM_CLI" in os.environ:  # only `flask db` needs Alembic; it would cost every web process 10 MB
         from flask_migrate import Migrate
 

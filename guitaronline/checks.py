@@ -35,6 +35,7 @@ TECHNICAL = frozenset(
     " known_devices former_addresses contact_readings opening_files backup_runs"
     " kpi_days kpi_touched kpi_progress horizons number_series"
     " messages message_bodies message_attempts message_reports channel_states"
+    " service_key_uses webhook_health webhook_deliveries webhook_attempts"
     " provider_events payment_asks sandbox_checkouts sandbox_refunds sandbox_events refund_calls"
     " settlement_fetches settlement_lines settlement_parts settlement_problems settlement_runs settlement_staging"
     " matching_files matching_kept matching_barred matching_found matching_customers matching_pairs matching_payouts matching_wrong"

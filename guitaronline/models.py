@@ -21,6 +21,7 @@ from guitaronline.booking import series_models as series
 from guitaronline.booking import waitlist_models as waitlist
 from guitaronline.finance import account_models as accounts
 from guitaronline.finance import statement_models as statements
+from guitaronline.identity import key_models as service_keys
 from guitaronline.identity import models as identity
 from guitaronline.identity import privacy_models as privacy
 from guitaronline.kpis import models as kpis
@@ -35,6 +36,7 @@ from guitaronline.office import view_models as saved_views
 from guitaronline.scheduling import hours_models as hours
 from guitaronline.scheduling import models as scheduling
 from guitaronline.teachers import models as teachers
+from guitaronline.webhooks import models as webhooks
 
 __all__ = [
     "absences",
@@ -68,8 +70,10 @@ __all__ = [
     "saved_views",
     "scheduling",
     "series",
+    "service_keys",
     "settlements",
     "statements",
     "teachers",
     "waitlist",
+    "webhooks",
 ]

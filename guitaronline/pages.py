@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import config
-from guitaronline.identity.access import TABLE, Scope
+from guitaronline.identity.access import KEY_SCOPES, TABLE, Scope
 from guitaronline.notifications.kinds import KINDS, Kind
 from guitaronline.notifications.untold import TOLD_TO_NOBODY
 from guitaronline.privacy.holding import Holding
@@ -52,10 +52,20 @@ def permissions_page() -> str:
         MADE
         + "# Who may do what\n\n`own`: one's own records; anybody else's look as if they did not exist.\n\n"
         + "\n".join([head, *rows])
+        + "\n\n"
+        + SERVICE_KEYS
+        + "\n".join(f"| `{scope}` | {', '.join(sorted(given))} |" for scope, given in KEY_SCOPES.items())
         + "\n"
     )
 
 
+SERVICE_KEYS = """## Service keys
+
+A partner's program has no role; its key was made for scopes, each of which reaches the records of everybody.
+
+| scope | |
+|---|---|
+"""
 MESSAGES = """# Messages
 
 Which event tells whom what. A message is planned once for each event, person and channel; when it is about to be sent it is

@@ -38,6 +38,8 @@ DONE_WITH = {
     "message_reports": "received_at < now() - interval '90 days' AND status <> 'received'",
     "contact_readings": "last_at < now() - interval '400 days'",  # ix_contact_readings_last
     "opening_files": "created_at < now() - interval '30 days'",  # checked and neither imported nor discarded
+    "webhook_attempts": "at < now() - interval '90 days'",  # ix_webhook_attempts_at
+    "webhook_deliveries": "closed_at < now() - interval '91 days'",  # after its attempts, which point to it
     "sandbox_events": "sent_at < now() - interval '3 days'",
     "backup_runs": "started_at < now() - interval '400 days'",
     "bulk_rows": "run_id IN (SELECT id FROM bulk_runs WHERE finished_at < now() - make_interval(days => :bulk_days))",  # ix_bulk_rows_status

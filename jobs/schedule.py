@@ -158,6 +158,12 @@ TIMETABLE = (
         within=4 * HOUR,
         queue=Queue.BACKUPS,
     ),
+    Job(
+        "webhooks.deliver",
+        5 * SECOND,
+        "a partner's program hears of a booking within seconds; who did not answer is asked again",
+        within=2 * MINUTE,  # an endpoint that hangs is waited for
+    ),
     Job("checks.run", DAY, "a broken invariant is seen the next morning", after=3 * HOUR, within=30 * MINUTE),
     Job(
         "audit.seal_rest",

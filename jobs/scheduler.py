@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 import config
 from guitaronline import logs
-from jobs import bell
+from jobs import bell, triggers
 from jobs.schedule import BY_FUNCTION, TIMETABLE, Job
 
 ROUND_SECONDS = 2.0
@@ -137,6 +137,7 @@ class Scheduler:
 
 def main() -> None:
     settings = config.load()
+    triggers.check()
     logs.configure(settings.LOG_LEVEL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))

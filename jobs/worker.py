@@ -24,7 +24,7 @@ from rq.utils import import_attribute
 from sqlalchemy.orm import configure_mappers
 
 import config
-from jobs import bell, runtime, schedule
+from jobs import bell, runtime, schedule, triggers
 
 PR_SET_PDEATHSIG = 1
 FORK_AGAIN_SECONDS = 1.0
@@ -57,6 +57,7 @@ def end_with(parent: int | None) -> None:
 def main(asked: Sequence[str]) -> int:
     queues = [schedule.Queue(name) for name in asked] or list(schedule.Queue)
     settings = config.load()
+    triggers.check()
     runtime.app()
     load_jobs()
     gc.collect()

@@ -47,6 +47,7 @@ from guitaronline.admin.closures import ClosuresDesk
 from guitaronline.admin.command_page import commands
 from guitaronline.admin.dead_letters import DeadLetters
 from guitaronline.admin.disputes import DisputesDesk
+from guitaronline.admin.elevated import ElevatedDesk
 from guitaronline.admin.evidence import EvidencePack
 from guitaronline.admin.exports import ExportsDesk, init_exports
 from guitaronline.admin.fee_contracts import FeeContractsDesk
@@ -77,6 +78,7 @@ from guitaronline.admin.reconciliation import ExceptionsDesk
 from guitaronline.admin.refunds import RefundsDesk
 from guitaronline.admin.roles import Roles
 from guitaronline.admin.series import SeriesDesk
+from guitaronline.admin.service_keys import ServiceKeysDesk
 from guitaronline.admin.settlement_lines import LinesDesk
 from guitaronline.admin.settlement_profiles import ProfilesDesk
 from guitaronline.admin.settlements import ImportsDesk, init_settlements
@@ -87,6 +89,7 @@ from guitaronline.admin.teachers import TeachersDesk
 from guitaronline.admin.time_off import TimeOffDesk
 from guitaronline.admin.today import Today
 from guitaronline.admin.waitlist import WaitlistDesk
+from guitaronline.admin.webhooks import DeliveriesDesk, EndpointsDesk
 
 DESKS = (
     BookingsDesk,
@@ -134,6 +137,10 @@ DESKS = (
     BulkRunsDesk,
     EventsDesk,
     JobsDesk,
+    ElevatedDesk,
+    ServiceKeysDesk,
+    EndpointsDesk,
+    DeliveriesDesk,
 )
 
 

@@ -36,6 +36,8 @@ OF_A_REQUEST = 20
 def who(action: AuditAction) -> Any:
     if action.actor_id is None:
         return "the system" if action.actor_kind == "system" else "a stranger"
+    if action.actor_kind == "service":
+        return show.link_to("service_keys", action.actor_id, "a service key")
     return show.link_to("users", action.actor_id, flask.g.names.get(action.actor_id) or action.actor_kind)
 
 

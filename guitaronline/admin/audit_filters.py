@@ -47,6 +47,7 @@ GROUPS = {  # words → how the names of its actions begin
     "personal data shown, viewing as": ("person.reveal", "person.view_as", "audit.reveal"),
     "proofs, checks, secrets": ("audit.verify", "checks.", "secrets."),
     "lists, views, exports, bulk": ("list.", "view.", "export.", "bulk."),
+    "service keys and webhooks": ("service_key.", "webhook."),
     "migrations": ("migration:",),
 }
 TABLE_OF = {

@@ -125,6 +125,7 @@ class Desk(_Plain, ModelView):
     search_words: ClassVar[str] = ""  # what can be searched for; empty: no search
     row_actions: Any = None  # a static function: the buttons of a row; None: on its page only
     page_title: Any = staticmethod(show.label_of)  # of a record
+    is_home: ClassVar[bool] = True  # links to a record of this table lead here; of two desks of one table, one is it
     exported: ClassVar[Mapping[str, Plains]] = {}  # name of the column → what it says in a file; see admin/exported.py
 
     can_create = can_edit = can_delete = can_export = can_set_page_size = False
@@ -157,7 +158,8 @@ class Desk(_Plain, ModelView):
             endpoint=self.endpoint_name,
             url=f"{gate.PREFIX}/{self.path}",
         )
-        show.desk_endpoints[self.model_of.__tablename__] = self.endpoint_name
+        if self.is_home:
+            show.desk_endpoints[self.model_of.__tablename__] = self.endpoint_name
 
     # What derived desks say
 

@@ -61,6 +61,7 @@ TABLES = {
     "opening_imports": "opening import", "opening_rows": "row that was brought along", "person_merges": "merge", "merged_rows": "row that changed hands",
     "duplicate_pairs": "possible duplicate",
     "billing_addresses": "billing address", "withdrawal_consents": "notice about withdrawal",
+    "service_keys": "service key", "webhook_endpoints": "webhook", "webhook_deliveries": "delivery",
 }  # fmt: skip
 MADE_SAYS = {  # of a row that was made, what tells people something
     "credit_entries": ("d_available", "d_reserved", "d_consumed", "d_expired", "d_revoked"),
@@ -153,6 +154,8 @@ def _title(entry: Entry) -> Any:
 def _who(entry: Entry, known: Mapping[UUID, str]) -> Any:
     if entry.actor_id is None:
         return "the system" if entry.actor_kind == "system" else "a stranger"
+    if entry.actor_kind == "service":
+        return show.link_to("service_keys", entry.actor_id, "a service key")
     return show.link_to("users", entry.actor_id, known.get(entry.actor_id) or entry.actor_kind)
 
 

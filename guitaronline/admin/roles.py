@@ -18,7 +18,7 @@ from guitaronline.admin.person_commands import SetRole
 from guitaronline.db import session
 from guitaronline.errors import NotFound
 from guitaronline.identity import access
-from guitaronline.identity.access import TABLE, Permission, Scope
+from guitaronline.identity.access import KEY_SCOPES, TABLE, Permission, Scope
 from guitaronline.identity.models import ConsoleSession, User
 
 STAFF_SHOWN = 200
@@ -42,7 +42,8 @@ class Roles(ConsolePage):
     def page(self) -> Any:
         asked = flask.request.args.get("role")
         if asked is None:
-            return self.render("admin/roles.html", roles=ROLES, matrix=matrix(), staff=_staff(), about=ABOUT)
+            shown = {"matrix": matrix(), "staff": _staff(), "scopes": scopes()}
+            return self.render("admin/roles.html", roles=ROLES, about=ABOUT, **shown)
         role = next((role for role in ROLES if role == asked), None)
         if role is None:
             raise NotFound("There is no such role.")
@@ -54,6 +55,11 @@ class Roles(ConsolePage):
 def matrix() -> list[tuple[str, list[str]]]:
     """A line for each permission: its words, and how far each role reaches."""
     return [(permission.value, [REACH[row[role]] for role in ROLES]) for permission, row in TABLE.items()]
+
+
+def scopes() -> list[tuple[str, str]]:
+    """A line for each scope of a service key: what it opens."""
+    return [(str(scope), ", ".join(sorted(given))) for scope, given in KEY_SCOPES.items()]
 
 
 def _permissions(role: Role) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token, and nothing else. Cookies mean nothing here."""
+"""Who is calling: the bearer token of a person or the service key of a program, and nothing else. Cookies mean nothing here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from guitaronline import logs
 from guitaronline.actor import ANONYMOUS, Actor
 from guitaronline.errors import NotSignedIn
-from guitaronline.identity import tokens
+from guitaronline.identity import service_keys, tokens
 
 PREFIX = "/api/"
 BEARER = re.compile(r"bearer +([A-Za-z0-9_-]{1,200})", re.ASCII | re.IGNORECASE)
 
 
 class InvalidToken(NotSignedIn):
-    detail = "The access token is not valid, or its time is over. Refresh it or sign in again."
+    detail = "The access token is not valid, or its time is over. Refresh it or sign in again; for a service key, ask the school."
 
 
 class SignInRequired(NotSignedIn):
@@ -31,21 +31,31 @@ class SessionOutsideApi(SecureCookieSessionInterface):
         return None if request.path.startswith(PREFIX) else super().open_session(app, request)
 
 
-def signed_in() -> tokens.Signed:
-    """The person whose token came with the request. One SQL statement. Raises NotSignedIn."""
+def signed_in() -> Actor:
+    """Whose token or service key came with the request. One SQL statement. Raises NotSignedIn."""
     given = request.headers.get("Authorization")
     if not given:
         raise SignInRequired()
     token = BEARER.fullmatch(given)
-    found = tokens.actor_of_token(token[1]) if token else None
+    found = _holder(token[1]) if token else None
     if found is None:
         raise InvalidToken()
-    g.signed = found
-    logs.bind_actor(found.actor.id)
+    g.caller = found
+    logs.bind_actor(found.id)
     return found
+
+
+def _holder(token: str) -> Actor | None:
+    if token.startswith(service_keys.BEGINS):
+        return service_keys.actor_of_key(token)
+    found = tokens.actor_of_token(token)
+    if found is None:
+        return None
+    g.signed = found  # the device too, for those who sign out
+    return found.actor
 
 
 def caller() -> Actor:
     """Who was found to be calling this request; a stranger before `signed_in` was asked."""
-    found: tokens.Signed | None = g.get("signed")
-    return found.actor if found else ANONYMOUS
+    found: Actor | None = g.get("caller")
+    return found or ANONYMOUS

@@ -225,6 +225,18 @@ def _decided(body: dict[str, Any]) -> list[Decided]:
     return [Decided(each["booking_id"], With(each["decision"])) for each in body.get("bookings") or ()]
 
 
+@resource.endpoint(
+    "GET", "/payments/<uuid:payment_id>", Answer(200, PaymentOut, payment_json), who=may(Permission.READ_PAYMENTS)
+)
+def payment(actor: Actor, payment_id: UUID) -> Payment:
+    """One payment"""
+    found = session().get(Payment, payment_id)
+    if found is None:
+        raise NotFound()
+    access.require(actor, Permission.READ_PAYMENTS, own=found.student_id == actor.id)
+    return found
+
+
 @resource.listing(
     "/payments/<uuid:payment_id>/refunds", RefundOut, refund_json, order=REFUNDS, who=may(Permission.READ_PAYMENTS)
 )

@@ -40,7 +40,7 @@ class Who:
 
 
 PUBLIC = Who("anybody", lambda actor: True, signed_in=False, limited=False)
-SIGNED_IN = Who("everybody signed in", lambda actor: True, limited=False)
+SIGNED_IN = Who("everybody signed in", lambda actor: not actor.is_service)  # it is about a person, and a key is none
 
 
 def may(permission: access.Permission) -> Who:
@@ -48,7 +48,8 @@ def may(permission: access.Permission) -> Who:
         return access.scope(actor, permission) is not access.Scope.NO
 
     roles = ", ".join(f"{role} ({reach.name.lower()})" for role, reach in access.TABLE[permission].items() if reach)
-    return Who(roles, reached)
+    keys = ", ".join(access.scopes_that_give(permission))
+    return Who(f"{roles}; service keys with {keys}" if keys else roles, reached)
 
 
 def only(*roles: Role) -> Who:
@@ -110,7 +111,7 @@ class Endpoint:
                 limits.count(self.limit)
             return ANONYMOUS
         try:
-            actor: Actor = auth.signed_in().actor
+            actor = auth.signed_in()
         finally:
             limits.count(self.limit)  # a bad token is counted too, on its address
         if not self.who.admits(actor):
@@ -197,6 +198,7 @@ class Resource(Blueprint):
                 return made(**path)
 
             run.__name__, run.__doc__ = view.__name__, view.__doc__
+            run.who = who  # type: ignore[attr-defined]  # rights.py asks every route
             run.provide_automatic_options = False  # type: ignore[attr-defined]
             run = self.doc(**openapi.operation(made, has_path="<" in rule))(run)
             self.route(rule, methods=[method], endpoint=view.__name__)(run)

@@ -32,7 +32,7 @@ def sees_money(actor: Actor) -> bool:
     return access.scope(actor, Permission.READ_PAYMENTS) is Scope.ANY
 
 
-SELLERS = Who(READERS.words, lambda actor: READERS.admits(actor) and sees_money(actor))
+SELLERS = Who(f"{READERS.words}, who also read payments", lambda actor: READERS.admits(actor) and sees_money(actor))
 
 
 @resource.endpoint("GET", "/kpi/overview", NUMBERS, who=READERS, query=DAYS)

@@ -40,7 +40,8 @@ JSON in UTF-8 only. Times are RFC 3339 with an offset; answers are in UTC. Ids a
 a currency. Lists take `limit` and `cursor` and answer `{items, next_cursor}`. Every refusal is a problem document
 (RFC 9457) whose `code` is stable; when several rules say no, `errors` lists all of them.
 
-Sign in with `POST /identity/auth/login` and send `Authorization: Bearer <access_token>`. Every POST that changes something
+Sign in with `POST /identity/auth/login` and send `Authorization: Bearer <access_token>`. A partner's program sends the service key
+that the school made for it in the same way: `Authorization: Bearer gok_…`; `x-who` says which calls its scopes reach. Every POST that changes something
 takes an `Idempotency-Key`: the same call again gets the first answer, marked `Idempotency-Replayed: true`, for 7 days.
 """
 
@@ -123,7 +124,7 @@ def init_openapi(app: Flask) -> PublishedApi:
     app.config.update(API_TITLE="GuitarOnline", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     api = PublishedApi(app, spec_kwargs={"info": {"description": ABOUT}})
     api.spec.components.security_scheme(
-        "bearer", {"type": "http", "scheme": "bearer", "description": "an access token"}
+        "bearer", {"type": "http", "scheme": "bearer", "description": "an access token, or a service key"}
     )
     for name, header in HEADERS.items():
         api.spec.components.header(name, header)

@@ -26,7 +26,7 @@ SEARCH = {
 }
 PROFILE = Answer(200, ProfileOut, profile_json)
 EDITORS = Who(
-    f"that teacher, {may(Permission.EDIT_PEOPLE).words}", lambda actor: True
+    f"that teacher, {may(Permission.EDIT_PEOPLE).words}", lambda actor: not actor.is_service
 )  # a teacher's own is the command's question
 
 

@@ -20,8 +20,13 @@ REASON_LENGTH = 500
 CAUSES: dict[Role, frozenset[CancelCause]] = {
     Role.STUDENT: frozenset(),  # a student's is `student` and cannot be sent
     Role.TEACHER: frozenset({CancelCause.TEACHER, CancelCause.TECHNICAL}),
+    Role.SERVICE: frozenset(),  # a partner's program speaks for the student; whose fault it was, the office says
 }
-OWN_CAUSE = {Role.STUDENT: CancelCause.STUDENT, Role.TEACHER: CancelCause.TEACHER}  # staff speak for the school
+OWN_CAUSE = {  # staff speak for the school
+    Role.STUDENT: CancelCause.STUDENT,
+    Role.TEACHER: CancelCause.TEACHER,
+    Role.SERVICE: CancelCause.STUDENT,
+}
 
 
 class Outcome(StrEnum):

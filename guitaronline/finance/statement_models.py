@@ -86,6 +86,7 @@ class StatementExtra(Timestamps, Base):
         CheckConstraint("kind IN ('work', 'deduction')", name="no_lesson"),
         CheckConstraint("amount_minor BETWEEN 1 AND 1000000000000", name="amount_range"),
         CheckConstraint("extract(day FROM month) = 1", name="first_of_month"),
+        CheckConstraint("made_by <> teacher_id", name="by_another"),
         Index("ix_statement_extras_teacher", "teacher_id", "month", "id"),
     )
 

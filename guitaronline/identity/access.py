@@ -6,6 +6,7 @@ it did not exist.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 from guitaronline.actor import Actor, Role
@@ -112,10 +113,47 @@ TABLE: dict[Permission, dict[Role, Scope]] = {
 }  # fmt: skip
 
 
+class KeyScope(StrEnum):
+    """What a service key may be made for. No scope reaches people's contacts, money going out, settings or the audit."""
+
+    BOOKINGS_READ = "bookings:read"
+    BOOKINGS_WRITE = "bookings:write"
+    SLOTS_WRITE = "slots:write"
+    LESSONS_WRITE = "lessons:write"
+    PACKAGES_READ = "packages:read"
+    PACKAGES_GRANT = "packages:grant"
+    PAYMENTS_READ = "payments:read"
+    FIGURES_READ = "figures:read"
+
+
+KEY_SCOPES: dict[KeyScope, frozenset[Permission]] = {
+    KeyScope.BOOKINGS_READ: frozenset({Permission.READ_BOOKINGS}),
+    KeyScope.BOOKINGS_WRITE: frozenset({Permission.BOOK, Permission.CANCEL}),
+    KeyScope.SLOTS_WRITE: frozenset({Permission.MANAGE_SLOTS}),
+    KeyScope.LESSONS_WRITE: frozenset({Permission.RECORD_OUTCOME}),
+    KeyScope.PACKAGES_READ: frozenset({Permission.READ_PACKAGES}),
+    KeyScope.PACKAGES_GRANT: frozenset({Permission.GRANT_PACKAGES}),
+    KeyScope.PAYMENTS_READ: frozenset({Permission.READ_PAYMENTS}),
+    KeyScope.FIGURES_READ: frozenset({Permission.READ_KPIS}),
+}
+
+
+def granted_by(scopes: Iterable[str]) -> frozenset[str]:
+    """The permissions of a service key. A scope that is not known any more gives none."""
+    known = [KEY_SCOPES[KeyScope(each)] for each in scopes if each in KEY_SCOPES]
+    return frozenset().union(*known)
+
+
+def scopes_that_give(permission: Permission) -> list[KeyScope]:
+    return [scope for scope, given in KEY_SCOPES.items() if permission in given]
+
+
 def scope(actor: Actor, permission: Permission) -> Scope:
-    """How far the actor's role reaches; the system may do anything, a stranger nothing."""
+    """How far the actor's role reaches; the system may do anything, a stranger nothing, a service key what it was made for."""
     if actor.is_system:
         return Scope.ANY
+    if actor.is_service:
+        return Scope.ANY if permission in actor.granted else Scope.NO
     return TABLE[permission].get(actor.role, Scope.NO)
 
 

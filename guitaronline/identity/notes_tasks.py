@@ -31,6 +31,7 @@ RECORD_TYPES = (  # tables whose rows people talk about
     "bookings",
     "lesson_series",
     "lessons",
+    "webhook_endpoints",
 )
 
 

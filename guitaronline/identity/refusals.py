@@ -96,5 +96,19 @@ class RefreshTokenInvalid(NotSignedIn):
     detail = "This refresh token is not valid any more. Sign in again."
 
 
+class ServiceKeyInvalid(Invalid):
+    detail = "A service key cannot be made like this."
+
+
+class ServiceKeyOver(Conflict):
+    detail = "This key does not work any more. Make a new one."
+
+
+class ServiceKeyReplaced(Conflict):
+    detail = "Another key has taken over from this one already."
+
+
 constraint_errors["uq_users_email_key"] = EmailTaken
+constraint_errors["users_role_by_another"] = OwnRole
+constraint_errors["uq_service_keys_replaces_id"] = ServiceKeyReplaced
 constraint_errors["uq_guardians_pair"] = AlreadyGuardian

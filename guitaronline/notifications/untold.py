@@ -21,6 +21,7 @@ _REASONS = {
     " dispute.opened dispute.won dispute.lost dispute.answered"
     " exception.opened exception.resolved exception.ignored exception.written_off exception.escalated exception.reopened"
     " match.made match.undone period.opened period.prepared period.sent_back period.closed"
+    " webhook.created webhook.disabled webhook.enabled"
     " settlement.received settlement.checked settlement.refused settlement.confirmed settlement.imported settlement.discarded",
     "the page on which it was asked for shows it": "opening.checked opening.imported opening.discarded export.sent export.requested export.started export.ready export.failed"
     " export.canceled export.expired bulk.requested bulk.started bulk.finished bulk.stopped",

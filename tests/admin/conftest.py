@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM, Actor, Role
@@ -41,14 +41,16 @@ from guitaronline.booking.slots import block_slot
 from guitaronline.booking.substitution import substitute_booking
 from guitaronline.booking.waitlist import join_waitlist
 from guitaronline.booking.waitlist_models import WaitlistEntry
-from guitaronline.db import new_id, session
+from guitaronline.db import new_id, session, technical_transaction
 from guitaronline.finance import service as finance
 from guitaronline.finance.account_models import AccountMapping
 from guitaronline.finance.months import Month, month_of
 from guitaronline.finance.statement_models import TeacherRate, TeacherStatement
 from guitaronline.identity import service as identity
-from guitaronline.identity.access import Permission
+from guitaronline.identity.access import KeyScope, Permission
+from guitaronline.identity.key_models import ServiceKey
 from guitaronline.identity.models import ConsoleSession, Guardian, Task, User
+from guitaronline.identity.service_keys import create_service_key
 from guitaronline.identity.viewing import start_viewing
 from guitaronline.lessons import service as lessons
 from guitaronline.lessons.models import Lesson
@@ -68,6 +70,9 @@ from guitaronline.scheduling.models import Slot
 from guitaronline.scheduling.rules import Window
 from guitaronline.teachers.models import TeacherProfile
 from guitaronline.teachers.service import disable_teacher
+from guitaronline.webhooks import endpoints
+from guitaronline.webhooks.models import DeliveryStatus, WebhookDelivery, WebhookEndpoint
+from guitaronline.webhooks.planning import Happened, put_in_queue
 from tests.admin.browser import Browser, signed_in
 from tests.admin.posted import address_failed, posted
 from tests.office.bulk import ask, carried_out
@@ -533,6 +538,38 @@ class School:
     @cached_property
     def call(self) -> Task:
         return self._task("Call Ann about tomorrow", self.world.sue)
+
+    @cached_property
+    def service_key(self) -> ServiceKey:
+        wanted = {"name": "Acme sync", "scopes": [KeyScope.BOOKINGS_READ], "days": 30, "reason": "a partner asked"}
+        return create_service_key(self.admin, **wanted).key
+
+    @cached_property
+    def endpoint(self) -> WebhookEndpoint:
+        return self._endpoint("Acme")
+
+    @cached_property
+    def disabled_endpoint(self) -> WebhookEndpoint:
+        return endpoints.disable_endpoint(self.admin, self._endpoint("Old").id, reason="they left")
+
+    def _endpoint(self, name: str) -> WebhookEndpoint:
+        wanted = {"name": name, "url": "https://partner.example/hook", "topics": ["booking.confirmed"]}
+        return endpoints.create_endpoint(
+            self.admin, **wanted, owner_id=self.world.ada.id, reason="a partner asked"
+        ).endpoint
+
+    @cached_property
+    def delivery(self) -> WebhookDelivery:
+        """Given up."""
+        assert self.endpoint
+        now = self.world.now
+        event = Happened(new_id(), "booking.confirmed", "bookings", self.booked.id, now)
+        with technical_transaction() as current:
+            put_in_queue(current, [self.endpoint.id], [event])
+            current.execute(
+                update(WebhookDelivery).values(status=DeliveryStatus.DEAD, closed_at=now, last_answer="500")
+            )
+        return session().scalars(select(WebhookDelivery)).one()
 
     @cached_property
     def sent_message(self) -> Message:

@@ -36,6 +36,7 @@ BANK = {
 }
 SHEET = LETTER_TEXTS["contact"]  # as the page fills it in
 LETTER = {"template": "contact", "subject": SHEET.subject, "text": SHEET.text}
+HOOK = {"name": "Acme", "url": "https://partner.example/hook", "topics": ["booking.confirmed", "payment.failed"]}
 PERSON = {"full_name": "Eve", "email": "eve@people.example", "timezone": "Europe/Berlin"}
 
 
@@ -205,6 +206,16 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "AddFeeContract": ("", "fee_contract.add", lambda s: {"account": "stripe", "currency": "USD", "from_on": _today(s, 0), "percent": "2.9", "fixed": "0.30"}),
     "PreparePeriod": ("", "period.prepare", lambda s: {"first_on": _today(s, -3), "last_on": _today(s, -1)}),
     "ClosePeriod": ("period", "period.close", lambda s: {}),
+    "CreateServiceKey": ("", "service_key.create", lambda s: {"name": "Acme", "scopes": ["bookings:read"], "days": "30", **WHY}),
+    "RotateServiceKey": ("service_key", "service_key.rotate", lambda s: {"days": "30", "overlap_hours": "1", **WHY}),
+    "RevokeServiceKey": ("service_key", "service_key.revoke", lambda s: WHY),
+    "CreateEndpoint": ("", "webhook.create", lambda s: {**HOOK, "owner_id": str(s.world.ada.id), **WHY}),
+    "EditEndpoint": ("endpoint", "webhook.edit", lambda s: {**HOOK, "owner_id": str(s.world.ada.id), **WHY}),
+    "RotateWebhookSecret": ("endpoint", "webhook.rotate_secret", lambda s: {"overlap_hours": "1", **WHY}),
+    "DisableEndpoint": ("endpoint", "webhook.disable", lambda s: WHY),
+    "EnableEndpoint": ("disabled_endpoint", "webhook.enable", lambda s: WHY),
+    "ReplayWebhooks": ("endpoint", "webhook.replay", lambda s: {"first_day": _today(s, -1), "first_time": "00:00", "last_day": _today(s, 1), "last_time": "00:00", **WHY}),
+    "SendWebhookAgain": ("delivery", "webhook.send_again", lambda s: WHY),
     "SendPeriodBack": ("period", "period.send_back", lambda s: WHY),
 }  # fmt: skip
 ELSEWHERE = {
@@ -212,7 +223,15 @@ ELSEWHERE = {
     "CheckFiles",
 }  # their forms have files, which are read once: tests/settlements, tests/opening/test_desk.py
 QUIET = {"ExpireHolds", "ExpirePackages", "FindDuplicates"}  # nothing was due: no action, and a sentence that says 0
-UNKEPT = {"SetUpTotp", "ChangePassword", "DownloadBulk"}  # their answer must not be stored
+UNKEPT = {
+    "SetUpTotp",
+    "ChangePassword",
+    "DownloadBulk",
+    "CreateServiceKey",
+    "RotateServiceKey",
+    "CreateEndpoint",
+    "RotateWebhookSecret",
+}  # their answer must not be stored
 
 
 def test_every_command_page_is_tried_here() -> None:

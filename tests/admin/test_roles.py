@@ -13,7 +13,7 @@ from guitaronline import clock
 from guitaronline.actor import SYSTEM, Actor, Role
 from guitaronline.admin import gate
 from guitaronline.identity import access
-from guitaronline.identity.access import TABLE, Permission, Scope
+from guitaronline.identity.access import KEY_SCOPES, TABLE, Permission, Scope
 from guitaronline.identity.service import deactivate_person, set_up_totp
 from tests.admin.browser import Browser, signed_in, words
 from tests.world import World, as_actor
@@ -28,6 +28,12 @@ def test_the_matrix_is_the_permission_table(ada: Browser) -> None:
     shown = {unescape(name): words(cells).split() for name, cells in ROW.findall(page)}
 
     assert shown == {each.value: [WORD[reach] for reach in row.values()] for each, row in TABLE.items()}
+
+
+def test_the_page_says_what_each_scope_of_a_service_key_opens(ada: Browser) -> None:
+    page = words(ada.get("/admin/roles/").text)
+
+    assert [scope for scope, given in KEY_SCOPES.items() if f"{scope} {', '.join(sorted(given))}" not in page] == []
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.FINANCE, Role.AUDITOR, Role.ADMIN])

@@ -30,6 +30,7 @@ RECORDS = {  # a record of each table that has command pages
     "settlement_files": "bank_file", "settlement_profiles": "bank_profile",
     "tax_rates": "tax_rate",
     "teacher_rates": "rate",
+    "service_keys": "service_key", "webhook_endpoints": "endpoint", "webhook_deliveries": "delivery",
 }  # fmt: skip
 
 

@@ -222,6 +222,7 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "PATCH /billing/payments/{payment_id}/status": (lambda s: Call(f"/billing/payments/{s.payment()}/status", {"status": "succeeded", "reason": "cash"}), "403 403 403 403 403 200 403 200 401"),
     "POST /billing/payments/{payment_id}/refunds": (lambda s: Call(f"/billing/payments/{s.payment(paid=True)}/refunds", {"amount_minor": 1, "reason": "ill"}), "403 403 403 403 403 201 403 201 401"),
     "POST /billing/payments/{payment_id}/credits": (lambda s: Call(f"/billing/payments/{s.payment(paid=True)}/credits", {"reason": "ill"}), "403 403 403 403 403 201 403 201 401"),
+    "GET /billing/payments/{payment_id}": (lambda s: Call(f"/billing/payments/{s.payment()}"), "200 404 403 403 200 200 200 200 401"),
     "GET /billing/payments/{payment_id}/refunds": (lambda s: Call(f"/billing/payments/{s.payment()}/refunds"), "200 404 403 403 200 200 200 200 401"),
     "GET /billing/payments/students/{student_id}": (lambda s: Call(f"/billing/payments/students/{s.world.ann.id}"), "200 404 403 403 200 200 200 200 401"),
     "GET /billing/payments/{payment_id}/receipt.pdf": (lambda s: Call(f"/billing/payments/{s.payment(paid=True)}/receipt.pdf"), "200 404 403 403 200 200 200 200 401"),
