@@ -21,6 +21,7 @@ from guitaronline.booking import waitlist_models as waitlist
 from guitaronline.finance import account_models as accounts
 from guitaronline.finance import statement_models as statements
 from guitaronline.identity import models as identity
+from guitaronline.identity import sign_in_models as sign_in
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
 from guitaronline.notifications import models as notifications
@@ -61,6 +62,7 @@ __all__ = [
     "scheduling",
     "series",
     "settlements",
+    "sign_in",
     "statements",
     "teachers",
     "waitlist",
