@@ -20,6 +20,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     message_commands,
     navigation,
     papers,
+    person_security,
     reconciliation_commands,
     refunding,
     search,
@@ -31,6 +32,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     view_as,
     writing,
 )
+from guitaronline.admin.account import Account
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.audit_chain import AuditChain
@@ -131,6 +133,7 @@ def init_admin(app: Flask) -> None:
     auth.init_auth(app)
     console = Console(Today())
     for page in (
+        Account,
         illness.WhoIsIll,
         AuditChain,
         Integrity,
