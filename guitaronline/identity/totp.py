@@ -85,7 +85,7 @@ def reseal(work: Work) -> int:
     Locks the people. One that no key opens stays as it is: it has to be reset."""
     access.require(work.actor, Permission.ADMINISTER)
     query = select(User.id, User.totp_secret).where(User.totp_secret.is_not(None)).order_by(User.id)
-    old = [user_id for user_id, stored in work.session.execute(query) if _can_be_resealed(stored)]
+    old = [user_id for user_id, stored in work.session.execute(query) if stored and _can_be_resealed(stored)]
     people = work.lock_all(User, old[:AT_ONCE])
     for person in people:
         if person.totp_secret is not None and _can_be_resealed(person.totp_secret):

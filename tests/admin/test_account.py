@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from guitaronline import clock, policy
 from guitaronline.audit.models import IdempotencyKey
 from guitaronline.identity import links
-from guitaronline.identity.models import SignInLink
+from guitaronline.identity.models import SignInLink, TokenFamily
 from guitaronline.identity.recovery import HOW_MANY
 from tests.admin.browser import Browser, signed_in, signed_in_by_password, words
 from tests.admin.conftest import School, actions
@@ -92,9 +92,9 @@ def test_a_recovery_code_signs_in_at_the_page(app: Flask, world: World) -> None:
     code = code_of(shown_secret(browser.get("/admin/account/authenticator")), world.now)
     shown = browser.post("/admin/account/authenticator", {"code": code}).text
     recovery = re.findall(r'<li class="once">([A-Z2-7-]{19})</li>', shown)[0]
-    other = Browser(app)
+    typed = ("", recovery.lower(), recovery)
 
-    answers = [other.sign_in("sue@people.example", otp=each).status_code for each in ("", recovery.lower(), recovery)]
+    answers = [Browser(app).sign_in("sue@people.example", otp=each).status_code for each in typed]
 
     assert answers == [401, 303, 401]
 
@@ -289,7 +289,7 @@ def test_the_address_waits_until_it_is_confirmed(app: Flask, db: Session, world:
 
 def test_a_teacher_has_the_same_in_the_portal(app: Flask, db: Session, world: World) -> None:
     tom = signed_in_by_password(app, world.tom)
-    phone = signed_in_app(world.tom)
+    phone, tablet = signed_in_app(world.tom), signed_in_app(world.tom)
     page = tom.get("/teacher/account")
 
     one = tom.post(f"/teacher/account/devices/{phone.id}/sign-out", {}, opened=page.text)
@@ -302,3 +302,4 @@ def test_a_teacher_has_the_same_in_the_portal(app: Flask, db: Session, world: Wo
     assert [each.status_code for each in (one, wrong, asked, rest)] == [303, 401, 303, 303]
     assert path_of_newest(db).startswith("/address/gol_ea_")
     assert actions("person.sign_out_device") == 1
+    assert world.reloaded(TokenFamily, tablet.id).revoked_at
