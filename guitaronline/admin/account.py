@@ -212,7 +212,7 @@ class SignOutElsewhere(AccountCommand):
 
 
 class EmailForm(forms.CommandForm):
-    email = forms.line("New e-mail address", required=True, most=320)
+    email = forms.line("New e-mail address", required=True, most=320, render_kw={"autocomplete": "email"})
     password = PasswordField(
         "Your password",
         validators=[InputRequired("Your password is needed."), Length(max=128)],

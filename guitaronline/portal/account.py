@@ -26,7 +26,7 @@ from guitaronline.web import status_of
 
 
 class EmailForm(FlaskForm):
-    email = fields.line("New e-mail address", required=True, most=320)
+    email = fields.line("New e-mail address", required=True, most=320, render_kw={"autocomplete": "email"})
     password = PasswordField(
         "Your password",
         validators=[InputRequired("Your password is needed."), Length(max=128)],
