@@ -32,7 +32,7 @@ LEASE_SECONDS = 120  # of an outbox event; jobs/outbox.py
 TECHNICAL = frozenset(
     "audit_actions audit_changes audit_personal audit_seals audit_checkpoints outbox_events idempotency_keys job_ticks check_runs audit_verifications asked_runs"
     " console_sessions view_as_sessions token_families api_tokens sign_in_links failed_logins export_runs export_parts bulk_rows bulk_queue"
-    " known_devices former_addresses contact_readings opening_files backup_runs"
+    " known_devices former_addresses contact_readings opening_files backup_runs totp_uses recovery_codes address_changes"
     " kpi_days kpi_touched kpi_progress horizons number_series"
     " messages message_bodies message_attempts message_reports channel_states"
     " service_key_uses webhook_health webhook_deliveries webhook_attempts"

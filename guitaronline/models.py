@@ -24,6 +24,7 @@ from guitaronline.finance import statement_models as statements
 from guitaronline.identity import key_models as service_keys
 from guitaronline.identity import models as identity
 from guitaronline.identity import privacy_models as privacy
+from guitaronline.identity import sign_in_models as sign_in
 from guitaronline.kpis import models as kpis
 from guitaronline.lessons import models as lessons
 from guitaronline.notifications import models as notifications
@@ -72,6 +73,7 @@ __all__ = [
     "series",
     "service_keys",
     "settlements",
+    "sign_in",
     "statements",
     "teachers",
     "waitlist",

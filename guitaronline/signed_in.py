@@ -30,6 +30,8 @@ class Viewer(UserMixin):  # type: ignore[misc]  # flask_login has no types
     session_id: UUID
     session_seconds: int = 0  # until the browser is signed out when nothing more is done
     looking: Looking | None = None  # as whom they are viewing just now
+    is_confirmed: bool = False  # they proved a moment ago that it is them
+    must_enroll: bool = False  # nothing but setting up an authenticator app is open to them
 
     @property
     def actor(self) -> Actor:

@@ -22,6 +22,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     opening,
     papers,
     privacy,
+    person_security,
     reconciliation_commands,
     refunding,
     search,
@@ -33,6 +34,7 @@ from guitaronline.admin import (  # noqa: F401  # pages that are no desks add th
     view_as,
     writing,
 )
+from guitaronline.admin.account import Account
 from guitaronline.admin.approvals import ApprovalsDesk
 from guitaronline.admin.audit import AuditDesk
 from guitaronline.admin.audit_chain import AuditChain
@@ -150,6 +152,7 @@ def init_admin(app: Flask) -> None:
     auth.init_auth(app)
     console = Console(Today())
     for page in (
+        Account,
         illness.WhoIsIll,
         AuditChain,
         Integrity,

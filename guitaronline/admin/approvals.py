@@ -147,6 +147,7 @@ class Approve(ApprovalCommand):
     path = "approvals/<uuid:id>/approve"
     title = "Approve"
     button = "Allow and do it"
+    needs_step_up = True
     form = forms.MaybeReasonForm
     targets = (ApprovalStatus.APPROVED,)
 

@@ -73,6 +73,7 @@ class AuditDesk(Desk):
         Whose("actor", "Who", AuditAction.actor_id),
         SameRequest("request", "Request", widget="hidden"),
     )
+    has_personal_files = True
     exported = exported.AUDIT
     default_order = (AuditAction.at, True)  # ix_audit_actions_at; of one person: ix_audit_actions_actor
     page_title = staticmethod(lambda action: title_of(action.name))

@@ -20,6 +20,7 @@ from guitaronline.admin.gate import Viewer
 from guitaronline.errors import DomainError
 from guitaronline.extensions import login_manager
 from guitaronline.identity import links, sessions
+from guitaronline.step_up_page import tidy_otp
 from guitaronline.web import safe_next, status_of
 
 blueprint = Blueprint("auth", __name__)
@@ -31,7 +32,9 @@ class SignIn(FlaskForm):
     email = StringField("E-mail", validators=[InputRequired("Your e-mail address is needed."), Length(max=320)])
     password = PasswordField("Password", validators=[InputRequired("Your password is needed."), Length(max=128)])
     otp = StringField(
-        "One-time code", validators=[Length(max=16)], description="From your authenticator app, if you use one."
+        "One-time code",
+        validators=[Length(max=40)],
+        description="From your authenticator app, if you use one; or one of your recovery codes.",
     )
     next = HiddenField()
 
@@ -69,6 +72,8 @@ def viewer_of_request(request: flask.Request) -> Viewer | None:
         signed.session_id,
         signed.seconds_left,
         signed.looking,
+        signed.is_confirmed,
+        signed.must_enroll,
     )
 
 
@@ -116,10 +121,6 @@ def stay_signed_in() -> ResponseReturnValue:
     if not current_user.is_authenticated:
         return {"error": "You are signed out."}, 401
     return {"seconds": gate.viewer().session_seconds}, 200
-
-
-def tidy_otp(given: str | None) -> str | None:
-    return "".join((given or "").split()) or None
 
 
 def _signed_in(opened: sessions.SessionOpened, target: str) -> ResponseReturnValue:

@@ -126,6 +126,7 @@ class Desk(_Plain, ModelView):
     row_actions: Any = None  # a static function: the buttons of a row; None: on its page only
     page_title: Any = staticmethod(show.label_of)  # of a record
     is_home: ClassVar[bool] = True  # links to a record of this table lead here; of two desks of one table, one is it
+    has_personal_files: ClassVar[bool] = False  # who exports it confirms that it is them
     exported: ClassVar[Mapping[str, Plains]] = {}  # name of the column → what it says in a file; see admin/exported.py
 
     can_create = can_edit = can_delete = can_export = can_set_page_size = False

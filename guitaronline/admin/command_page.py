@@ -20,7 +20,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from guitaronline import db, unit_of_work
+from guitaronline import db, step_up_page, unit_of_work
 from guitaronline.actor import Actor
 from guitaronline.admin import forms, gate, show
 from guitaronline.admin.changes import changes_since
@@ -32,7 +32,7 @@ from guitaronline.unit_of_work import AlreadyAnswered, Claim, StaleVersion
 from guitaronline.web import status_of
 
 DONE_BEFORE = "This was done before; nothing was changed now."
-NOT_HASHED = {"csrf_token", "key", "version"}
+NOT_HASHED = {"csrf_token", "key", "version", *step_up_page.FIELDS}
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class CommandPage:
     looks: ClassVar[str] = ""  # a second button that shows the page again with what was typed, and does nothing
     is_secret: ClassVar[bool] = False  # the answer is shown once and must not be stored
     template: ClassVar[str] = "admin/command.html"
+    once_template: ClassVar[str] = "admin/shown_once.html"
+    needs_step_up: ClassVar[bool] = False  # they confirm that it is them before it is done
 
     # What derived pages say
 
@@ -109,6 +111,10 @@ class CommandPage:
         """Whether it has anything to do with such a record; its button is not shown elsewhere, not even greyed."""
         return True
 
+    def asks_step_up(self, record: Any, form: Any) -> bool:
+        """The same, where it depends on the record or on what was typed."""
+        return self.needs_step_up
+
     def prepare(self, form: Any, record: Any) -> None:
         """Fill choices that depend on the record."""
 
@@ -124,7 +130,8 @@ class CommandPage:
             return self.page(record, form), 200
         if not form.validate():
             return self.page(record, form), 422
-        return self._submit(record, form)
+        asking = step_up_page.unless_confirmed(self.title) if self.asks_step_up(record, form) else None
+        return asking or self._submit(record, form)
 
     def _submit(self, record: Any, form: Any) -> ResponseReturnValue:
         actor = gate.viewer().actor
@@ -141,7 +148,7 @@ class CommandPage:
         except DomainError as refusal:
             return self.page(record, form, refusal=forms.point_out(form, refusal)), status_of(refusal)
         if done.shown_once:
-            return flask.render_template("admin/shown_once.html", page=self, done=done), 200
+            return flask.render_template(self.once_template, page=self, done=done), 200
         flask.flash(done.sentence, "success")
         return flask.redirect(done.url, 303)
 

@@ -11,6 +11,7 @@ import flask
 from sqlalchemy import Select
 from werkzeug.datastructures import MultiDict
 
+from guitaronline import step_up_page
 from guitaronline.admin import gate
 from guitaronline.admin.base import Column, Console, Desk, Selection
 from guitaronline.admin.selection import LONGEST_SEARCH
@@ -19,7 +20,16 @@ from guitaronline.forms import REASON_LENGTH
 from guitaronline.office.export_models import LIST_FORMATS, ExportFormat
 from guitaronline.office.exports import Wanted
 
-OURS = {"csrf_token", "format", "columns", "search", "sort", "desc", "reason"}  # every other field is a filter
+OURS = {
+    "csrf_token",
+    "format",
+    "columns",
+    "search",
+    "sort",
+    "desc",
+    "reason",
+    *step_up_page.FIELDS,
+}  # every other field is a filter
 LONGEST_VALUE = 200
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Select, Text, case, cast
 from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.elements import ColumnElement
 
+from guitaronline import step_up_page
 from guitaronline.actor import Actor, Role
 from guitaronline.admin import gate, plain, show
 from guitaronline.admin.base import Column, Console, Desk
@@ -49,6 +50,11 @@ def init_exports(app: Flask) -> None:
 def export_list(path: str) -> ResponseReturnValue:
     """The rows of the list as a file; of more than DIRECT_UP_TO a job makes one. Written down before a byte leaves."""
     asked = asked_in(desk_at(path), flask.request.form)
+    asking = _confirmed(
+        asked.desk.has_personal_files, f"Export {asked.desk.title.lower()}", flask.url_for(f"{asked.desk.endpoint}.index_view")
+    )
+    if asking is not None:
+        return asking
     ids = read_ids(asked.desk, asked.selection, most=DIRECT_UP_TO + 1)
     actor = gate.viewer().actor
     if len(ids) > DIRECT_UP_TO:
@@ -69,6 +75,10 @@ def download(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route's word
     export = session().get(Export, id)
     if export is None or export.owner_id != gate.viewer().id:
         raise NotFound("There is no such export, or it is not yours.")
+    is_personal = export.desk == giving.DESK or desk_at(export.desk).has_personal_files
+    asking = _confirmed(is_personal, "Download the file", _page(id))
+    if asking is not None:
+        return asking
     exports.record_download(gate.viewer().actor, id, needs=_needed(export))
     answer = _file(_parts(_app(), id), export.desk, export.format, export.created_at)
     answer.content_length = export_runs.size_of(id)
@@ -92,6 +102,11 @@ def progress(id: UUID) -> ResponseReturnValue:  # noqa: A002  # the route's word
 
 def _needed(export: Export) -> Permission:
     return giving.NEEDS if export.desk == giving.DESK else desk_at(export.desk).permission
+
+
+def _confirmed(is_personal: bool, what: str, back: str) -> ResponseReturnValue | None:
+    """None where nothing personal leaves, or who asks has proved that it is them."""
+    return step_up_page.unless_confirmed(what, back) if is_personal else None
 
 
 def _parts(app: Flask, export_id: UUID) -> Iterator[bytes]:

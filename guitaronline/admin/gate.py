@@ -24,6 +24,8 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_WHILE_VIEWING = frozenset(
     {"console.LeaveViewAs", "console.ViewAsPerson"}
 )  # the latter refuses, or says it was done
+OPEN_WHILE_ENROLLING = frozenset({"console.EnrollTotp"})
+ENROLL_FIRST = "Set up your authenticator app first: your role needs one, and nothing else is open until it works."
 VIEWING = "You are viewing as somebody: nothing can be changed until you leave that view."
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -104,6 +106,8 @@ def guard(app: Flask) -> None:
             return _ask_to_sign_in()
         if viewer().role not in STAFF_ROLES:
             return _wrong_door()
+        if viewer().must_enroll and endpoint not in OPEN_WHILE_ENROLLING:
+            return _ask_to_enroll()
         permission = needed[endpoint]
         if permission is None or not may(permission):
             raise NotAllowed(why_not_allowed(permission) if permission else None)
@@ -118,6 +122,12 @@ def _wrong_door() -> ResponseReturnValue:
     words = "The console is for staff. Your lessons, your calendar and your hours are in the teacher portal."
     url = flask.url_for("portal.today")
     return flask.render_template("wrong_door.html", sentence=words, url=url, link="To the teacher portal"), 403
+
+
+def _ask_to_enroll() -> ResponseReturnValue:
+    if flask.request.method not in READING:
+        raise NotAllowed(ENROLL_FIRST)
+    return flask.redirect(flask.url_for("console.EnrollTotp"), 303)
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:

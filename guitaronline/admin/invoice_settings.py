@@ -104,6 +104,7 @@ class SetSeller(CommandPage):
     parent = "desk_invoice-settings.index_view"
     button = "Save"
     permission = Permission.EDIT_INVOICING
+    needs_step_up = True
     form = SellerForm
     lead = "Holds for what is issued from that day on. What was issued stays as it is."
 
@@ -224,6 +225,7 @@ class SetTaxRate(CommandPage):
     parent = "desk_tax-rates.index_view"
     button = "Save"
     permission = Permission.EDIT_INVOICING
+    needs_step_up = True
     form = TaxRateForm
     lead = "A rate that is open ends where the new one begins. Two never hold on one day."
 
@@ -261,6 +263,7 @@ class EndTaxRate(CommandPage):
     title = "End"
     button = "End the rate"
     permission = Permission.EDIT_INVOICING
+    needs_step_up = True
     form = EndForm
     tone = "danger"
 

@@ -77,6 +77,7 @@ class InvoicesDesk(Desk):
         Column("payment", "Payment", lambda each: show.link(each.payment)),
     )
     filters = narrowed(Invoice)
+    has_personal_files = True
     exported = exported.INVOICES
     default_order = (Invoice.id, True)
     load = (selectinload(Invoice.student), selectinload(Invoice.payment))
@@ -110,6 +111,7 @@ class CreditNotesDesk(Desk):
         Column("refund", "Refund", lambda each: show.link(each.refund)),
     )
     filters = narrowed(CreditNote)
+    has_personal_files = True
     exported = exported.CREDIT_NOTES
     default_order = (CreditNote.id, True)
     load = (selectinload(CreditNote.student), selectinload(CreditNote.invoice), selectinload(CreditNote.refund))

@@ -147,6 +147,7 @@ class SetAccounts(CommandPage):
     parent = "desk_accounts.index_view"
     button = "Save"
     permission = Permission.KEEP_BOOKS
+    needs_step_up = True
     form = AccountsForm
     lead = "Holds for every journal that is downloaded from now on, also of months before."
 

@@ -1,4 +1,4 @@
-"""What the links in mails lead to: choose a password, confirm an address. Opening a page changes nothing; the button does."""
+"""What the links in mails lead to: choose a password, confirm or change an address, undo that. Opening a page changes nothing; the button does."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from guitaronline.identity.passwords import MIN_LENGTH, MIN_LENGTH_STAFF
 from guitaronline.web import status_of
 
 blueprint = Blueprint("links", __name__)
+WITH_PAGES = STAFF_ROLES | {Role.TEACHER}  # students sign in with the app
 IF_KNOWN = "If somebody is registered with that address, a link is on its way to it. It works once, for {} minutes."
 
 
@@ -86,6 +87,48 @@ def verify(token: str) -> ResponseReturnValue:
     return flask.redirect(flask.url_for("auth.root"), 303)
 
 
+@blueprint.route("/address/<token>", methods=("GET", "POST"))
+def change_address(token: str) -> ResponseReturnValue:
+    """The link that went to a new address."""
+    found = service.changing_person(session(), token, gate.now())
+    if found is None:
+        return _over(may_forget=False)
+    person, change = found
+    form = FlaskForm()
+    facts = {"form": form, "former": person.email, "new": change.new_email, "is_undo": False}
+    if not form.validate_on_submit():
+        return _secret_page("change_address.html", **facts)
+    try:
+        done = service.change_address(ANONYMOUS, token=token)
+    except service.LinkInvalid:
+        return _over(may_forget=False)
+    except DomainError as refusal:
+        return _secret_page("change_address.html", status_of(refusal), refusal=refusal, **facts)
+    flask.flash(f"You are written to at {done.email} from now on; sign in with it.", "success")
+    return flask.redirect(flask.url_for("auth.sign_in" if done.role in WITH_PAGES else "auth.root"), 303)
+
+
+@blueprint.route("/undo-address/<token>", methods=("GET", "POST"))
+def undo_address(token: str) -> ResponseReturnValue:
+    """The link that went to the address before: whoever changed it was not them."""
+    found = service.undoing_person(session(), token, gate.now())
+    if found is None:
+        return _over(may_forget=False)
+    person, change = found
+    form = FlaskForm()
+    facts = {"form": form, "former": change.former_email, "new": person.email, "is_undo": True}
+    if not form.validate_on_submit():
+        return _secret_page("change_address.html", **facts)
+    try:
+        reset = service.undo_change(ANONYMOUS, token=token)
+    except service.LinkInvalid:
+        return _over(may_forget=False)
+    except DomainError as refusal:
+        return _secret_page("change_address.html", status_of(refusal), refusal=refusal, **facts)
+    flask.flash("Your address is as it was, and everything is signed out. Now choose another password.", "success")
+    return flask.redirect(flask.url_for("links.reset", token=reset), 303)
+
+
 def _choose_password(
     person: User | None, act: Callable[[str], User], *, heading: str, lead: str = ""
 ) -> ResponseReturnValue:
@@ -106,7 +149,7 @@ def _choose_password(
         return _over()  # used by somebody else a moment ago
     except DomainError as refusal:
         return _secret_page("choose_password.html", status_of(refusal), refusal=point_out(form, refusal), **facts)
-    here = done.role in STAFF_ROLES | {Role.TEACHER}
+    here = done.role in WITH_PAGES
     flask.flash(f"Your password is set. Sign in with it{'' if here else ' in the app'}.", "success")
     return flask.redirect(flask.url_for("auth.sign_in" if here else "auth.root"), 303)
 

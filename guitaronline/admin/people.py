@@ -16,13 +16,13 @@ from guitaronline.admin.command_page import Button, button_of, buttons_of, comma
 from guitaronline.admin.counted import Counted
 from guitaronline.admin.filters import Choice, Days, people_matching, reference_is
 from guitaronline.admin.person_commands import ROLES, CreatePerson, RemoveGuardian
-from guitaronline.admin.record_page import Figure, Page, Section, facts, rows, whole
+from guitaronline.admin.record_page import SHOWN, Figure, Page, Section, facts, rows, whole
 from guitaronline.admin.waiting import Waiting
 from guitaronline.booking import queries, waiting
 from guitaronline.db import session
-from guitaronline.identity import queries as identity
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import Guardian, User
+from guitaronline.identity.signed_in_devices import devices_of
 from guitaronline.teachers.models import TeacherProfile
 
 
@@ -75,6 +75,7 @@ class PeopleDesk(Desk):
         Days("since", "Since", User.created_at, is_past=True),
         Counted("people", User.id),
     )
+    has_personal_files = True
     exported = exported.PEOPLE
     default_order = (User.id, True)
     row_actions = staticmethod(buttons_of)
@@ -153,10 +154,16 @@ def _facts(person: User) -> list[show.Fact]:
         ("Language", person.language),
         ("Instrument", person.instrument),
         ("Level", person.level),
-        ("Sign-in", "has a password" if person.password_hash else "no password yet; invite them"),
+        ("Sign-in", _sign_in_words(person)),
         ("Test account", show.yes(person.is_test)),
         ("Since", show.when(person.created_at)),
     )
+
+
+def _sign_in_words(person: User) -> str:
+    if person.password_hash is None:
+        return "no password; invite them"
+    return "has a password" + (" and an authenticator app" if person.totp_secret else "")
 
 
 def _address_facts(person: User) -> list[tuple[str, Any]]:
@@ -209,11 +216,11 @@ def _relatives(found: list[Guardian], other: str) -> list[list[Any]]:
 
 
 def _devices(person: User) -> Section:
-    """Deactivating the person signs all of them out."""
+    """Browsers and apps. "Sign out everywhere" and deactivating the person sign all of them out."""
     table = rows(
-        identity.devices_of(session(), person.id, now=gate.now()),
-        lambda each: each.device_label or "a device without a name",
+        devices_of(session(), person.id, now=gate.now(), limit=SHOWN),
+        lambda each: each.name or ("a browser" if each.is_browser else "an app without a name"),
         lambda each: show.stamp(each.last_used_at),
-        lambda each: show.stamp(each.created_at),
+        lambda each: show.stamp(each.signed_in_at),
     )
-    return Section("Devices", ("Device", "Last used", "Signed in"), table, "Not signed in to the app.", is_aside=True)
+    return Section("Devices", ("Device", "Last used", "Signed in"), table, "Not signed in anywhere.", is_aside=True)

@@ -9,7 +9,7 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
 from guitaronline import policy
-from guitaronline.actor import PERSON_ROLES, Actor, Role
+from guitaronline.actor import PERSON_ROLES, STAFF_ROLES, Actor, Role
 from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, commands
 from guitaronline.errors import DomainError
@@ -49,6 +49,9 @@ class CreatePerson(CommandPage):
 
     def initial(self, record: Any) -> dict[str, Any]:
         return {"timezone": gate.viewer().timezone, "role": "student"}
+
+    def asks_step_up(self, record: Any, form: Any) -> bool:
+        return form.role.data in STAFF_ROLES
 
     def prepare(self, form: Any, record: Any) -> None:
         if not gate.may(Permission.ADMINISTER):
@@ -98,6 +101,9 @@ class EditPerson(PersonCommand):
     form = EditForm
     sentence = "{} is saved."
 
+    def asks_step_up(self, record: Any, form: Any) -> bool:
+        return record.role in STAFF_ROLES and form.email.data != record.email  # who gets that mail could become them
+
     def initial(self, record: Any) -> dict[str, Any]:
         show.read_by_viewer(record.id, "")  # the form shows them
         return {name: getattr(record, name) for name in FIELDS}
@@ -111,6 +117,9 @@ class EditPerson(PersonCommand):
 class InvitePerson(PersonCommand):
     path = "people/<uuid:id>/invite"
     title = "Invite"
+
+    def asks_step_up(self, record: Any, form: Any) -> bool:
+        return record.role in STAFF_ROLES
 
     @property
     def is_secret(self) -> bool:  # type: ignore[override]
@@ -171,6 +180,7 @@ class SetRole(PersonCommand):
     path = "people/<uuid:id>/role"
     title = "Change role"
     is_rare = True
+    needs_step_up = True
     permission = Permission.ADMINISTER
     form = RoleForm
     sentence = "{} has another role now."
@@ -232,34 +242,6 @@ class ReactivatePerson(PersonCommand):
 
     def act(self, actor: Actor, record: Any, form: Any) -> Any:
         return service.reactivate_person(actor, record.id, reason=form.reason.data)
-
-
-class SetUpTotp(PersonCommand):
-    path = "people/<uuid:id>/authenticator"
-    title = "Set up authenticator app"
-    is_rare = True
-    permission = Permission.ADMINISTER
-    form = forms.MaybeReasonForm
-    is_secret = True
-
-    def consequences(self, actor: Actor, record: Any, form: Any) -> Consequences:
-        return Consequences(
-            [
-                (
-                    "Secret",
-                    "A new one is shown once, to be typed or pasted into the person's app; an older one stops working.",
-                ),
-                ("Sign-in", "The person is signed out everywhere."),
-            ]
-        )
-
-    def act(self, actor: Actor, record: Any, form: Any) -> Any:
-        return record.id, service.set_up_totp(actor, record.id, reason=form.reason.data)
-
-    def done(self, result: Any) -> Done:
-        return Done(
-            "The authenticator secret is ready", show.record_url("users", result[0]) or "", shown_once=result[1]
-        )
 
 
 class GuardianForm(forms.CommandForm):
@@ -346,6 +328,7 @@ class PasswordForm(forms.CommandForm):
 class ChangePassword(CommandPage):
     path = "account/password"
     title = "Change your password"
+    parent = "desk_account.index"
     permission = Permission.OWN_PROFILE
     form = PasswordForm
     is_secret = True
@@ -364,7 +347,7 @@ class ChangePassword(CommandPage):
         )
 
     def done(self, result: Any) -> Done:
-        return Done("Your password is changed.", flask.url_for("desk_today.index"))
+        return Done("Your password is changed.", flask.url_for(self.parent))
 
 
 commands.add(
@@ -374,7 +357,6 @@ commands.add(
     AddressWorks,
     AddGuardian,
     SetRole,
-    SetUpTotp,
     DeactivatePerson,
     ReactivatePerson,
     RemoveGuardian,

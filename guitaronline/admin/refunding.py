@@ -61,6 +61,7 @@ class _GiveBack(PaymentCommand):
 
     tone = "danger"
     looks = "Show what will happen"
+    needs_step_up = True
 
     def prepare(self, form: Any, record: Any) -> None:
         form.amount.in_currency = record.currency

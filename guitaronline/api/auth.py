@@ -11,6 +11,7 @@ from guitaronline import logs
 from guitaronline.actor import ANONYMOUS, Actor
 from guitaronline.errors import NotSignedIn
 from guitaronline.identity import service_keys, tokens
+from guitaronline.identity.refusals import StepUpRequired, TotpNotSetUp
 
 PREFIX = "/api/"
 BEARER = re.compile(r"bearer +([A-Za-z0-9_-]{1,200})", re.ASCII | re.IGNORECASE)
@@ -51,8 +52,17 @@ def _holder(token: str) -> Actor | None:
     found = tokens.actor_of_token(token)
     if found is None:
         return None
+    if found.must_enroll:
+        raise TotpNotSetUp()
     g.signed = found  # the device too, for those who sign out
     return found.actor
+
+
+def require_confirmed() -> None:
+    """Raises StepUpRequired when the caller uses a second factor and their device signed in too long ago."""
+    found: tokens.Signed | None = g.get("signed")
+    if found is None or not found.is_confirmed:
+        raise StepUpRequired("Sign in again with your code: this needs a sign-in of the last 10 minutes.")
 
 
 def caller() -> Actor:

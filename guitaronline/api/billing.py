@@ -10,6 +10,7 @@ from uuid import UUID
 
 from guitaronline import clock
 from guitaronline.actor import Actor
+from guitaronline.api.auth import require_confirmed
 from guitaronline.api.endpoint import PUBLIC, Answer, Resource, may
 from guitaronline.api.pagination import Order, Page
 from guitaronline.api.schemas.billing import (
@@ -35,7 +36,7 @@ from guitaronline.api.schemas.billing import (
     refund_json,
 )
 from guitaronline.billing import queries, service
-from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, Refund
+from guitaronline.billing.models import Approval, CreditEntry, Package, Payment, PaymentStatus, Refund
 from guitaronline.billing.refund_models import RefundCredit
 from guitaronline.billing.rules import effective_package_status
 from guitaronline.booking import refunding
@@ -45,6 +46,7 @@ from guitaronline.errors import NotFound
 from guitaronline.identity import access
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
+from guitaronline.identity.refusals import StepUpRequired
 from guitaronline.states import IllegalMove
 
 resource = Resource("billing", "Packages of lessons and the money for them")
@@ -167,10 +169,13 @@ def record(actor: Actor, body: dict[str, Any]) -> Payment:
         service.PackageRevoked,
         service.NothingToRefund,
         service.ApprovalAlreadyPending,
+        StepUpRequired,
     ),
 )
 def set_status(actor: Actor, payment_id: UUID, body: dict[str, Any]) -> Payment | Approval:
     """Say what became of a payment"""
+    if body["status"] == PaymentStatus.REFUNDED:
+        require_confirmed()
     return service.set_payment_status(actor, payment_id, **body)
 
 
@@ -182,6 +187,7 @@ def set_status(actor: Actor, payment_id: UUID, body: dict[str, Any]) -> Payment 
     who=EDIT_PAYMENTS,
     body=RefundNew,
     keyed=True,
+    needs_step_up=True,
     refuses=(
         service.PaymentNotSucceeded,
         service.NothingToRefund,
@@ -204,6 +210,7 @@ def refund(actor: Actor, payment_id: UUID, body: dict[str, Any]) -> Refund | App
     who=EDIT_PAYMENTS,
     body=CreditNew,
     keyed=True,
+    needs_step_up=True,
     refuses=(
         service.PaymentNotSucceeded,
         service.NothingToRefund,

@@ -87,6 +87,7 @@ class Endpoint:
     tagged: bool = False  # its answer carries an ETag
     keyed: bool = False  # it takes an Idempotency-Key
     limit: str | None = None  # counted against a limit of its own, besides
+    needs_step_up: bool = False  # the device has to have signed in a moment ago, where a second factor is used
     raw: bool = False  # the view reads the body itself, byte for byte; a machine sends it, and is not counted
 
     def __call__(self, **path: Any) -> Response:
@@ -105,7 +106,7 @@ class Endpoint:
         return self.answer(result, asked.get("page"))
 
     def admitted(self) -> Actor:
-        """The caller, counted against the limits. Raises NotSignedIn, NotAllowed, TooManyRequests."""
+        """The caller, counted against the limits. Raises NotSignedIn, NotAllowed, StepUpRequired, TooManyRequests."""
         if not self.who.signed_in:
             if not self.raw:
                 limits.count(self.limit)
@@ -116,6 +117,8 @@ class Endpoint:
             limits.count(self.limit)  # a bad token is counted too, on its address
         if not self.who.admits(actor):
             raise NotAllowed()
+        if self.needs_step_up:
+            auth.require_confirmed()
         return actor
 
     def searched(self) -> dict[str, Any]:

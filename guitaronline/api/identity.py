@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from flask import g, request
 
+from guitaronline import clock
 from guitaronline.actor import ANONYMOUS, Actor
 from guitaronline.api.endpoint import PUBLIC, SIGNED_IN, Answer, Resource
 from guitaronline.api.limits import address
 from guitaronline.api.schemas.identity import (
+    AddressWanted,
+    Devices,
     Forgotten,
     Login,
     PasswordChange,
@@ -21,12 +25,14 @@ from guitaronline.api.schemas.identity import (
     UserEdit,
     UserOut,
     Verification,
+    devices_json,
     tokens_json,
     user_json,
 )
 from guitaronline.db import session
 from guitaronline.identity import service, tokens
 from guitaronline.identity.models import User
+from guitaronline.identity.signed_in_devices import Device, devices_of
 
 resource = Resource("identity", "Who you are")
 
@@ -57,7 +63,9 @@ def register(actor: Actor, body: dict[str, Any]) -> User:
         service.InvalidCredentials,
         service.OtpRequired,
         service.OtpInvalid,
+        service.OtpUsed,
         service.TotpNotSetUp,
+        service.TotpUnreadable,
         service.TooManyAttempts,
     ),
 )
@@ -176,3 +184,49 @@ def change_password(actor: Actor, body: dict[str, Any]) -> None:
     except service.PasswordUnfit as unfit:
         reasons = [replace(reason, pointer="/new_password") for reason in unfit.reasons]
         raise service.PasswordUnfit(reasons=reasons) from None
+
+
+@resource.endpoint(
+    "POST",
+    "/users/me/email",
+    Answer(202, words="A link is on its way to the new address; nothing changes before it is followed"),
+    who=SIGNED_IN,
+    body=AddressWanted,
+    limit="login",
+    refuses=(
+        service.InvalidCredentials,
+        service.PersonInvalid,
+        service.SameAddress,
+        service.EmailTaken,
+        service.MailIsOff,
+        service.TooManyAttempts,
+    ),
+)
+def change_email(actor: Actor, body: dict[str, Any]) -> None:
+    """Ask to be written to at another address"""
+    service.ask_to_change(actor, email=body["email"], password=body["current_password"], address=address())
+
+
+@resource.endpoint("GET", "/users/me/devices", Answer(200, Devices, devices_json), who=SIGNED_IN)
+def devices(actor: Actor) -> tuple[list[Device], UUID]:
+    """Where one is signed in: browsers and apps, the last used first"""
+    assert actor.id is not None
+    return devices_of(session(), actor.id, now=clock.read(session())), g.signed.family_id
+
+
+@resource.endpoint(
+    "POST", "/users/me/devices/<uuid:device_id>/sign-out", Answer(204, words="The device is signed out"), who=SIGNED_IN
+)
+def sign_out_device(actor: Actor, device_id: UUID) -> None:
+    """Sign one of one's devices out"""
+    assert actor.id is not None
+    service.sign_out_device(actor, actor.id, device_id=device_id)
+
+
+@resource.endpoint(
+    "POST", "/users/me/sign-out-elsewhere", Answer(204, words="Every other device is signed out"), who=SIGNED_IN
+)
+def sign_out_elsewhere(actor: Actor) -> None:
+    """Sign every other device out"""
+    assert actor.id is not None
+    service.sign_out_elsewhere(actor, actor.id, keep_family=g.signed.family_id)

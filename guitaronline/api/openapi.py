@@ -27,6 +27,7 @@ from guitaronline.api.errors import (
 from guitaronline.api.fields import Output
 from guitaronline.api.idempotency import InvalidIdempotencyKey
 from guitaronline.api.json import NotJson, UnfitJson
+from guitaronline.identity.refusals import StepUpRequired, TotpNotSetUp
 from guitaronline.unit_of_work import IdempotencyKeyReused, StaleVersion, StillRunning
 
 if TYPE_CHECKING:
@@ -187,9 +188,11 @@ def _refusals(endpoint: Endpoint, *, has_path: bool) -> dict[int, list[str]]:
     kinds: list[type[errors.DomainError]] = [*endpoint.refuses, TooManyRequests, Unavailable]
     found: dict[int, list[str]] = {500: [FRAMEWORK[500][0]]}
     if endpoint.who.signed_in:
-        kinds += [SignInRequired, InvalidToken]
+        kinds += [SignInRequired, InvalidToken, TotpNotSetUp]
     if endpoint.who.limited:
         kinds.append(errors.NotAllowed)
+    if endpoint.needs_step_up:
+        kinds.append(StepUpRequired)
     if has_path:
         kinds.append(errors.NotFound)
     if endpoint.method == "GET":

@@ -8,23 +8,28 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-import pyotp
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from guitaronline import clock, policy
+from guitaronline import clock, secret_keys
 from guitaronline.actor import STAFF_ROLES, Actor, Role
 from guitaronline.db import technical_transaction
 from guitaronline.errors import Busy, DomainError
-from guitaronline.identity import passwords, throttle
+from guitaronline.identity import passwords, recovery, throttle, totp
 from guitaronline.identity.emails import email_key
 from guitaronline.identity.models import User
-from guitaronline.identity.refusals import InvalidCredentials, OtpInvalid, OtpRequired, TooManyAttempts, TotpNotSetUp
+from guitaronline.identity.refusals import (
+    InvalidCredentials,
+    OtpInvalid,
+    OtpRequired,
+    OtpUsed,
+    TooManyAttempts,
+    TotpUnreadable,
+)
 from guitaronline.unit_of_work import DEADLOCK, LOCK_TIMEOUT
 
 T = TypeVar("T")
-DRIFT_STEPS = 1  # a clock may be 30 s wrong
 
 
 class Person(NamedTuple):
@@ -55,10 +60,11 @@ def sign_in(
     """What `opened` makes for the person, once it is certain that it is them.
 
     1. wait for one's turn with this account from this address, and refuse when it failed too often;
-    2. compare the password (the same time for an account that does not exist), then the second factor;
-    3. look again under a share lock: who was deactivated meanwhile, or got another password, does not come in.
-    A failure is counted and committed before the answer. Raises InvalidCredentials, OtpRequired, OtpInvalid,
-    TotpNotSetUp, TooManyAttempts, Busy."""
+    2. compare the password (the same time for an account that does not exist);
+    3. look again under a share lock: who was deactivated meanwhile, or got another password, does not come in;
+    4. compare the second factor, which is used up by that. Whether somebody without one comes in is for `opened` to say.
+    A failure is counted and committed before the answer. Raises InvalidCredentials, OtpRequired, OtpInvalid, OtpUsed,
+    TotpUnreadable, TooManyAttempts, Busy."""
     key = email_key(email)
     attempt = throttle.Attempt.of(key or email, address)
     with short_transaction() as session:
@@ -85,6 +91,27 @@ def confirm_password(user_id: UUID, password: str, *, address: str | None) -> st
     return person.password_hash
 
 
+def confirm(
+    user_id: UUID,
+    password: str,
+    *,
+    otp: str | None,
+    address: str | None,
+    then: Callable[[Session, datetime], object],
+) -> None:
+    """`then` is done in the same transaction, once somebody who is signed in has shown that it is them: by their password, and by
+    their second factor where they have one. Failures are counted apart from sign-ins. Raises what `sign_in` raises."""
+    attempt = throttle.Attempt.of(str(user_id), address)
+    with short_transaction() as session:
+        now = clock.read(session)
+        person = _person(session, User.id == user_id)
+        refusal = _refusal(session, attempt, person, now, password=password, otp=otp)
+        if refusal is None:
+            then(session, now)
+    if refusal is not None:
+        raise refusal
+
+
 @contextmanager
 def short_transaction() -> Iterator[Session]:
     """A technical transaction in which waiting too long for a lock is `Busy`."""
@@ -104,15 +131,14 @@ def _refusal(
     if wrong is not None:
         return wrong
     assert person is not None
-    missing = _second_factor(person, otp, now)
-    if isinstance(missing, OtpInvalid):
-        throttle.count(session, attempt, now)
-    if missing is not None:
-        return missing
     if _person(session, User.id == person.id, share=True) != person:
         return InvalidCredentials()
-    throttle.forgive(session, attempt)
-    return None
+    missing = _second_factor(session, person, otp, now)
+    if isinstance(missing, OtpInvalid):
+        throttle.count(session, attempt, now)
+    if missing is None:
+        throttle.forgive(session, attempt)
+    return missing
 
 
 def _wrong_password(
@@ -128,15 +154,21 @@ def _wrong_password(
     return None
 
 
-def _second_factor(person: Person, otp: str | None, now: datetime) -> DomainError | None:
-    if person.role not in STAFF_ROLES:
+def _second_factor(session: Session, person: Person, otp: str | None, now: datetime) -> DomainError | None:
+    """Why the code is not enough. The person is locked: a code used here and an app replaced elsewhere go one after the other."""
+    if person.role not in STAFF_ROLES or person.totp_secret is None:
         return None
-    if person.totp_secret is None:
-        return TotpNotSetUp() if policy.current().STAFF_TOTP == "required" else None
     if not otp:
         return OtpRequired()
-    fits = otp.isascii() and pyotp.TOTP(person.totp_secret).verify(otp, for_time=now, valid_window=DRIFT_STEPS)
-    return None if fits else OtpInvalid()
+    if not totp.looks_like_one(otp):
+        return None if recovery.use(session, person.id, otp, now) else OtpInvalid()
+    try:
+        step = totp.step_of(totp.secret_of(person.totp_secret), otp, now)
+    except secret_keys.Unsealable:
+        return TotpUnreadable()
+    if step is None:
+        return OtpInvalid()
+    return None if totp.use(session, person.id, step) else OtpUsed()
 
 
 def _person(session: Session, which: Any, *, share: bool = False) -> Person | None:

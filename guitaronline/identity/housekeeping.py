@@ -17,6 +17,7 @@ from guitaronline.identity.models import (
     SignInLink,
     TokenFamily,
 )
+from guitaronline.identity.sign_in_models import AddressChange
 
 KEEP_DAYS = 30  # support can still see when somebody was signed in
 KEEP_FAILURES_DAYS = 2  # the longest window is one day
@@ -46,6 +47,7 @@ def forget_old_sign_ins(*, limit: int = 1000) -> int:
                     (ConsoleSession, ConsoleSession.expires_at < old),
                     (SignInLink, SignInLink.expires_at < old),
                     (FormerAddress, FormerAddress.created_at < old),
+                    (AddressChange, AddressChange.created_at < old),
                     (KnownDevice, KnownDevice.last_seen_at < now - timedelta(days=KEEP_DEVICES_DAYS)),
                     (FailedLogin, FailedLogin.at < now - timedelta(days=KEEP_FAILURES_DAYS)),
                 )

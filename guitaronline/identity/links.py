@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -22,8 +23,21 @@ from guitaronline.identity.refusals import LinkInvalid
 from guitaronline.identity.revocation import BULK
 from guitaronline.unit_of_work import Work
 
-PREFIXES = {LinkPurpose.INVITE: "gol_in_", LinkPurpose.RESET: "gol_pw_", LinkPurpose.VERIFY: "gol_ev_"}
-PATHS = {LinkPurpose.INVITE: "/invitation/", LinkPurpose.RESET: "/reset/", LinkPurpose.VERIFY: "/verify/"}
+PREFIXES = {
+    LinkPurpose.INVITE: "gol_in_",
+    LinkPurpose.RESET: "gol_pw_",
+    LinkPurpose.VERIFY: "gol_ev_",
+    LinkPurpose.ADDRESS: "gol_ea_",
+    LinkPurpose.UNDO: "gol_eu_",
+}
+PATHS = {
+    LinkPurpose.INVITE: "/invitation/",
+    LinkPurpose.RESET: "/reset/",
+    LinkPurpose.VERIFY: "/verify/",
+    LinkPurpose.ADDRESS: "/address/",
+    LinkPurpose.UNDO: "/undo-address/",
+}
+UNDO_FOR = timedelta(hours=72)  # over a weekend; who finds the mail later asks the school
 
 
 def is_mailed() -> bool:
@@ -37,6 +51,8 @@ def life_of(purpose: LinkPurpose) -> timedelta:
         LinkPurpose.INVITE: timedelta(hours=settings.INVITE_HOURS),
         LinkPurpose.RESET: timedelta(minutes=settings.RESET_MINUTES),
         LinkPurpose.VERIFY: timedelta(hours=settings.VERIFY_HOURS),
+        LinkPurpose.ADDRESS: timedelta(hours=settings.VERIFY_HOURS),
+        LinkPurpose.UNDO: UNDO_FOR,
     }[purpose]
 
 
@@ -69,6 +85,11 @@ def _token(secret: str, purpose: LinkPurpose, link_id: UUID) -> str:
 def new_link(work: Work, user: User, purpose: LinkPurpose) -> SignInLink:
     """Step: the locked person has such a link; earlier ones for the same purpose are void."""
     void_links(work, user.id, purpose)
+    return another_link(work, user, purpose)
+
+
+def another_link(work: Work, user: User, purpose: LinkPurpose) -> SignInLink:
+    """Step: the locked person has such a link; earlier ones stay good."""
     link_id = new_id()
     link = SignInLink(
         id=link_id,
@@ -87,6 +108,12 @@ def void_links(work: Work, user_id: UUID, *purposes: LinkPurpose) -> None:
     unused = update(SignInLink).where(
         SignInLink.user_id == user_id, SignInLink.used_at.is_(None), SignInLink.purpose.in_(purposes)
     )
+    work.session.execute(unused.values(used_at=work.now), execution_options=BULK)
+
+
+def void(work: Work, link_ids: Iterable[UUID]) -> None:
+    """Step: those of the links that are unused are worth nothing."""
+    unused = update(SignInLink).where(SignInLink.id.in_(list(link_ids)), SignInLink.used_at.is_(None))
     work.session.execute(unused.values(used_at=work.now), execution_options=BULK)
 
 
@@ -119,6 +146,11 @@ def person_of(session: Session, purpose: LinkPurpose, token: str, now: datetime)
         )
     )
     return found.one_or_none()
+
+
+def id_of(session: Session, token: str) -> UUID | None:
+    """Query: the link's id, good or not. uq_sign_in_links_token_hash"""
+    return session.scalar(select(SignInLink.id).where(SignInLink.token_hash == digest(token)))
 
 
 def is_good(link: SignInLink, now: datetime) -> bool:

@@ -175,6 +175,7 @@ class ConsoleSession(Base):
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]  # absolute
     revoked_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]  # when they last proved again that it is them; the sign-in proves it too
     address: Mapped[str | None]
     device: Mapped[str | None]
 
@@ -208,6 +209,7 @@ class TokenFamily(Base):
     id: Mapped[Id]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     device_label: Mapped[str | None]
+    address: Mapped[str | None]  # where it signed in from
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime]
     expires_at: Mapped[datetime]  # absolute
@@ -244,6 +246,8 @@ class LinkPurpose(StrEnum):
     INVITE = "invite"
     RESET = "reset"  # choose a new password
     VERIFY = "verify"  # the address is theirs
+    ADDRESS = "address"  # they want to be written to there
+    UNDO = "undo"  # they did not: back to the address before
 
 
 class SignInLink(Base):
@@ -300,6 +304,7 @@ class FailedLogin(Base):
     __table_args__ = (
         Index("ix_failed_logins_account", "account_digest", "at"),
         Index("ix_failed_logins_address", "address_digest", "at"),
+        Index("ix_failed_logins_at", "at"),
     )
 
     id: Mapped[Id]

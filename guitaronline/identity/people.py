@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 
 from guitaronline.actor import PERSON_ROLES, STAFF_ROLES, Actor, Role
 from guitaronline.db import new_id
@@ -19,6 +19,7 @@ from guitaronline.identity.links import void_links
 from guitaronline.identity.models import LinkPurpose, User
 from guitaronline.identity.passwords import hash_password, password_problems
 from guitaronline.identity.refusals import EmailTaken, PersonInvalid
+from guitaronline.identity.sign_in_models import AddressChange
 from guitaronline.identity.verifying import ask_to_verify
 from guitaronline.unit_of_work import Work, command
 
@@ -101,7 +102,7 @@ def add_person(
         problems += password_problems(password, role)
     if problems:
         raise PersonInvalid(reasons=problems)
-    _refuse_taken(work, address)
+    refuse_taken(work, address)
     user = User(
         id=person_id or new_id(),
         role=role,
@@ -177,18 +178,27 @@ def _read_email(typed: str | None, role: Role) -> tuple[Email | None, list[Reaso
         return None, [Reason("email_invalid", str(error), "Write it like ann@people.example.", "/email")]
 
 
-def _refuse_taken(work: Work, address: Email | None, but: UUID | None = None) -> None:
-    """Says it politely; who comes at the same moment is refused by the unique index."""
+def refuse_taken(work: Work, address: Email | None, but: UUID | None = None) -> None:
+    """Step: says it politely; who comes at the same moment is refused by the unique index. An address that its owner may still
+    get back (`address_change.py`) is taken, too. One statement: between two the change could be made.
+
+    ix_address_changes_kept_free"""
     if address is None:
         return
-    owner = work.session.scalar(select(User.id).where(User.email_key == address.key))
-    if owner is not None and owner != but:
+    owner = select(User.id).where(User.email_key == address.key)
+    kept = select(AddressChange.user_id).where(
+        AddressChange.former_key == address.key,
+        AddressChange.done_at.is_not(None),
+        AddressChange.undone_at.is_(None),
+        AddressChange.undo_until > work.now,
+    )
+    if any(each != but for each in work.session.scalars(union_all(owner, kept))):
         raise EmailTaken()
 
 
 def _set_email(work: Work, user: User, address: Email | None) -> bool:
     """Whether it is another address. Then the old one is told, and links that went there are void."""
-    _refuse_taken(work, address, but=user.id)
+    refuse_taken(work, address, but=user.id)
     is_another = (address.key if address else None) != user.email_key
     if is_another:
         void_links(work, user.id, *LinkPurpose)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import or_, select, tuple_
@@ -12,7 +11,7 @@ from guitaronline.actor import Actor, Role
 from guitaronline.identity import access, rules
 from guitaronline.identity.access import Permission
 from guitaronline.identity.emails import email_key, masked_email, masked_phone
-from guitaronline.identity.models import Guardian, Note, Task, TaskStatus, TokenFamily, User
+from guitaronline.identity.models import Guardian, Note, Task, TaskStatus, User
 
 LIMIT = 100
 
@@ -99,11 +98,3 @@ def _sees_contacts(actor: Actor, user: User) -> bool:
 def _links(session: Session, which: object) -> list[Guardian]:
     query = select(Guardian).where(which).options(joinedload(Guardian.guardian), joinedload(Guardian.student))  # type: ignore[arg-type]
     return list(session.scalars(query.order_by(Guardian.id).limit(LIMIT)))
-
-
-def devices_of(session: Session, user_id: UUID, *, now: datetime, limit: int = 10) -> list[TokenFamily]:
-    """Devices that are signed in to the API now, the last used first. ix_token_families_user_id"""
-    query = select(TokenFamily).where(
-        TokenFamily.user_id == user_id, TokenFamily.revoked_at.is_(None), TokenFamily.expires_at > now
-    )
-    return list(session.scalars(query.order_by(TokenFamily.last_used_at.desc()).limit(limit)))

@@ -84,8 +84,40 @@ class OtpInvalid(NotSignedIn):
     detail = "The code of the authenticator app is wrong or too old."
 
 
+class OtpUsed(OtpInvalid):
+    detail = "This code was used already. Wait for the next one: it comes within 30 seconds."
+
+
+class TotpUnreadable(NotSignedIn):
+    detail = "Your authenticator app cannot be checked any more. Use a recovery code, or ask an admin to reset the app."
+
+
+class StepUpRequired(NotAllowed):
+    detail = "Confirm that it is you: this needs your password, typed within the last minutes."
+
+
+class SecondFactorChanged(Conflict):
+    detail = "No authenticator app is set up for this person."
+
+
+class OwnSecondFactor(NotAllowed):
+    detail = "Nobody resets their own authenticator app. Set up another one on your account page, or ask another admin."
+
+
+class NotForStaff(NotAllowed):
+    detail = "Authenticator apps are for staff."
+
+
+class MailIsOff(Conflict):
+    detail = "No mail is sent from here, so nobody can confirm an address. Ask an admin to change it."
+
+
+class SameAddress(Invalid):
+    detail = "This is your address already."
+
+
 class TotpNotSetUp(NotAllowed):
-    detail = "Staff sign in with an authenticator app here, and yours is not set up. Ask an admin to do it."
+    detail = "Staff sign in with an authenticator app here, and yours is not set up. Sign in to the console: it begins with that."
 
 
 class ConsoleNotForStudents(NotAllowed):

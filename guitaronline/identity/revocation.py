@@ -10,7 +10,7 @@ from guitaronline.identity.models import ConsoleSession, LinkPurpose, SignInLink
 from guitaronline.unit_of_work import Work
 
 BULK = {"synchronize_session": False}
-SIGNING_IN = (LinkPurpose.INVITE, LinkPurpose.RESET)  # what confirms an address lets nobody in
+SIGNING_IN = (LinkPurpose.INVITE, LinkPurpose.RESET, LinkPurpose.ADDRESS)  # the others let no stranger in
 
 
 def revoke_sign_ins(

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from guitaronline import clock, db, policy
 from guitaronline.actor import Actor, Role
 from guitaronline.errors import DomainError
-from guitaronline.identity import credentials, devices, rules
+from guitaronline.identity import credentials, devices, rules, second_factor, step_up
 from guitaronline.identity.models import ConsoleSession, User, ViewAsSession
 from guitaronline.identity.refusals import ConsoleNotForStudents
 
@@ -54,6 +54,8 @@ class SignedSession:
     email: str
     timezone: str
     seconds_left: int  # until it ends when nothing more is done
+    is_confirmed: bool = False  # they proved that it is them a moment ago (`identity/step_up.py`)
+    must_enroll: bool = False  # staff who have to set up an authenticator app before anything else
     looking: Looking | None = None
 
 
@@ -67,9 +69,10 @@ def open_session(
     browser: str | None = None,
 ) -> SessionOpened:
     """A new session with a new token, for teachers and staff. `browser`: the cookie by which it may be known
-    (`identity/devices.py`); one not seen before is told to the person.
+    (`identity/devices.py`); one not seen before is told to the person. Staff without a second factor come in where one is
+    required, too: to set it up, and to nothing else (`SignedSession.must_enroll`).
 
-    Raises InvalidCredentials, OtpRequired, OtpInvalid, TotpNotSetUp, ConsoleNotForStudents, TooManyAttempts."""
+    Raises InvalidCredentials, OtpRequired, OtpInvalid, ConsoleNotForStudents, TooManyAttempts."""
 
     browser = browser or devices.new_browser()
     mark = devices.mark_of_browser(browser)
@@ -108,6 +111,8 @@ def actor_of_session(token: str) -> SignedSession | None:
             ConsoleSession.id,
             ConsoleSession.last_seen_at,
             ConsoleSession.expires_at,
+            func.coalesce(ConsoleSession.confirmed_at, ConsoleSession.created_at),
+            User.totp_secret,
             User.id,
             User.role,
             User.full_name,
@@ -135,13 +140,35 @@ def actor_of_session(token: str) -> SignedSession | None:
     ).one_or_none()
     if row is None:
         return None
-    session_id, last_seen_at, expires_at, user_id, role, full_name, email, timezone, *view = row
+    (
+        session_id,
+        last_seen_at,
+        expires_at,
+        confirmed_at,
+        totp_secret,
+        user_id,
+        role,
+        full_name,
+        email,
+        timezone,
+        *view,
+    ) = row
     if now - last_seen_at > min(TOUCH, idle / 10) and not db.reads_standby():
         _touch(session_id, now)
         last_seen_at = now
     seconds = int((min(last_seen_at + idle, expires_at) - now).total_seconds())
     looking = Looking(*view) if view[0] else None
-    return SignedSession(Actor(user_id, role), session_id, full_name, email or "", timezone, seconds, looking)
+    return SignedSession(
+        Actor(user_id, role),
+        session_id,
+        full_name,
+        email or "",
+        timezone,
+        seconds,
+        is_confirmed=step_up.is_fresh(confirmed_at, now),
+        must_enroll=second_factor.is_missing(role, totp_secret),
+        looking=looking,
+    )
 
 
 def close_session(token: str) -> None:

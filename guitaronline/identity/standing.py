@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from guitaronline.actor import PERSON_ROLES, Actor, Role
 from guitaronline.errors import Reason
-from guitaronline.identity import access, credentials
+from guitaronline.identity import access, credentials, recovery, totp
 from guitaronline.identity.access import Permission
 from guitaronline.identity.models import User
 from guitaronline.identity.passwords import hash_password, password_problems
@@ -25,8 +25,6 @@ from guitaronline.identity.refusals import (
 )
 from guitaronline.identity.revocation import revoke_sign_ins
 from guitaronline.unit_of_work import Work, command
-
-ISSUER = "GuitarOnline"
 
 
 @command("person.set_role", on="users")
@@ -157,9 +155,11 @@ def set_up_totp(work: Work, user_id: UUID, *, reason: str | None = None) -> str:
     """A new secret for the person's authenticator app, as an `otpauth://` address to be shown once; the old one is void."""
     access.require(work.actor, Permission.ADMINISTER)
     user = work.lock(User, user_id)
-    user.totp_secret = pyotp.random_base32()
+    secret = pyotp.random_base32()
+    user.totp_secret = totp.sealed(secret)
+    recovery.forget(work, user.id)
     revoke_sign_ins(work, user.id, because="second factor changed")
-    return pyotp.TOTP(user.totp_secret).provisioning_uri(name=user.email or user.reference, issuer_name=ISSUER)
+    return totp.uri_of(secret, user.email or user.reference)
 
 
 def require_reason(reason: str | None) -> None:

@@ -3,7 +3,9 @@
 Nobody can lock another person out. What counts first is the pair of account and address: LOGIN_MAX_FAILURES within
 LOGIN_WINDOW_MINUTES, then that address has to wait for that account. One address may fail 20 times as often over all
 accounts. When an account has failed 20 times as often over all addresses, every address has 3 tries left for it
-instead of LOGIN_MAX_FAILURES: still enough for its owner at any address that the attacker does not use.
+instead of LOGIN_MAX_FAILURES: still enough for its owner at any address that the attacker does not use. When sign-ins fail
+200 times as often over everything, somebody tries passwords on all accounts from many addresses: then every address has 3
+tries left for each account, and LOGIN_MAX_FAILURES over all of them; who knows their password comes in at once as always.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from guitaronline.db import new_id
 from guitaronline.identity.models import FailedLogin
 
 SOFT_FACTOR = 20  # a school class behind one address mistypes; a script does more
+GLOBAL_FACTOR = 200  # a large school on a Monday fails a few hundred times; a script with many addresses does more
 TRIES_UNDER_ATTACK = 3
 
 NTH_NEWEST = text(
@@ -32,8 +35,10 @@ NTH_NEWEST = text(
     " (SELECT at FROM failed_logins WHERE account_digest = :account AND address_digest = :address AND at > :since"
     "   ORDER BY at DESC OFFSET :few - 1 LIMIT 1) AS few,"
     " (SELECT at FROM failed_logins WHERE account_digest = :account AND at > :since ORDER BY at DESC OFFSET :soft - 1 LIMIT 1) AS account,"
-    " (SELECT at FROM failed_logins WHERE address_digest = :address AND at > :since ORDER BY at DESC OFFSET :soft - 1 LIMIT 1) AS address"
-)
+    " (SELECT at FROM failed_logins WHERE address_digest = :address AND at > :since ORDER BY at DESC OFFSET :soft - 1 LIMIT 1) AS address,"
+    " (SELECT at FROM failed_logins WHERE at > :since ORDER BY at DESC OFFSET :all - 1 LIMIT 1) AS everywhere,"
+    " (SELECT at FROM failed_logins WHERE address_digest = :address AND at > :since ORDER BY at DESC OFFSET :limit - 1 LIMIT 1) AS tries"
+)  # ix_failed_logins_account, ix_failed_logins_address, ix_failed_logins_at
 
 NTH_ASKING = text(
     "SELECT"
@@ -100,11 +105,14 @@ def seconds_to_wait(session: Session, attempt: Attempt, now: datetime) -> int:
             "limit": limit,
             "few": min(TRIES_UNDER_ATTACK, limit),
             "soft": limit * SOFT_FACTOR,
+            "all": limit * GLOBAL_FACTOR,
         },
     ).one()
     full = [at for at in (row.pair, row.address) if at is not None]
     if row.account is not None and row.few is not None:
         full.append(min(row.account, row.few))
+    if row.everywhere is not None:
+        full += [min(row.everywhere, each) for each in (row.few, row.tries) if each is not None]
     return max((ceil((at + window - now).total_seconds()) for at in full), default=0)
 
 

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from guitaronline import clock, db, policy
 from guitaronline.actor import Actor, Role
 from guitaronline.errors import DomainError
-from guitaronline.identity import credentials, devices, rules
+from guitaronline.identity import credentials, devices, rules, second_factor, step_up
 from guitaronline.identity.models import ApiToken, TokenFamily, User
-from guitaronline.identity.refusals import RefreshTokenInvalid
+from guitaronline.identity.refusals import RefreshTokenInvalid, TotpNotSetUp
 
 ACCESS, REFRESH = "gol_at_", "gol_rt_"
 REPEAT_SECONDS = 20  # a phone that lost the answer asks again within this
@@ -33,7 +33,7 @@ BULK = {"synchronize_session": False}
 WHOSE = db.Prepared(
     "whose_token",
     "bytea, timestamptz, interval",
-    "SELECT u.id, u.role, f.id FROM api_tokens t JOIN token_families f ON f.id = t.family_id JOIN users u ON u.id = f.user_id,"
+    "SELECT u.id, u.role, f.id, f.created_at, u.totp_secret, moment FROM api_tokens t JOIN token_families f ON f.id = t.family_id JOIN users u ON u.id = f.user_id,"
     " coalesce($2, clock_timestamp() + coalesce($3, interval '0')) AS moment"
     " WHERE t.access_hash = $1 AND t.used_at IS NULL AND t.revoked_at IS NULL AND t.access_expires_at > moment"
     " AND f.revoked_at IS NULL AND f.expires_at > moment AND u.is_active",
@@ -55,6 +55,8 @@ class TokenPair:
 class Signed:
     actor: Actor
     family_id: UUID
+    is_confirmed: bool = False  # the device signed in a moment ago, or no second factor is used (`identity/step_up.py`)
+    must_enroll: bool = False  # staff without the second factor that is required by now
 
 
 def login(
@@ -73,10 +75,13 @@ def login(
     mark = devices.mark_of_app(device_label, agent)
 
     def opened(session: Session, person: credentials.Person, now: datetime) -> tuple[TokenPair, bool] | DomainError:
+        if second_factor.is_missing(person.role, person.totp_secret):
+            return TotpNotSetUp()
         family = TokenFamily(
             id=db.new_id(),
             user_id=person.id,
             device_label=rules.label(device_label),
+            address=rules.label(address),
             created_at=now,
             last_used_at=now,
             expires_at=now + timedelta(days=policy.current().REFRESH_TOKEN_MAX_DAYS),
@@ -96,7 +101,15 @@ def actor_of_token(access_token: str) -> Signed | None:
     at, shift = clock.seam()
     with db.quick(alone=True) as connection:
         found = connection.one(WHOSE, _hash(access_token), at, shift)
-    return Signed(Actor(found[0], Role(found[1])), found[2]) if found else None
+    if found is None:
+        return None
+    user_id, role, family_id, signed_in_at, totp_secret, moment = found
+    return Signed(
+        Actor(user_id, Role(role)),
+        family_id,
+        is_confirmed=totp_secret is None or step_up.is_fresh(signed_in_at, moment),
+        must_enroll=second_factor.is_missing(Role(role), totp_secret),
+    )
 
 
 def refresh(refresh_token: str) -> TokenPair:

@@ -26,4 +26,29 @@ ACCOUNT_KINDS = (
     Kind(
         "address_changed", "person.email_changed", PERSON, MAIL, makes_sense_for=MONTH, title="Address changed"
     ),  # to the address before
+    Kind(
+        "account_new_address", "person.address_change_asked", PERSON, MAIL, makes_sense_for=MONTH, title="New address"
+    ),  # to the new one, which is not theirs yet
+    Kind(
+        "account_address_undo", "person.address_changed", PERSON, MAIL, makes_sense_for=MONTH, title="Address changed"
+    ),  # to the one before
+    Kind(
+        "account_address_undone",
+        "person.address_change_undone",
+        PERSON,
+        MAIL,
+        makes_sense_for=MONTH,
+        title="Change of address undone",
+    ),  # to the one that is given up again
+    Kind(
+        "account_totp_enrolled", "person.totp_enrolled", PERSON, makes_sense_for=MONTH, title="Authenticator app set up"
+    ),
+    Kind("account_totp_reset", "person.totp_reset", PERSON, makes_sense_for=MONTH, title="Authenticator app reset"),
+    Kind(
+        "account_recovery_renewed",
+        "person.recovery_renewed",
+        PERSON,
+        makes_sense_for=MONTH,
+        title="New recovery codes",
+    ),
 )

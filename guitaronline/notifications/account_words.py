@@ -11,14 +11,18 @@ from sqlalchemy.orm import Session
 
 from guitaronline import policy
 from guitaronline.identity import devices, links
+from guitaronline.identity.address_change import change_of
 from guitaronline.identity.former_addresses import former_address, whose
 from guitaronline.identity.models import LinkPurpose, SignInLink, User
+from guitaronline.identity.sign_in_models import AddressChange
 from guitaronline.notifications.models import Message
 
 PURPOSES = {
     "account_reset": LinkPurpose.RESET,
     "account_verify": LinkPurpose.VERIFY,
     "account_invitation": LinkPurpose.INVITE,
+    "account_new_address": LinkPurpose.ADDRESS,
+    "account_address_undo": LinkPurpose.UNDO,
 }
 
 
@@ -53,6 +57,8 @@ def untrue(session: Session, message: Message, now: datetime) -> str | None:
     """Why it is not sent any more, a code; None: it still makes sense."""
     if message.kind == "address_changed":
         return None if whose(session, message.record_id) == message.person_id else "gone"
+    if message.kind == "account_address_undone":
+        return None if _change(session, message) else "gone"
     if message.kind not in PURPOSES:
         return None
     link = _link(session, message)
@@ -64,6 +70,24 @@ def untrue(session: Session, message: Message, now: datetime) -> str | None:
 def address_before(session: Session, message: Message, person: User) -> str | None:
     """Where the notice of another address goes: to the one given up, in the hand of the person alone."""
     return former_address(session, message.record_id) if whose(session, message.record_id) == person.id else None
+
+
+def new_address(session: Session, message: Message, person: User) -> str | None:
+    """Where the question goes whether an address is theirs, and the news that it is not any more: to that one."""
+    change = _change(session, message)
+    return change.new_email if change else None
+
+
+def address_to_undo(session: Session, message: Message, person: User) -> str | None:
+    """Where the link goes that takes an address back: to the one before."""
+    change = _change(session, message)
+    return change.former_email if change else None
+
+
+def _change(session: Session, message: Message) -> AddressChange | None:
+    """The change of address that the message is about, when it is this person's."""
+    change = change_of(session, message.record_id)
+    return change if change is not None and change.user_id == message.person_id else None
 
 
 def _link(session: Session, message: Message) -> SignInLink | None:

@@ -8,12 +8,15 @@ from sqlalchemy.orm import Session
 
 from guitaronline import policy
 from guitaronline.identity.models import User
-from guitaronline.notifications.account_words import PURPOSES, address_before
+from guitaronline.notifications.account_words import PURPOSES, address_before, address_to_undo, new_address
 from guitaronline.notifications.models import Channel, Message
 
 # kind → where else than to the person's present address; None: nowhere
 ADDRESS_OF: dict[str, Callable[[Session, Message, User], str | None]] = {
     "address_changed": address_before,
+    "account_new_address": new_address,
+    "account_address_undo": address_to_undo,
+    "account_address_undone": new_address,
     "approval_alone": lambda session, message, person: policy.current().OWNER_EMAIL or None,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from guitaronline.portal import (  # noqa: F401  # pages add their routes themselves
+    account,
     bookings,
     calendar,
     gate,

@@ -17,10 +17,11 @@ MORE = (
     ("lessons", "Lessons taught", "notes"),
     ("statements", "Statements", "cash"),
     ("profile", "Profile and calendar feed", "user"),
-    ("password", "Change password", "lock"),
+    ("account", "Your account", "lock"),
 )
 PARTS = {  # pages that belong to one of these
     "new_calendar_feed": "profile", "new_time_off": "time_off", "cancel_time_off": "time_off", "student": "students", "statement": "statements", "slot": "calendar", "new_slot": "calendar",
+    "password": "account", "change_email": "account", "sign_out_device": "account", "sign_out_elsewhere": "account",
     "booking": "calendar", "cancel_booking": "calendar", "move_booking": "calendar", "report": "today", "not_taken": "today",
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ import json
 from datetime import time, timedelta
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -46,10 +47,11 @@ from guitaronline.finance import service as finance
 from guitaronline.finance.account_models import AccountMapping
 from guitaronline.finance.months import Month, month_of
 from guitaronline.finance.statement_models import TeacherRate, TeacherStatement
+from guitaronline.identity import second_factor, totp
 from guitaronline.identity import service as identity
 from guitaronline.identity.access import KeyScope, Permission
 from guitaronline.identity.key_models import ServiceKey
-from guitaronline.identity.models import ConsoleSession, Guardian, Task, User
+from guitaronline.identity.models import ConsoleSession, Guardian, Task, TokenFamily, User
 from guitaronline.identity.service_keys import create_service_key
 from guitaronline.identity.viewing import start_viewing
 from guitaronline.lessons import service as lessons
@@ -81,6 +83,7 @@ from tests.refunds.scripted import bought
 from tests.refunds.scripted import told as told_of
 from tests.settlements.files import GERMAN, stripe, stripe_row
 from tests.settlements.imports import checked, imported
+from tests.signing_in import code_of, signed_in_app
 from tests.world import World, as_actor
 
 
@@ -489,11 +492,37 @@ class School:
 
     def look_as(self, person: User) -> dict[str, Any]:
         """The admin's newest browser views as that person; nothing is to be typed for it."""
+        start_viewing(self.admin, person.id, session_id=self._newest_session(), reason="they called")
+        return {}
+
+    @cached_property
+    def with_app(self) -> User:
+        """Otto signs in with an authenticator app."""
+        otto = self.world.person("Otto", Role.SUPPORT)
+        identity.set_up_totp(SYSTEM, otto.id)
+        return otto
+
+    @cached_property
+    def device(self) -> TokenFamily:
+        """The admin's telephone."""
+        return signed_in_app(self.world.ada)
+
+    def code_of_new_app(self) -> str:
+        """What an app shows that reads the secret from the page to set one up."""
+        return code_of(next(totp.new_secrets(self._newest_session(), None)), self.world.now)
+
+    def enrolled(self) -> dict[str, Any]:
+        """The admin has an authenticator app; nothing is to be typed for it."""
+        session_id = self._newest_session()
+        second_factor.enroll(self.admin, self.world.ada.id, code=self.code_of_new_app(), session_id=session_id)
+        return {}
+
+    def _newest_session(self) -> UUID:
+        """Of the admin's browsers."""
         newest = select(ConsoleSession.id).where(ConsoleSession.user_id == self.world.ada.id)
         session_id = session().scalars(newest.order_by(ConsoleSession.id.desc())).first()
         assert session_id
-        start_viewing(self.admin, person.id, session_id=session_id, reason="they called")
-        return {}
+        return session_id
 
     @cached_property
     def view(self) -> SavedView:

@@ -51,7 +51,13 @@ CASES: dict[str, tuple[str, str, Typed]] = {
     "InvitePerson": ("ann", "person.invite", lambda s: {}),
     "AddressWorks": ("unreachable", "person.address_works", lambda s: WHY),
     "SetRole": ("ann", "person.set_role", lambda s: {"role": "support", **WHY}),
-    "SetUpTotp": ("sue", "person.set_up_totp", lambda s: {}),
+    "ResetTotp": ("with_app", "person.reset_totp", lambda s: WHY),
+    "SignOutPerson": ("ann", "person.sign_out_everywhere", lambda s: WHY),
+    "EnrollTotp": ("", "person.enroll_totp", lambda s: {"code": s.code_of_new_app()}),
+    "RenewRecoveryCodes": ("", "person.renew_recovery_codes", lambda s: s.enrolled()),
+    "SignOutDevice": ("", "person.sign_out_device", lambda s: {"device_id": str(s.device.id)}),
+    "SignOutElsewhere": ("", "person.sign_out_elsewhere", lambda s: {}),
+    "ChangeEmail": ("", "person.ask_address_change", lambda s: {"email": "ada@new.example", "password": PASSWORD}),
     "DeactivatePerson": ("ann", "person.deactivate", lambda s: WHY),
     "ReactivatePerson": ("asleep", "person.reactivate", lambda s: {}),
     "MarkTest": ("ann", "person.set_test", lambda s: WHY),
@@ -224,8 +230,10 @@ ELSEWHERE = {
 }  # their forms have files, which are read once: tests/settlements, tests/opening/test_desk.py
 QUIET = {"ExpireHolds", "ExpirePackages", "FindDuplicates"}  # nothing was due: no action, and a sentence that says 0
 UNKEPT = {
-    "SetUpTotp",
+    "EnrollTotp",
+    "RenewRecoveryCodes",
     "ChangePassword",
+    "ChangeEmail",
     "DownloadBulk",
     "CreateServiceKey",
     "RotateServiceKey",
@@ -266,7 +274,7 @@ def test_a_command_page_that_deals_with_a_secret_does_its_command(app: Flask, sc
 
     answer = ada.post(_url(school, name, on), typed(school))
 
-    assert answer.status_code == (303 if name == "ChangePassword" else 200)
+    assert answer.status_code == (303 if name in ("ChangePassword", "ChangeEmail") else 200)
     assert actions(action) == before + 1
 
 

@@ -15,6 +15,7 @@ from flask import Flask
 
 from guitaronline import clock, policy
 from guitaronline.api.schemas.common import moment
+from guitaronline.db import new_id, technical_transaction
 from guitaronline.identity.models import User
 from tests.api.conftest import Api
 from tests.world import World, as_actor
@@ -163,6 +164,17 @@ class Scene:
         assert found is not None
         return str(found.id)
 
+    def device(self) -> str:
+        """Another one of Ann's."""
+        from guitaronline.identity.models import TokenFamily
+
+        with technical_transaction() as current:
+            now = clock.read(current)
+            ends = now + timedelta(days=1)
+            row = TokenFamily(id=new_id(), user_id=self.world.ann.id, created_at=now, last_used_at=now, expires_at=ends)
+            current.add(row)
+        return str(row.id)
+
     def new_teacher(self) -> str:
         from guitaronline.actor import Role
 
@@ -183,6 +195,10 @@ ROUTES: dict[str, tuple[Make, str]] = {
     "GET /identity/users/me": (lambda s: Call("/identity/users/me"), "200 200 200 200 200 200 200 200 401"),
     "PATCH /identity/users/me": (lambda s: Call("/identity/users/me", {"full_name": "New Name"}), "200 200 200 200 200 200 200 200 401"),
     "POST /identity/users/me/password": (lambda s: Call("/identity/users/me/password", {"current_password": "no", "new_password": "a quiet evening song"}), "401 401 401 401 401 401 401 401 401"),
+    "POST /identity/users/me/email": (lambda s: Call("/identity/users/me/email", {"email": "new@people.example", "current_password": "no"}), "401 401 401 401 401 401 401 401 401"),
+    "GET /identity/users/me/devices": (lambda s: Call("/identity/users/me/devices"), "200 200 200 200 200 200 200 200 401"),
+    "POST /identity/users/me/devices/{device_id}/sign-out": (lambda s: Call(f"/identity/users/me/devices/{s.device()}/sign-out"), "204 404 404 404 404 404 404 404 401"),
+    "POST /identity/users/me/sign-out-elsewhere": (lambda s: Call("/identity/users/me/sign-out-elsewhere"), "204 204 204 204 204 204 204 204 401"),
     "GET /teachers/profiles": (lambda s: Call("/teachers/profiles"), "200 200 200 200 200 200 200 200 200"),
     "GET /teachers/profiles/{profile_id}": (lambda s: Call(f"/teachers/profiles/{s.profile()}"), "200 200 200 200 200 200 200 200 200"),
     "POST /teachers/profiles": (lambda s: Call("/teachers/profiles", {"user_id": s.new_teacher(), "display_name": "New"}), "403 403 403 403 201 403 403 201 401"),

@@ -81,13 +81,13 @@ def test_one_address_registers_once(app: Flask, db: Session) -> None:
 def test_one_address_registers_once_also_when_both_have_looked(
     app: Flask, db: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meeting, look = Barrier(2, timeout=20), people._refuse_taken
+    meeting, look = Barrier(2, timeout=20), people.refuse_taken
 
     def look_together(*args: Any, **kwargs: Any) -> None:
         look(*args, **kwargs)
         meeting.wait()
 
-    monkeypatch.setattr(people, "_refuse_taken", look_together)
+    monkeypatch.setattr(people, "refuse_taken", look_together)
 
     results = at_once(app, lambda: register("ann@people.example"), lambda: register("ANN@people.example"))
 

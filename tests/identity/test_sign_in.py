@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from guitaronline import clock, policy
 from guitaronline.actor import SYSTEM, Role
 from guitaronline.errors import DomainError
-from guitaronline.identity import credentials, throttle, tokens
+from guitaronline.identity import credentials, passwords, throttle, tokens
 from guitaronline.identity.models import FailedLogin, TokenFamily, User
 from guitaronline.identity.service import (
     InvalidCredentials,
@@ -27,6 +27,7 @@ from guitaronline.identity.service import (
     set_up_totp,
 )
 from tests.concurrency import at_once, refused
+from tests.statements import statements
 from tests.world import PASSWORD, World
 
 WRONG = "something else entirely"
@@ -266,3 +267,59 @@ def test_where_it_is_required_staff_without_one_do_not_come_in(world: World) -> 
             tokens.login("sue@people.example", PASSWORD)
         assert attempt("tom@people.example") == "signed in"
     assert attempt("sue@people.example") == "signed in"
+
+
+def fail_on_everything(db: Session, *, failures: int) -> None:
+    for number in range(failures):
+        throttle.count(db, throttle.Attempt.of(f"nobody{number}@people.example", f"2001:db8:{number:x}::1"), NOON)
+    db.commit()
+
+
+def test_when_all_accounts_are_tried_from_everywhere_each_address_has_three_tries_for_one(
+    few_tries: None, db: Session, ann: User, world: World
+) -> None:
+    world.person("Bob", Role.STUDENT, password=PASSWORD)
+    with policy.changed(LOGIN_MAX_FAILURES=5), clock.standing_at(NOON):
+        calm = [attempt(password=WRONG) for _ in range(3)]
+        fail_on_everything(db, failures=1000)
+
+        assert calm == ["invalid_credentials"] * 3
+        assert attempt() == "too_many_attempts"
+        assert attempt("bob@people.example") == "signed in"
+        assert attempt(address=CAFE) == "signed in"
+    with policy.changed(LOGIN_MAX_FAILURES=5), clock.standing_at(NOON + timedelta(minutes=15)):
+        assert attempt() == "signed in"
+
+
+def test_one_failure_less_everywhere_changes_nothing(few_tries: None, db: Session, ann: User) -> None:
+    with policy.changed(LOGIN_MAX_FAILURES=5), clock.standing_at(NOON):
+        assert [attempt(password=WRONG) for _ in range(3)] == ["invalid_credentials"] * 3
+        fail_on_everything(db, failures=996)
+
+        assert attempt() == "signed in"
+
+
+def test_then_one_address_has_as_many_tries_over_all_accounts(few_tries: None, db: Session, ann: User) -> None:
+    with policy.changed(LOGIN_MAX_FAILURES=5), clock.standing_at(NOON):
+        fail_on_everything(db, failures=1000)
+        others = [attempt(f"who{number}@people.example") for number in range(5)]
+
+        assert others == ["invalid_credentials"] * 5
+        assert attempt() == "too_many_attempts"
+        assert attempt(address=CAFE) == "signed in"
+
+
+def test_the_same_statements_and_one_hash_whether_there_is_such_an_account(
+    db: Session, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str | None] = []
+    turn = passwords._turn
+    monkeypatch.setattr(passwords, "_turn", lambda: hashed.append("one") or turn())
+
+    with statements() as for_ann:
+        attempt(password=WRONG)
+    with statements() as for_nobody:
+        attempt("nobody@people.example", WRONG)
+
+    assert for_ann == for_nobody
+    assert hashed == ["one", "one"]

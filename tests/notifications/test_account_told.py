@@ -7,15 +7,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guitaronline import clock
-from guitaronline.actor import ANONYMOUS, SYSTEM, Role
-from guitaronline.identity import tokens
+from guitaronline.actor import ANONYMOUS, SYSTEM, Actor, Role
+from guitaronline.identity import second_factor, tokens
 from guitaronline.identity.models import User
-from guitaronline.identity.service import edit_person, forgot_password, reset_password
-from guitaronline.notifications import rendering
+from guitaronline.identity.service import (
+    ask_to_change,
+    change_address,
+    edit_person,
+    forgot_password,
+    reset_password,
+    undo_change,
+)
+from guitaronline.notifications import addresses, rendering
 from guitaronline.notifications.account_kinds import ACCOUNT_KINDS
 from guitaronline.notifications.models import Message
 from guitaronline.notifications.rendered import Rendered, Untrue
 from jobs import outbox
+from tests.signing_in import with_app
 from tests.world import PASSWORD, World
 
 
@@ -65,6 +73,38 @@ def test_a_change_of_address_is_two_mails(db: Session, ann: User) -> None:
     assert isinstance(notice[1], Rendered)
     assert isinstance(asking[1], Rendered)
     assert notice[1].secrets == ()
+
+
+def test_a_change_of_ones_own_asks_there_tells_here_and_tells_there_when_undone(db: Session, ann: User) -> None:
+    ask_to_change(Actor(ann.id, ann.role), email="ann@new.example", password=PASSWORD, address=None)
+    ((asked, question),) = told(db, "account_new_address")
+    assert isinstance(question, Rendered)
+    change_address(ANONYMOUS, token=question.secrets[0].rpartition("/")[2])
+    ((noticed, notice),) = told(db, "account_address_undo")
+    assert isinstance(notice, Rendered)
+    undo_change(ANONYMOUS, token=notice.secrets[0].rpartition("/")[2])
+    ((undone, news),) = told(db, "account_address_undone")
+
+    assert isinstance(news, Rendered)
+    assert [addresses.address_of(db, each, each.person) for each in (asked, noticed, undone)] == [
+        "ann@new.example",
+        "ann@people.example",
+        "ann@new.example",
+    ]
+    assert "/address/gol_ea_" in question.text
+    assert "/undo-address/gol_eu_" in notice.text
+    assert news.secrets == ()
+    assert told(db, "account_address_undo")[0][1] == Untrue("link_over")
+
+
+def test_a_reset_app_is_told(db: Session, world: World) -> None:
+    with_app(world.sue)
+    second_factor.reset(SYSTEM, world.sue.id, reason="lost the phone")
+
+    found = told(db, "account_totp_reset")
+
+    assert [message.channel for message, _ in found] == ["email", "in_app"]
+    assert [getattr(rendered, "subject", rendered) for _, rendered in found] == ["Your authenticator app was reset"] * 2
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in ACCOUNT_KINDS])

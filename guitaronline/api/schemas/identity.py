@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from marshmallow import fields
 
@@ -8,6 +9,7 @@ from guitaronline.actor import PERSON_ROLES, Role
 from guitaronline.api.fields import Input, OneOf, Output, Text
 from guitaronline.api.schemas.common import maybe, moment, time
 from guitaronline.identity.models import User
+from guitaronline.identity.signed_in_devices import Device
 from guitaronline.identity.tokens import TokenPair
 
 PASSWORD = {"description": "12 to 128 characters for students, 15 for teachers and staff; none of the common ones"}
@@ -24,7 +26,7 @@ class Registration(Input):
 class Login(Input):
     email = Text(required=True, most=1000, metadata={"example": "ann@people.example"})
     password = Text(required=True, most=1000, metadata={"example": "six silver strings sing"})
-    otp = Text(most=20, metadata={"description": "staff with a second factor: the six digits"})
+    otp = Text(most=40, metadata={"description": "staff with a second factor: the six digits, or a recovery code"})
     device_label = Text(most=200, metadata={"example": "Ann's phone"})
 
 
@@ -61,6 +63,26 @@ class UserEdit(Input):
 class PasswordChange(Input):
     current_password = Text(required=True, most=1000)
     new_password = Text(required=True, least=1, most=1000, metadata=PASSWORD)
+
+
+class AddressWanted(Input):
+    email = Text(required=True, most=1000, metadata={"example": "ann@new.example"})
+    current_password = Text(required=True, most=1000, metadata={"example": "six silver strings sing"})
+
+
+class DeviceOut(Output):
+    id = fields.UUID(required=True)
+    kind = fields.String(required=True, metadata={"enum": ["app", "browser"]})
+    name = maybe(fields.String)
+    address = maybe(fields.String)
+    is_current = fields.Boolean(required=True)
+    signed_in_at = time()
+    last_used_at = time()
+
+
+class Devices(Output):
+    items = fields.List(fields.Nested(DeviceOut), required=True)
+    next_cursor = maybe(fields.String, metadata={"description": "always null: nobody has more than fit"})
 
 
 class Tokens(Output):
@@ -102,4 +124,22 @@ def tokens_json(pair: TokenPair) -> dict[str, Any]:
         "refresh_token": pair.refresh_token,
         "token_type": "bearer",
         "expires_in": pair.expires_in,
+    }
+
+
+def devices_json(found: tuple[list[Device], UUID]) -> dict[str, Any]:
+    """The devices, and the id of the one that asks."""
+    devices, here = found
+    return {"items": [_device_json(each, is_current=each.id == here) for each in devices], "next_cursor": None}
+
+
+def _device_json(device: Device, *, is_current: bool) -> dict[str, Any]:
+    return {
+        "id": str(device.id),
+        "kind": "browser" if device.is_browser else "app",
+        "name": device.name or None,
+        "address": device.address,
+        "is_current": is_current,
+        "signed_in_at": moment(device.signed_in_at),
+        "last_used_at": moment(device.last_used_at),
     }

@@ -1,0 +1,106 @@
+"""The authenticator app: its secret, sealed at rest, and its codes, each good once (RFC 6238, 30 seconds, six digits).
+
+A secret that is being set up is stored nowhere: it is derived from the browser's session, so that looking at the page changes
+nothing and reloading it shows the same one. It is stored, and counts, once a code of it was typed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import b32encode
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+import pyotp
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from guitaronline import secret_keys
+from guitaronline.identity import access
+from guitaronline.identity.access import Permission
+from guitaronline.identity.models import User
+from guitaronline.unit_of_work import Work, command
+
+PURPOSE, SETUP = "totp", "totp setup"
+STEP_SECONDS = 30
+DRIFT_STEPS = 1  # a clock may be 30 s wrong
+DIGITS = 6
+ISSUER = "GuitarOnline"
+AT_ONCE = 200  # no school has more staff; the command is repeated while it does something
+
+# Whoever comes second with the same code, or with one before it, changes no row: the row is locked by the first.
+USE = text(
+    "INSERT INTO totp_uses AS used (user_id, last_step) VALUES (:user_id, :step)"
+    " ON CONFLICT (user_id) DO UPDATE SET last_step = excluded.last_step WHERE used.last_step < excluded.last_step"
+)
+
+
+def sealed(secret: str) -> str:
+    return secret_keys.seal(secret, PURPOSE)
+
+
+def secret_of(stored: str) -> str:
+    """The secret in clear. One stored before secrets were sealed is read as it is. Raises `secret_keys.Unsealable`."""
+    return secret_keys.unseal(stored, PURPOSE) if _is_sealed(stored) else stored
+
+
+def looks_like_one(code: str) -> bool:
+    """Whether this is a code of an app, and not one of the recovery codes."""
+    return len(code) == DIGITS and code.isascii() and code.isdigit()
+
+
+def step_of(secret: str, code: str, now: datetime) -> int | None:
+    """Which 30 seconds the code belongs to; None when it is none of this secret's, or too old."""
+    if not looks_like_one(code):
+        return None
+    made, current = pyotp.TOTP(secret), int(now.timestamp()) // STEP_SECONDS
+    steps = range(current - DRIFT_STEPS, current + DRIFT_STEPS + 1)
+    return next((step for step in steps if hmac.compare_digest(made.generate_otp(step), code)), None)
+
+
+def use(session: Session, user_id: UUID, step: int) -> bool:
+    """Whether the code of that step may be used; it is used up then, with every one before it."""
+    return bool(session.execute(USE, {"user_id": user_id, "step": step}).rowcount)  # type: ignore[attr-defined]
+
+
+def new_secrets(session_id: UUID, stored: str | None) -> Iterator[str]:
+    """What this browser is shown to set up an app: the first one. While SECRET_KEY is replaced the page may still show what
+    the key before made, so that is believed too. Another once there is another secret."""
+    about = b"%b %b" % (session_id.bytes, hashlib.sha256((stored or "").encode()).digest())
+    for key in secret_keys.accepted(SETUP):
+        yield b32encode(hmac.digest(key, about, "sha256")[:20]).decode()  # 160 bits, as RFC 4226 recommends
+
+
+def uri_of(secret: str, account: str) -> str:
+    """The `otpauth://` address that apps read from the picture."""
+    return pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=ISSUER)
+
+
+@command("person.reseal_totp", quiet=True)
+def reseal(work: Work) -> int:
+    """Secrets that lie open, or are sealed with a key before the newest, are sealed with the newest; how many were.
+
+    Locks the people. One that no key opens stays as it is: it has to be reset."""
+    access.require(work.actor, Permission.ADMINISTER)
+    query = select(User.id, User.totp_secret).where(User.totp_secret.is_not(None)).order_by(User.id)
+    old = [user_id for user_id, stored in work.session.execute(query) if stored and _can_be_resealed(stored)]
+    people = work.lock_all(User, old[:AT_ONCE])
+    for person in people:
+        if person.totp_secret is not None and _can_be_resealed(person.totp_secret):
+            person.totp_secret = sealed(secret_of(person.totp_secret))
+    return len(people)
+
+
+def _can_be_resealed(stored: str) -> bool:
+    if _is_sealed(stored) and secret_keys.is_newest(stored, PURPOSE):
+        return False
+    try:
+        return bool(secret_of(stored))
+    except secret_keys.Unsealable:
+        return False
+
+
+def _is_sealed(stored: str) -> bool:
+    return "." in stored  # base32 has no dot
