@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from guitaronline import clock, db
 from guitaronline.actor import Actor
 from guitaronline.audit.models import OutboxEvent
-from guitaronline.errors import Busy, Conflict, DomainError, Invalid, NotFound
+from guitaronline.errors import Busy, Conflict, DomainError, Invalid, NotFound, ProviderFailed
 from guitaronline.states import StateTable, moving
 
 P = ParamSpec("P")
@@ -35,6 +35,7 @@ R = TypeVar("R")
 M = TypeVar("M", bound=db.Base)
 
 RETRIES = 3
+SHUTDOWN = "57P"  # the class of its codes
 DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, STATEMENT_TIMEOUT = "40P01", "40001", "55P03", "57014"
 
 BEGIN_ACTION = text(
@@ -99,6 +100,13 @@ class IdempotencyKeyReused(Invalid):
 
 class StillRunning(Busy):
     detail = "The first request with this Idempotency-Key is still running."
+
+
+class OutcomeUnknown(ProviderFailed):
+    """The connection broke while the database was committing: it may be done, or not."""
+
+    detail = "The database went away at the last moment: this may be done or not. Look first, or send the very same once more."
+    retry_after_seconds = 5
 
 
 class StaleVersion(Conflict):
@@ -227,9 +235,15 @@ def command(
         def run(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
             subject = cast(UUID, args[0]) if on and args else None
             reason = cast("str | None", kwargs.get("reason"))
+            cut_off = False
             if shortcut is not None and request.get().expected is None and request.get().at_end is None:
                 work = Work(actor, name, reason, subject)
-                done = _try_shortcut(work, lambda connection: shortcut(work, connection, *args, **kwargs))
+                try:
+                    done = _try_shortcut(work, lambda connection: shortcut(work, connection, *args, **kwargs))
+                except OutcomeUnknown:
+                    if request.get().claim is None:
+                        raise
+                    done, cut_off = None, True  # the key knows what came of it: the command asks
                 if done is not None:
                     return cast(R, done)
             for attempt in range(RETRIES + 1):
@@ -240,6 +254,10 @@ def command(
                     if attempt == RETRIES:
                         raise Busy() from again.__cause__
                     time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311  # jitter, no secret
+                except DBAPIError as error:
+                    if cut_off:  # the key could not be asked either
+                        raise OutcomeUnknown() from error
+                    raise
             raise AssertionError("unreachable")
 
         run.command_name = name  # type: ignore[attr-defined]
@@ -254,7 +272,9 @@ class _StartAgain(Exception):
 
 
 def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
-    """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened."""
+    """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened.
+
+    Raises OutcomeUnknown."""
     _refuse_nesting()
     try:
         with db.quick(alone=request.get().claim is None) as connection:
@@ -263,7 +283,9 @@ def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
                 return None
             if answer := _answer(work, result):
                 connection.run(KEEP_ANSWER, answer)
-    except psycopg2.Error:
+    except psycopg2.Error as error:
+        if _is_cut_off(error):
+            raise OutcomeUnknown() from error
         return None
     _ring(work)
     return result
@@ -287,14 +309,14 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
             at_end(result)
         for step in work.last_steps:
             step()
-        session.commit()
+        _commit(session)
     except DomainError as refusal:
         if work.refusal is not refusal:
             session.rollback()
             raise
         for step in work.last_steps:
             step()
-        session.commit()
+        _commit(session)
         _ring(work)
         raise
     except DBAPIError as error:
@@ -310,6 +332,23 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
         session.info.pop("work", None)
     _ring(work)
     return result
+
+
+def _commit(session: Session) -> None:
+    """Raises OutcomeUnknown: only of a commit nobody knows, when its connection breaks, whether it was done."""
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        session.rollback()
+        raise OutcomeUnknown() from error
+
+
+def _is_cut_off(error: psycopg2.Error) -> bool:
+    """The connection broke while the server had the statement; one that was closed before took nothing with it."""
+    is_shutdown = (error.pgcode or "").startswith(SHUTDOWN)
+    return not isinstance(error, psycopg2.InterfaceError) and (error.pgcode is None or is_shutdown)
 
 
 def _refuse_nesting() -> None:

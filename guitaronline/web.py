@@ -17,7 +17,7 @@ import flask
 from flask import Flask, g, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -52,6 +52,7 @@ STATUS_OF = {
     "Conflict": HTTPStatus.CONFLICT,
     "Busy": HTTPStatus.CONFLICT,
     "TooManyAttempts": HTTPStatus.TOO_MANY_REQUESTS,
+    "OutcomeUnknown": HTTPStatus.SERVICE_UNAVAILABLE,
     "ProviderFailed": HTTPStatus.BAD_GATEWAY,
 }
 WORDS = {
@@ -160,6 +161,8 @@ def error_page(error: Exception) -> ResponseReturnValue:
         flask.current_app.logger.error("request failed", exc_info=error)
     title, advice = WORDS.get(status, (HTTPStatus(status).phrase, "Go back and try again."))
     refusal = error if isinstance(error, errors.DomainError) else None
+    if _is_unknown(error):
+        advice = "It is not known whether your change was made: look at the record before you do it again."
     page = render_template(
         "error.html",
         status=status,
@@ -171,6 +174,13 @@ def error_page(error: Exception) -> ResponseReturnValue:
     return page, status, dict(_headers_of(error))
 
 
+def _is_unknown(error: BaseException | None) -> bool:
+    """Nobody knows what came of the command; also when its page could not be shown again for the same cause."""
+    while error is not None and not isinstance(error, unit_of_work.OutcomeUnknown):
+        error = error.__context__
+    return error is not None
+
+
 def status_of(error: Exception) -> int:
     """The HTTP number of a refusal or failure, for pages."""
     if isinstance(error, HTTPException):
@@ -180,7 +190,7 @@ def status_of(error: Exception) -> int:
         return next((STATUS_OF[name] for name in names if name in STATUS_OF), HTTPStatus.CONFLICT)
     if isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == QUERY_CANCELED:
         return HTTPStatus.UNPROCESSABLE_ENTITY  # asked for too much
-    return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, OperationalError) else HTTPStatus.INTERNAL_SERVER_ERROR
+    return HTTPStatus.SERVICE_UNAVAILABLE if db.is_away(error) else HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _headers_of(error: Exception) -> dict[str, str]:

@@ -27,7 +27,7 @@ from guitaronline.api.errors import (
 from guitaronline.api.fields import Output
 from guitaronline.api.idempotency import InvalidIdempotencyKey
 from guitaronline.api.json import NotJson, UnfitJson
-from guitaronline.unit_of_work import IdempotencyKeyReused, StaleVersion, StillRunning
+from guitaronline.unit_of_work import IdempotencyKeyReused, OutcomeUnknown, StaleVersion, StillRunning
 
 if TYPE_CHECKING:
     from guitaronline.api.endpoint import Answer, Endpoint
@@ -194,7 +194,7 @@ def _refusals(endpoint: Endpoint, *, has_path: bool) -> dict[int, list[str]]:
     if endpoint.method == "GET":
         kinds += [InvalidRequest, QueryTooHeavy] + ([InvalidCursor] if endpoint.order else [])
     else:
-        kinds += [NotJson, UnsupportedMediaType, UnfitJson, InvalidRequest, errors.Busy]
+        kinds += [NotJson, UnsupportedMediaType, UnfitJson, InvalidRequest, errors.Busy, OutcomeUnknown]
         found[413] = [FRAMEWORK[413][0]]
     if endpoint.edits:
         kinds.append(StaleVersion)
