@@ -1,0 +1,113 @@
+"""The load as a process of its own, and one look at what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.faults import proof, stack
+from bench.faults.proof import Acks
+from bench.faults.stack import ROOT, Stack
+from guitaronline.local import process
+
+QUIET_WITHIN_SECONDS = 240  # a killed worker's leases run out in between
+
+
+@dataclass
+class Scene:
+    """A running stack with its school, and what the load has been told so far."""
+
+    stack: Stack
+    seed: int
+    kept: Path  # where the journal lies: not on a disk that fills up
+    loads: int = 0
+    child: process.Child | None = None
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def journal(self) -> Path:
+        return self.kept / "journal.jsonl"
+
+    @property
+    def school(self) -> Path:
+        return self.kept / "school.json"
+
+    def acks(self) -> Acks:
+        return Acks.read(self.journal)
+
+    def begin(self) -> None:
+        """The load runs."""
+        self.loads += 1
+        command = [
+            sys.executable,
+            "-m",
+            "bench.faults.clients",
+            str(self.stack.web_port),
+            str(self.school),
+            str(self.journal),
+        ]
+        self.child = process.start(
+            "clients",
+            [*command, str(self.seed + 1000 * self.loads)],
+            cwd=ROOT,
+            log=self.kept / "clients.log",
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    def end(self) -> Acks:
+        """Every call has its answer; everything is kept running meanwhile."""
+        if self.child is not None:
+            self.child.ask_to_stop()
+            while not self.child.ended:
+                self.stack.rest(0.1)
+            self.child = None
+        return self.acks()
+
+    def look(self, *, is_over: bool) -> list[str]:
+        """What is wrong now; also kept."""
+        self.stack.keep_up()
+        with closing(self.stack.connect()) as owner:
+            found = proof.look(owner, self.acks(), self.stack.settings, is_over=is_over)
+        self.findings += found
+        return found
+
+    def wait_until_quiet(self) -> float:
+        """Everything was told; the seconds that it took. What is not told in time is a finding."""
+        began = time.monotonic()
+        owner = self.stack.connect()
+        while not proof.is_quiet(owner):
+            if time.monotonic() - began > QUIET_WITHIN_SECONDS:
+                self.findings.append(f"not everything was told within {QUIET_WITHIN_SECONDS} s")
+                break
+            self.stack.rest(0.5)
+        owner.close()
+        return time.monotonic() - began
+
+    def acknowledged(self) -> int:
+        return len(self.acks().yes)
+
+
+def scene(made: Stack, *, seed: int, teachers: int = 4, days: int = 40, kept: Path | None = None) -> Scene:
+    """The school is there, and the parts run."""
+    found = Scene(made, seed, kept or made.place.path)
+    found.kept.mkdir(exist_ok=True)
+    found.journal.unlink(missing_ok=True)
+    found.school.write_text(_school(made, teachers, days))
+    stack.start_parts(made)
+    return found
+
+
+def _school(made: Stack, teachers: int, days: int) -> str:
+    command = [sys.executable, "-m", "bench.faults.school", str(teachers), str(days)]
+    said = subprocess.run(command, cwd=ROOT, env=stack.environment(made), capture_output=True, text=True, check=False)
+    if said.returncode:
+        raise SystemExit(f"the school could not be made:\n{said.stderr[-3000:]}")
+    line = said.stdout.splitlines()[-1]
+    json.loads(line)
+    return line
