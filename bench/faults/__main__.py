@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.faults import canaries, report, walks, weather
+from bench.faults import canaries, load, report, walks, weather
 from bench.faults import stack as stacks
 from bench.faults.kills import Kills
 from bench.faults.load import scene
@@ -42,19 +42,22 @@ def main() -> int:
         place.mkdir(parents=True, exist_ok=True)
         place.chmod(0o711)
         print(f"seed {SEED}; logs in {place}", flush=True)
+        school = place / "template"
+        if {"kills", "weather", "disk", "canaries"} & set(ONLY) and not (school / load.SCHOOL).exists():
+            load.template(school, PORT)
         if "kills" in ONLY:
-            kill(found, place)
+            kill(found, place, school)
         if "weather" in ONLY:
-            change_weather(found, place)
+            change_weather(found, place, school)
         if "disk" in ONLY:
             print("disk full", flush=True)
-            found.disk = weather.disk_full(place / "small", PORT, SEED)
+            found.disk = weather.disk_full(place / "small", PORT, SEED, school)
         if "walk" in ONLY:
             print(f"random walk: {WALK} operations", flush=True)
             found.walks = walks.run(WALK, SEED, hands=HANDS)
         if "canaries" in ONLY:
             print("canaries", flush=True)
-            found.canaries = canaries.run(place / "canary", PORT, SEED)
+            found.canaries = canaries.run(canaries.Where(place / "canary", PORT, school), SEED)
     text = report.written(found)
     if target := os.environ.get("FAULTS_REPORT"):
         Path(target).write_text(text)
@@ -62,20 +65,20 @@ def main() -> int:
     return 1 if found.is_red else 0
 
 
-def kill(found: Report, place: Path) -> None:
+def kill(found: Report, place: Path, school: Path) -> None:
     print(f"kills: {KILLS} of each", flush=True)
-    with stacks.running(place / "kills", PORT) as made:
+    with stacks.running(place / "kills", PORT, of=school) as made:
         kills = Kills(scene(made, seed=SEED), SEED)
         kills.run(KILLS)
         found.keep_kills(kills)
 
 
-def change_weather(found: Report, place: Path) -> None:
-    with stacks.running(place / "weather", PORT, options=weather.OPTIONS) as made:
-        school = scene(made, seed=SEED)
+def change_weather(found: Report, place: Path, school: Path) -> None:
+    with stacks.running(place / "weather", PORT, of=school, options=weather.OPTIONS) as made:
+        found_school = scene(made, seed=SEED)
         for name, fault in weather.FAULTS.items():
             print(name, flush=True)
-            found.weather.append(weather.come_over(school, name, fault))
+            found.weather.append(weather.come_over(found_school, name, fault))
 
 
 if __name__ == "__main__":

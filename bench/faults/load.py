@@ -16,6 +16,7 @@ from bench.faults.proof import Acks
 from bench.faults.stack import ROOT, Stack
 from guitaronline.local import process
 
+SCHOOL = "school.json"
 QUIET_WITHIN_SECONDS = 240  # a killed worker's leases run out in between
 
 
@@ -36,7 +37,7 @@ class Scene:
 
     @property
     def school(self) -> Path:
-        return self.kept / "school.json"
+        return self.kept / "wanted.json"
 
     def acks(self) -> Acks:
         return Acks.read(self.journal)
@@ -93,12 +94,20 @@ class Scene:
         return len(self.acks().yes)
 
 
-def scene(made: Stack, *, seed: int, teachers: int = 4, days: int = 40, kept: Path | None = None) -> Scene:
-    """The school is there, and the parts run."""
+def template(path: Path, port: int) -> Path:
+    """A stopped stack with its school, to be copied."""
+    with stack.running(path, port) as made:
+        (path / SCHOOL).write_text(_school(made, teachers=4, days=40))
+    return path
+
+
+def scene(made: Stack, *, seed: int, slots: int | None = None, kept: Path | None = None) -> Scene:
+    """The parts run, and the load will want all slots, or so many: then there is a rush. `kept`: for the journal."""
     found = Scene(made, seed, kept or made.place.path)
     found.kept.mkdir(exist_ok=True)
+    school = json.loads((made.place.path / SCHOOL).read_text())
+    found.school.write_text(json.dumps({**school, "slots": school["slots"][:slots]}))
     found.journal.unlink(missing_ok=True)
-    found.school.write_text(_school(made, teachers, days))
     stack.start_parts(made)
     return found
 
@@ -108,6 +117,4 @@ def _school(made: Stack, teachers: int, days: int) -> str:
     said = subprocess.run(command, cwd=ROOT, env=stack.environment(made), capture_output=True, text=True, check=False)
     if said.returncode:
         raise SystemExit(f"the school could not be made:\n{said.stderr[-3000:]}")
-    line = said.stdout.splitlines()[-1]
-    json.loads(line)
-    return line
+    return said.stdout.splitlines()[-1]

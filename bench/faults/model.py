@@ -14,6 +14,7 @@ from uuid import UUID
 from bench.faults.records import LIVING, Booking, Package, Payment, Refund, Refused, Slot
 
 HOLD_TIME, NOTICE, HORIZON = timedelta(minutes=10), timedelta(minutes=60), timedelta(days=56)
+LONGEST = timedelta(hours=4)  # of a slot
 WINDOW, REINSTATED, MOST_HOLDS = timedelta(hours=24), timedelta(days=30), 3
 FOREVER = float("inf")
 
@@ -158,7 +159,11 @@ class Model:
         self, student: int, slot: Slot, *, moving: Booking | None = None, to_confirm: bool = False
     ) -> set[str]:
         own = [each for each in self._live(moving) if each.student == student]
-        others = [each.slot for each in own if each.slot is not slot]
+        others = [
+            each.slot
+            for each in own
+            if each.slot is not slot and (each.status == "hold" or each.slot.start > self.now - LONGEST)
+        ]  # what is long over is not told of beside "it has started"
         found = {
             "student_busy": any(each.start < slot.end and slot.start < each.end for each in others),
             "too_many_holds": not to_confirm and sum(each.status == "hold" for each in own) >= MOST_HOLDS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,7 +145,7 @@ class Stack:
     def pid(self, name: str) -> int:
         return (self.servers | self.parts)[name].popen.pid
 
-    def wait_until_ready(self, within: float = 120) -> None:
+    def wait_until_ready(self, within: float = 600) -> None:
         from guitaronline.local import readiness
 
         give_up_at = time.monotonic() + within
@@ -179,13 +180,20 @@ class Stack:
 
 @contextmanager
 def running(
-    path: Path, web_port: int, *, more: dict[str, str] | None = None, options: dict[str, str] | None = None,
-    **settings: str,
-) -> Iterator[Stack]:  # fmt: skip
-    """A new school's product in that folder, migrated, with no web, worker or scheduler yet."""
-    if (path / "lock").exists() or (path / "wishes").exists():
+    path: Path,
+    web_port: int,
+    *,
+    of: Path | None = None,
+    more: dict[str, str] | None = None,
+    options: dict[str, str] | None = None,
+) -> Iterator[Stack]:
+    """The servers in that folder: new and migrated, or a copy `of` one that was stopped. No web, worker or scheduler yet."""
+    if (path / "wishes").exists():
         shutil.rmtree(path)
-    path.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if of is not None:
+        subprocess.run(["cp", "-a", of, path], check=True)  # with its owners
+    path.mkdir(exist_ok=True)
     path.chmod(0o711)
     place = folder.open_folder(str(path))
     secrets = folder.secrets_of(place)
@@ -193,7 +201,7 @@ def running(
         (place.path / name).mkdir(exist_ok=True)
     database, redis, sink = ports.free_port(), ports.free_port(), ports.free_port()
     mail: dict[str, Any] = {"MAIL_TRANSPORT": "smtp", "SMTP_HOST": ports.HOST, "SMTP_PORT": sink, "SMTP_TLS": "none"}
-    loaded = config.load({**SETTINGS, "PORT": str(web_port), "VAR_DIR": str(place.path), **settings})
+    loaded = config.load({**SETTINGS, "PORT": str(web_port), "VAR_DIR": str(place.path)})
     server = f"@{ports.HOST}:{database}/{postgres.DATABASE}"
     loaded = replace(
         supervisor.completed(loaded, place, secrets),
@@ -207,7 +215,8 @@ def running(
     try:
         made.start_postgres()
         made.start_valkey()
-        supervisor.upgrade(place, supervisor.environment_of(loaded))
+        if of is None:
+            supervisor.upgrade(place, supervisor.environment_of(loaded))
         yield made
     finally:
         made.stop()

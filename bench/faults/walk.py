@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -177,7 +177,7 @@ class Walk:
         start = (self.model.now + ahead * HOUR).replace(
             minute=self.draw.choice((0, 30)), second=0, microsecond=0
         ) + HOUR
-        self.model.slots = [each for each in self.model.slots if each.end > self.model.now - DAY]
+        self.model.slots = [each for each in self.model.slots if each.end > self.model.now - 3 * HOUR]
 
         def in_model(made: UUID) -> Slot:
             slot = Slot(made, teacher, start, start + HOUR)
@@ -336,7 +336,7 @@ def main(seed: int, operations: int) -> int:
             sabotages.SABOTAGES[sabotage]()
         result = Walk(seed).run(operations)
         database.session.remove()
-    print(json.dumps(asdict(result), default=str))
+    print(json.dumps(vars(result)))
     return 1 if result.wrong else 0
 
 

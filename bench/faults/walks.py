@@ -17,7 +17,9 @@ import config
 from bench.faults.stack import ROOT
 from guitaronline.local import postgres, schema, supervisor, throwaway
 
-EPISODE = 25_000  # operations; a failure is repeated from its seed within a minute
+EPISODE = int(
+    os.environ.get("FAULTS_EPISODE", "10000")
+)  # operations; a failure is repeated from its seed within a minute
 TEMPLATE = "walk_template"
 
 

@@ -170,14 +170,14 @@ OPTIONS = {"deadlock_timeout": "50ms"}
 # A full disk
 
 
-def disk_full(path: Path, port: int, seed: int) -> Weather | str:
+def disk_full(path: Path, port: int, seed: int, of: Path) -> Weather | str:
     """The same on a volume of its own that fills up; or why that is not possible here."""
     with small_volume(path) as why:
         if why:
             return why
         options = {"max_wal_size": "64MB", "min_wal_size": "32MB", "wal_recycle": "off"}
-        with stacks.running(path / "run", port, options=options) as made:
-            school = scene(made, seed=seed, days=20, kept=path.parent / "kept")
+        with stacks.running(path / "run", port, of=of, options=options) as made:
+            school = scene(made, seed=seed, kept=path.parent / "kept")
             return come_over(school, "disk full", filled_up)
 
 
