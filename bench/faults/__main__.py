@@ -77,8 +77,8 @@ def change_weather(found: Report, place: Path, school: Path) -> None:
     with stacks.running(place / "weather", PORT, of=school, options=weather.OPTIONS) as made:
         found_school = scene(made, seed=SEED)
         for name, fault in weather.FAULTS.items():
-            print(name, flush=True)
             found.weather.append(weather.come_over(found_school, name, fault))
+            print(found.weather[-1], flush=True)
 
 
 if __name__ == "__main__":

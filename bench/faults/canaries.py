@@ -78,7 +78,6 @@ def answers_forgotten(where: Where, seed: int) -> list[str]:
     ) as made:
         found = scene(made, seed=seed)
         found.begin()
-        made.rest(1)
         kill_at(found, "web", "web: after commit", 4)
         found.end()
         every = found.look(is_over=True)
@@ -91,7 +90,6 @@ def closed_before_told(where: Where, seed: int) -> list[str]:
     ) as made:
         found = scene(made, seed=seed)
         found.begin()
-        made.rest(1)
         kill_at(found, "worker", "worker: events claimed", 4)
         found.end()
         return found.look(is_over=True)

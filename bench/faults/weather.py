@@ -44,20 +44,22 @@ class Weather:
 
 def come_over(found: Scene, name: str, fault: Callable[[Scene], str]) -> Weather:
     """The fault happens under load; everything is looked at when the load has ended."""
-    at_first = found.acknowledged()
+    at_first, known = found.acknowledged(), len(found.findings)
     found.begin()
     found.stack.rest(LOADED_SECONDS)
     began = found.acknowledged()
     how_often = fault(found)
     ended, over = found.acknowledged(), time.time()
+    found.works()
     found.stack.rest(LOADED_SECONDS)
     acks = found.end()
-    found.stack.wait_until_ready()
-    wrong = found.look(is_over=True)
+    found.look(is_over=True)
     back = next((each["at"] - over for each in acks.yes if each["at"] > over), float("nan"))
     busy = acks.refusals.get("409 busy", 0)
     note = f"{busy} times `busy`" if busy else ""
-    return Weather(name, how_often, began - at_first, ended - began, len(acks.yes) - ended, back, wrong, note)
+    return Weather(
+        name, how_often, began - at_first, ended - began, len(acks.yes) - ended, back, found.findings[known:], note
+    )
 
 
 def connections_cut(found: Scene) -> str:
