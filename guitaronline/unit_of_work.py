@@ -21,22 +21,21 @@ from uuid import UUID
 import psycopg2
 import sqlalchemy.event
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from guitaronline import clock, db
+from guitaronline import clock, db, verdict
 from guitaronline.actor import Actor
 from guitaronline.audit.models import OutboxEvent
-from guitaronline.errors import Busy, Conflict, DomainError, Invalid, NotFound, ProviderFailed
+from guitaronline.errors import Busy, Conflict, DomainError, Invalid, NotFound
 from guitaronline.states import StateTable, moving
+from guitaronline.verdict import OutcomeUnknown, StartAgain
 
 P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound=db.Base)
 
 RETRIES = 3
-SHUTDOWN = "57P"  # the class of its codes
-DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, STATEMENT_TIMEOUT = "40P01", "40001", "55P03", "57014"
 
 BEGIN_ACTION = text(
     "SELECT now_at, claim, answer_status, answer FROM begin_action("
@@ -100,13 +99,6 @@ class IdempotencyKeyReused(Invalid):
 
 class StillRunning(Busy):
     detail = "The first request with this Idempotency-Key is still running."
-
-
-class OutcomeUnknown(ProviderFailed):
-    """The connection broke while the database was committing: it may be done, or not."""
-
-    detail = "The database went away at the last moment: this may be done or not. Look first, or send the very same once more."
-    retry_after_seconds = 5
 
 
 class StaleVersion(Conflict):
@@ -250,7 +242,7 @@ def command(
                 work = Work(actor, name, reason, subject)
                 try:
                     return _run_once(work, on or creates, quiet, partial(body, work, *args, **kwargs))
-                except _StartAgain as again:
+                except StartAgain as again:
                     if attempt == RETRIES:
                         raise Busy() from again.__cause__
                     time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311  # jitter, no secret
@@ -267,10 +259,6 @@ def command(
     return decorate
 
 
-class _StartAgain(Exception):
-    pass
-
-
 def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
     """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened.
 
@@ -284,7 +272,7 @@ def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
             if answer := _answer(work, result):
                 connection.run(KEEP_ANSWER, answer)
     except psycopg2.Error as error:
-        if _is_cut_off(error):
+        if verdict.is_cut_off(error):
             raise OutcomeUnknown() from error
         return None
     _ring(work)
@@ -309,19 +297,19 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
             at_end(result)
         for step in work.last_steps:
             step()
-        _commit(session)
+        verdict.commit(session)
     except DomainError as refusal:
         if work.refusal is not refusal:
             session.rollback()
             raise
         for step in work.last_steps:
             step()
-        _commit(session)
+        verdict.commit(session)
         _ring(work)
         raise
     except DBAPIError as error:
         session.rollback()
-        translated = _translated(error)
+        translated = verdict.translated(error, constraint_errors)
         if translated is error:  # `raise error from error` would make it its own cause, without end
             raise
         raise translated from error
@@ -332,23 +320,6 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
         session.info.pop("work", None)
     _ring(work)
     return result
-
-
-def _commit(session: Session) -> None:
-    """Raises OutcomeUnknown: only of a commit nobody knows, when its connection breaks, whether it was done."""
-    try:
-        session.commit()
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        session.rollback()
-        raise OutcomeUnknown() from error
-
-
-def _is_cut_off(error: psycopg2.Error) -> bool:
-    """The connection broke while the server had the statement; one that was closed before took nothing with it."""
-    is_shutdown = (error.pgcode or "").startswith(SHUTDOWN)
-    return not isinstance(error, psycopg2.InterfaceError) and (error.pgcode is None or is_shutdown)
 
 
 def _refuse_nesting() -> None:
@@ -405,21 +376,6 @@ def _answer(work: Work, result: Any) -> tuple[Any, ...] | None:
 def _scope(claim: Claim | None) -> dict[str, Any]:
     values = (claim.user_id, claim.method, claim.path, claim.key, claim.body_hash) if claim else (None,) * 5
     return dict(zip(("key_user", "key_method", "key_path", "key", "key_hash"), values, strict=True))
-
-
-def _translated(error: DBAPIError) -> Exception:
-    code = getattr(error.orig, "pgcode", None)
-    if code in (DEADLOCK, SERIALIZATION):
-        return _StartAgain()
-    if code in (LOCK_TIMEOUT, STATEMENT_TIMEOUT) and isinstance(error, OperationalError | DBAPIError):
-        return Busy()
-    if isinstance(error, IntegrityError):
-        name = error.orig.diag.constraint_name if error.orig is not None else None  # type: ignore[attr-defined]
-        if name == "uq_idempotency_keys_scope":
-            return _StartAgain()
-        if name in constraint_errors:
-            return constraint_errors[name]()
-    return error
 
 
 def _ring(work: Work) -> None:

@@ -24,6 +24,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from guitaronline import db, errors, unit_of_work
 from guitaronline.extensions import csrf
+from guitaronline.verdict import OutcomeUnknown
 
 MAX_BODY_BYTES = 1_000_000
 A_YEAR = 365 * 24 * 3600
@@ -176,7 +177,7 @@ def error_page(error: Exception) -> ResponseReturnValue:
 
 def _is_unknown(error: BaseException | None) -> bool:
     """Nobody knows what came of the command; also when its page could not be shown again for the same cause."""
-    while error is not None and not isinstance(error, unit_of_work.OutcomeUnknown):
+    while error is not None and not isinstance(error, OutcomeUnknown):
         error = error.__context__
     return error is not None
 

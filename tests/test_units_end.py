@@ -19,7 +19,8 @@ from guitaronline.booking.service import hold_slot
 from guitaronline.errors import Conflict
 from guitaronline.identity.models import User
 from guitaronline.identity.tokens import login
-from guitaronline.unit_of_work import OutcomeUnknown, Work, command
+from guitaronline.unit_of_work import Work, command
+from guitaronline.verdict import OutcomeUnknown
 from guitaronline.web import error_page
 from tests.world import PASSWORD, World, as_actor
 

@@ -13,7 +13,7 @@ HANDS = 3
 BOOKINGS = """
 SELECT id FROM bookings WHERE id IN (SELECT id FROM bookings WHERE status IN ('hold', 'confirmed') ORDER BY random() LIMIT 6)
  FOR NO KEY UPDATE"""
-PACKAGES = "SELECT id FROM packages WHERE id IN (SELECT package_id FROM bookings WHERE id = ANY(%s)) FOR NO KEY UPDATE"
+PACKAGES = "SELECT id FROM packages WHERE id IN (SELECT package_id FROM bookings WHERE id = ANY(CAST(%s AS uuid[]))) FOR NO KEY UPDATE"
 
 
 def cross(url: str, until: float) -> None:

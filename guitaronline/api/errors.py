@@ -14,7 +14,8 @@ from guitaronline import db, errors
 from guitaronline.api.json import NotJson, dumps
 from guitaronline.billing.providers.base import BadSignature
 from guitaronline.errors import DomainError, Reason
-from guitaronline.unit_of_work import OutcomeUnknown, StaleVersion
+from guitaronline.unit_of_work import StaleVersion
+from guitaronline.verdict import OutcomeUnknown
 
 PROBLEM = "application/problem+json"
 QUERY_CANCELED = "57014"

@@ -27,7 +27,8 @@ from guitaronline.api.errors import (
 from guitaronline.api.fields import Output
 from guitaronline.api.idempotency import InvalidIdempotencyKey
 from guitaronline.api.json import NotJson, UnfitJson
-from guitaronline.unit_of_work import IdempotencyKeyReused, OutcomeUnknown, StaleVersion, StillRunning
+from guitaronline.unit_of_work import IdempotencyKeyReused, StaleVersion, StillRunning
+from guitaronline.verdict import OutcomeUnknown
 
 if TYPE_CHECKING:
     from guitaronline.api.endpoint import Answer, Endpoint

@@ -21,7 +21,7 @@ from guitaronline.identity import passwords, throttle
 from guitaronline.identity.emails import email_key
 from guitaronline.identity.models import User
 from guitaronline.identity.refusals import InvalidCredentials, OtpInvalid, OtpRequired, TooManyAttempts, TotpNotSetUp
-from guitaronline.unit_of_work import DEADLOCK, LOCK_TIMEOUT
+from guitaronline.verdict import DEADLOCK, LOCK_TIMEOUT
 
 T = TypeVar("T")
 DRIFT_STEPS = 1  # a clock may be 30 s wrong
