@@ -8,7 +8,7 @@ COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 RUNTIME := .venv/.runtime-$(shell cat requirements.txt | cksum | tr ' ' -)
 TOOLS := .venv/.tools-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' -)
 
-.PHONY: help run test check bench standby several states screenshots requirements release-check sbom secrets clean
+.PHONY: help run test check bench standby several faults states screenshots requirements release-check sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -53,6 +53,9 @@ sbom: $(TOOLS) ## bill of materials of what is installed to run it: var/sbom.jso
 
 secrets: $(TOOLS) ## after a look at what `make check` found: what is no secret, by file, in .ci/no-secrets.json
 	@$(BIN)/python -m tests.architecture.secrets --keep
+
+faults: $(TOOLS) ## everything that can go wrong, under load, and what must hold after it; FULL=1: 200 kills of each and a million operations; CANARIES=1: each guard taken away
+	@$(BIN)/python -m bench.faults
 
 states: $(RUNTIME) ## write docs/states.md from the state tables
 	@$(BIN)/flask --app wsgi docs states

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
+import psycopg2
 import uuid_utils.compat
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as OneEngineSession
@@ -32,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
 
 NAMES = {
@@ -180,6 +181,19 @@ def quick(*, alone: bool) -> Iterator[Quick]:
             connection.commit()
     finally:
         connection.close()  # the pool rolls back what was not committed
+
+
+AWAY = (
+    OperationalError,
+    InterfaceError,
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+)  # `quick` raises the driver's
+
+
+def is_away(error: BaseException) -> bool:
+    """The database does not answer, or cannot just now."""
+    return isinstance(error, AWAY)
 
 
 IDLE_SECONDS = (

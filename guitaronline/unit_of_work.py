@@ -21,21 +21,21 @@ from uuid import UUID
 import psycopg2
 import sqlalchemy.event
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from guitaronline import clock, db, watching
+from guitaronline import clock, db, watching, verdict
 from guitaronline.actor import Actor
 from guitaronline.audit.models import OutboxEvent
 from guitaronline.errors import Busy, Conflict, DomainError, Invalid, NotFound
 from guitaronline.states import StateTable, moving
+from guitaronline.verdict import OutcomeUnknown, StartAgain
 
 P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound=db.Base)
 
 RETRIES = 3
-DEADLOCK, SERIALIZATION, LOCK_TIMEOUT, STATEMENT_TIMEOUT = "40P01", "40001", "55P03", "57014"
 
 BEGIN_ACTION = text(
     "SELECT now_at, claim, answer_status, answer FROM begin_action("
@@ -227,20 +227,30 @@ def command(
         def run(actor: Actor, /, *args: P.args, **kwargs: P.kwargs) -> R:
             subject = cast(UUID, args[0]) if on and args else None
             reason = cast("str | None", kwargs.get("reason"))
+            cut_off = False
             if shortcut is not None and request.get().expected is None and request.get().at_end is None:
                 work = Work(actor, name, reason, subject)
-                done = _try_shortcut(work, lambda connection: shortcut(work, connection, *args, **kwargs))
+                try:
+                    done = _try_shortcut(work, lambda connection: shortcut(work, connection, *args, **kwargs))
+                except OutcomeUnknown:
+                    if request.get().claim is None:
+                        raise
+                    done, cut_off = None, True  # the key knows what came of it: the command asks
                 if done is not None:
                     return cast(R, done)
             for attempt in range(RETRIES + 1):
                 work = Work(actor, name, reason, subject)
                 try:
                     return _run_once(work, on or creates, quiet, partial(body, work, *args, **kwargs))
-                except _StartAgain as again:
+                except StartAgain as again:
                     if attempt == RETRIES:
                         raise Busy() from again.__cause__
                     watching.tell(name, watching.Ending.AGAIN)
                     time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311  # jitter, no secret
+                except DBAPIError as error:
+                    if cut_off:  # the key could not be asked either
+                        raise OutcomeUnknown() from error
+                    raise
             raise AssertionError("unreachable")
 
         run.command_name = name  # type: ignore[attr-defined]
@@ -250,11 +260,10 @@ def command(
     return decorate
 
 
-class _StartAgain(Exception): ...
-
-
 def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
-    """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened."""
+    """What the shortcut did, committed; None when it declined or met anything unusual, and then nothing has happened.
+
+    Raises OutcomeUnknown."""
     _refuse_nesting()
     try:
         with db.quick(alone=request.get().claim is None) as connection:
@@ -263,7 +272,9 @@ def _try_shortcut(work: Work, shortcut: Callable[[db.Quick], Any]) -> Any:
                 return None
             if answer := _answer(work, result):
                 connection.run(KEEP_ANSWER, answer)
-    except psycopg2.Error:
+    except psycopg2.Error as error:
+        if verdict.is_cut_off(error):
+            raise OutcomeUnknown() from error
         return None
     _ring(work)
     return result
@@ -287,19 +298,19 @@ def _run_once(work: Work, record_type: str | None, quiet: bool, body: Callable[[
             at_end(result)
         for step in work.last_steps:
             step()
-        session.commit()
+        verdict.commit(session)
     except DomainError as refusal:
         if work.refusal is not refusal:
             session.rollback()
             raise
         for step in work.last_steps:
             step()
-        session.commit()
+        verdict.commit(session)
         _ring(work)
         raise
     except DBAPIError as error:
         session.rollback()
-        translated = _translated(error)
+        translated = verdict.translated(error, constraint_errors)
         if translated is error:  # `raise error from error` would make it its own cause, without end
             raise
         raise translated from error
@@ -366,21 +377,6 @@ def _answer(work: Work, result: Any) -> tuple[Any, ...] | None:
 def _scope(claim: Claim | None) -> dict[str, Any]:
     values = (claim.user_id, claim.method, claim.path, claim.key, claim.body_hash) if claim else (None,) * 5
     return dict(zip(("key_user", "key_method", "key_path", "key", "key_hash"), values, strict=True))
-
-
-def _translated(error: DBAPIError) -> Exception:
-    code = getattr(error.orig, "pgcode", None)
-    if code in (DEADLOCK, SERIALIZATION):
-        return _StartAgain()
-    if code in (LOCK_TIMEOUT, STATEMENT_TIMEOUT) and isinstance(error, OperationalError | DBAPIError):
-        return Busy()
-    if isinstance(error, IntegrityError):
-        name = error.orig.diag.constraint_name if error.orig is not None else None  # type: ignore[attr-defined]
-        if name == "uq_idempotency_keys_scope":
-            return _StartAgain()
-        if name in constraint_errors:
-            return constraint_errors[name]()
-    return error
 
 
 def _ring(work: Work) -> None:

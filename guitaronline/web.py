@@ -17,13 +17,14 @@ import flask
 from flask import Flask, g, render_template
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from guitaronline import db, errors, unit_of_work
 from guitaronline.extensions import csrf
+from guitaronline.verdict import OutcomeUnknown
 
 MAX_BODY_BYTES = 1_000_000
 A_YEAR = 365 * 24 * 3600
@@ -53,6 +54,7 @@ STATUS_OF = {
     "Conflict": HTTPStatus.CONFLICT,
     "Busy": HTTPStatus.CONFLICT,
     "TooManyAttempts": HTTPStatus.TOO_MANY_REQUESTS,
+    "OutcomeUnknown": HTTPStatus.SERVICE_UNAVAILABLE,
     "ProviderFailed": HTTPStatus.BAD_GATEWAY,
 }
 WORDS = {
@@ -166,6 +168,8 @@ def error_page(error: Exception) -> ResponseReturnValue:
         g.database_is_away = True  # so the page does not ask who is looking at it
     title, advice = WORDS.get(status, (HTTPStatus(status).phrase, "Go back and try again."))
     refusal = error if isinstance(error, errors.DomainError) else None
+    if _is_unknown(error):
+        advice = "It is not known whether your change was made: look at the record before you do it again."
     page = render_template(
         "error.html",
         status=status,
@@ -175,6 +179,13 @@ def error_page(error: Exception) -> ResponseReturnValue:
         typed=_typed(error),
     )
     return page, status, dict(_headers_of(error))
+
+
+def _is_unknown(error: BaseException | None) -> bool:
+    """Nobody knows what came of the command; also when its page could not be shown again for the same cause."""
+    while error is not None and not isinstance(error, OutcomeUnknown):
+        error = error.__context__
+    return error is not None
 
 
 def status_of(error: Exception) -> int:
@@ -188,7 +199,7 @@ def status_of(error: Exception) -> int:
         return HTTPStatus.UNPROCESSABLE_ENTITY  # asked for too much
     if isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == ONLY_READING:
         return HTTPStatus.SERVICE_UNAVAILABLE
-    return HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, OperationalError) else HTTPStatus.INTERNAL_SERVER_ERROR
+    return HTTPStatus.SERVICE_UNAVAILABLE if db.is_away(error) else HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _headers_of(error: Exception) -> dict[str, str]:

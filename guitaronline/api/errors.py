@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, Response, current_app, g
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from guitaronline import errors
+from guitaronline import db, errors
 from guitaronline.api.json import NotJson, dumps
 from guitaronline.billing.providers.base import BadSignature
 from guitaronline.errors import DomainError, Reason
 from guitaronline.unit_of_work import StaleVersion
+from guitaronline.verdict import OutcomeUnknown
 
 PROBLEM = "application/problem+json"
 QUERY_CANCELED = "57014"
@@ -60,6 +61,7 @@ STATUS: dict[type[DomainError], int] = {
     errors.TooManyAttempts: 429,
     errors.ProviderFailed: 502,
     Unavailable: 503,
+    OutcomeUnknown: 503,
 }
 # What the framework refuses by itself: code and sentence by HTTP number.
 FRAMEWORK = {
@@ -98,7 +100,7 @@ def answer(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == QUERY_CANCELED:
         return refusal(QueryTooHeavy())
     current_app.logger.error("request failed", exc_info=error)
-    return refusal(Unavailable()) if isinstance(error, OperationalError) else problem(500, *FRAMEWORK[500])
+    return refusal(Unavailable()) if db.is_away(error) else problem(500, *FRAMEWORK[500])
 
 
 def refusal(error: DomainError) -> Response:

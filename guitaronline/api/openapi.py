@@ -29,6 +29,7 @@ from guitaronline.api.idempotency import InvalidIdempotencyKey
 from guitaronline.api.json import NotJson, UnfitJson
 from guitaronline.identity.refusals import StepUpRequired, TotpNotSetUp
 from guitaronline.unit_of_work import IdempotencyKeyReused, StaleVersion, StillRunning
+from guitaronline.verdict import OutcomeUnknown
 
 if TYPE_CHECKING:
     from guitaronline.api.endpoint import Answer, Endpoint
@@ -198,7 +199,7 @@ def _refusals(endpoint: Endpoint, *, has_path: bool) -> dict[int, list[str]]:
     if endpoint.method == "GET":
         kinds += [InvalidRequest, QueryTooHeavy] + ([InvalidCursor] if endpoint.order else [])
     else:
-        kinds += [NotJson, UnsupportedMediaType, UnfitJson, InvalidRequest, errors.Busy]
+        kinds += [NotJson, UnsupportedMediaType, UnfitJson, InvalidRequest, errors.Busy, OutcomeUnknown]
         found[413] = [FRAMEWORK[413][0]]
     if endpoint.edits:
         kinds.append(StaleVersion)

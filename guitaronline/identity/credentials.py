@@ -27,7 +27,7 @@ from guitaronline.identity.refusals import (
     TooManyAttempts,
     TotpUnreadable,
 )
-from guitaronline.unit_of_work import DEADLOCK, LOCK_TIMEOUT
+from guitaronline.verdict import DEADLOCK, LOCK_TIMEOUT
 
 T = TypeVar("T")
 
