@@ -39,9 +39,24 @@ def init_cli(app: Flask) -> None:
     from guitaronline.fitness import check_deploy
     from guitaronline.identity.cli import users
     from guitaronline.notifications.cli import messages
-    from guitaronline.privacy.cli import privacy
     from guitaronline.office.cli import opening
+    from guitaronline.privacy.cli import privacy
     from guitaronline.secrets_cli import secrets
 
-    for each in (audit, backup, check_deploy, checks, demo, docs, messages, money, privacy, opening, restore, schedule, secrets, users):
+    for each in (
+        audit,
+        backup,
+        check_deploy,
+        checks,
+        demo,
+        docs,
+        messages,
+        money,
+        privacy,
+        opening,
+        restore,
+        schedule,
+        secrets,
+        users,
+    ):
         app.cli.add_command(each)

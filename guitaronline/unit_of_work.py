@@ -24,7 +24,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from guitaronline import clock, db, watching, verdict
+from guitaronline import clock, db, verdict, watching
 from guitaronline.actor import Actor
 from guitaronline.audit.models import OutboxEvent
 from guitaronline.errors import Busy, Conflict, DomainError, Invalid, NotFound

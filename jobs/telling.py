@@ -23,7 +23,9 @@ TOPICS = sorted(TOLD_TO_PEOPLE | set(webhook_topics.TOPICS))
 def tell(events: Sequence[Event]) -> None:
     """The messages that the events tell are queued, where it is urgent the office is asked to call, and what partners want to
     hear is in their queues. May run twice."""
-    webhooks.plan(*[webhooks.Happened(each.id, each.topic, each.record_type, each.record_id, each.created_at) for each in events])
+    webhooks.plan(
+        *[webhooks.Happened(each.id, each.topic, each.record_type, each.record_id, each.created_at) for each in events]
+    )
     happened = [
         Happened(each.id, each.topic, each.record_type, each.record_id, each.payload, each.created_at.astimezone(UTC))
         for each in events

@@ -216,7 +216,9 @@ def test_every_job_that_a_rule_names_is_in_the_timetable() -> None:
     assert named <= {job.name for job in TIMETABLE}
 
 
-@pytest.mark.parametrize("name", sorted({Path(rule["annotations"]["runbook"]).stem for rule in RULES} | {"restore", "failover"}))
+@pytest.mark.parametrize(
+    "name", sorted({Path(rule["annotations"]["runbook"]).stem for rule in RULES} | {"restore", "failover"})
+)
 def test_a_page_for_each_trouble_names_only_pages_that_exist(name: str) -> None:
     page = ROOT / "docs" / "runbooks" / f"{name}.md"
     linked = re.findall(r"\]\(([a-z-]+\.md)\)", page.read_text())

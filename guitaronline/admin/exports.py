@@ -51,7 +51,9 @@ def export_list(path: str) -> ResponseReturnValue:
     """The rows of the list as a file; of more than DIRECT_UP_TO a job makes one. Written down before a byte leaves."""
     asked = asked_in(desk_at(path), flask.request.form)
     asking = _confirmed(
-        asked.desk.has_personal_files, f"Export {asked.desk.title.lower()}", flask.url_for(f"{asked.desk.endpoint}.index_view")
+        asked.desk.has_personal_files,
+        f"Export {asked.desk.title.lower()}",
+        flask.url_for(f"{asked.desk.endpoint}.index_view"),
     )
     if asking is not None:
         return asking

@@ -37,7 +37,7 @@ def as_it_is(owner: Connection) -> Manifest:
             server_major=18,
             owner="o",
             application="a",
-            migration="0035",
+            migration="0034",
             tables=counting.tables(cursor),
             shape=counting.shape(cursor),
             sequences=counting.sequences(cursor),
