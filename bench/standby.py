@@ -40,7 +40,7 @@ from guitaronline.local import binaries, commands, postgres, process
 PORT = int(os.environ.get("PORT", "18130"))
 HERE = f"127.0.0.1:{PORT}"
 HANDS = 4  # people who register, each as soon as the last is answered
-WITHOUT_PRIMARY_SECONDS = 6.0
+WITHOUT_PRIMARY_SECONDS = float(os.environ.get("WITHOUT_PRIMARY", "10"))
 PASSWORDS = postgres.Passwords("owner-of-the-drill", "application-of-the-drill")
 
 
