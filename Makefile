@@ -8,7 +8,7 @@ COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 RUNTIME := .venv/.runtime-$(shell cat requirements.txt | cksum | tr ' ' -)
 TOOLS := .venv/.tools-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' -)
 
-.PHONY: help run test check bench standby several states screenshots requirements clean
+.PHONY: help run test check bench standby states screenshots requirements clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,14 +31,11 @@ check: $(TOOLS) ## format, lint, types, import contracts, migrations, generated 
 		flask --app wsgi db check; \
 		flask --app wsgi docs check'
 
-bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles; HORIZON=1: hours into slots; EXPIRY=1: packages that expire; MESSAGES=1: mails; BACKUPS=1: backup and restore
-	@$(BIN)/python bench/$(if $(BACKUPS),backups,$(if $(MESSAGES),messages,$(if $(EXPIRY),expiry,$(if $(HORIZON),horizon,$(if $(CONSOLE),console,run))))).py
+bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles; HORIZON=1: hours into slots; EXPIRY=1: packages that expire; MESSAGES=1: mails
+	@$(BIN)/python bench/$(if $(MESSAGES),messages,$(if $(EXPIRY),expiry,$(if $(HORIZON),horizon,$(if $(CONSOLE),console,run)))).py
 
 standby: $(TOOLS) ## the database's machine is lost under load: a standby takes over, and a moment is restored from the log
 	@$(BIN)/python bench/standby.py
-
-several: $(TOOLS) ## seven machines in network namespaces, each cut off under load and brought back; as root
-	@$(BIN)/python bench/several.py
 
 states: $(RUNTIME) ## write docs/states.md from the state tables
 	@$(BIN)/flask --app wsgi docs states
