@@ -35,8 +35,8 @@ check: $(TOOLS) ## format, lint, types, import contracts, rules of the house, sc
 		flask --app wsgi db check; \
 		flask --app wsgi docs check'
 
-bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles; HORIZON=1: hours into slots; EXPIRY=1: packages that expire; MESSAGES=1: mails; BACKUPS=1: backup and restore
-	@$(BIN)/python bench/$(if $(BACKUPS),backups,$(if $(MESSAGES),messages,$(if $(EXPIRY),expiry,$(if $(HORIZON),horizon,$(if $(CONSOLE),console,run))))).py
+bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside two other admin consoles; HORIZON=1: hours into slots; EXPIRY=1: packages that expire; MESSAGES=1: mails
+	@$(BIN)/python bench/$(if $(MESSAGES),messages,$(if $(EXPIRY),expiry,$(if $(HORIZON),horizon,$(if $(CONSOLE),console,run)))).py
 
 standby: $(TOOLS) ## the database's machine is lost under load: a standby takes over, and a moment is restored from the log
 	@$(BIN)/python bench/standby.py
