@@ -39,7 +39,7 @@ def worker(settings: config.Settings) -> bool:
             settings.REDIS_URL, socket_connect_timeout=WITHIN_SECONDS, socket_timeout=WITHIN_SECONDS
         ) as redis:
             return all(
-                any(redis.hget(key, "hostname") == _host() for key in redis.smembers(f"rq:workers:{queue}"))  # type: ignore[union-attr]
+                any(redis.hget(key, "hostname") == _host() for key in redis.smembers(f"rq:workers:{queue}"))
                 for queue in Queue
             )
     except RedisError:
