@@ -29,6 +29,8 @@ OPEN = {  # endpoint → why nobody has to be signed in
     "links.invitation": "the token of the mail decides",
     "links.reset": "the token of the mail decides",
     "links.verify": "the token of the mail decides",
+    "links.change_address": "the token of the mail decides",
+    "links.undo_address": "the token of the mail decides",
     "unsubscribe": "the token of the mail decides",
     "thank_you": "says thanks, and nothing about the payment",
     "checkout.page": "play money; the token of the payment decides",

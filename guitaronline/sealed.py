@@ -50,7 +50,11 @@ class Column:
         return f"{self.table}.{self.name}"
 
 
-SEALED: tuple[Column, ...] = (Column("users", "totp_secret", "totp"),)
+SEALED: tuple[Column, ...] = (
+    Column("users", "totp_secret", "totp", may_be_clear=True),
+    Column("webhook_endpoints", "secret_sealed", "webhooks"),
+    Column("webhook_endpoints", "former_secret_sealed", "webhooks"),
+)
 
 
 def key_of(value: str, purpose: str) -> Key:

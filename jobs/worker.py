@@ -99,10 +99,10 @@ class Several:
         while self.workers:
             ended, _ = os.wait()
             # None: whoever is a container's first process inherits the orphans of others.
-            queue = self.workers.pop(ended, None)
-            if queue is not None and not self.is_stopping:
+            left = self.workers.pop(ended, None)
+            if left is not None and not self.is_stopping:
                 time.sleep(FORK_AGAIN_SECONDS)
-                self.fork(queue)
+                self.fork(left)
         return 0
 
     def fork(self, queue: schedule.Queue) -> None:

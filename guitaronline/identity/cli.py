@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 from guitaronline.actor import PERSON_ROLES, SYSTEM, Role
 from guitaronline.db import session
 from guitaronline.errors import DomainError
-from guitaronline.identity import queries, second_factor, service, totp
+from guitaronline.identity import queries, second_factor, service
 
 users = AppGroup("users", help="Create people, set roles, deactivate.")
 ROLE = click.Choice(sorted(role.value for role in PERSON_ROLES))
@@ -79,15 +79,6 @@ def reset_totp(email: str, reason: str) -> None:
     with refusals_in_words():
         second_factor.reset(SYSTEM, id_of(email), reason=reason)
     click.echo(f"{email} has no authenticator app any more")
-
-
-@users.command("reseal-totp")
-def reseal_totp() -> None:
-    """Seal authenticator secrets that lie open, or that an earlier SECRET_KEY sealed, with the newest key."""
-    count = 0
-    while done := totp.reseal(SYSTEM):
-        count += done
-    click.echo(f"{count} sealed")
 
 
 def id_of(email: str) -> UUID:

@@ -14,14 +14,10 @@ from datetime import datetime
 from uuid import UUID
 
 import pyotp
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guitaronline import secret_keys
-from guitaronline.identity import access
-from guitaronline.identity.access import Permission
-from guitaronline.identity.models import User
-from guitaronline.unit_of_work import Work, command
 
 PURPOSE, SETUP = "totp", "totp setup"
 STEP_SECONDS = 30
@@ -76,30 +72,6 @@ def new_secrets(session_id: UUID, stored: str | None) -> Iterator[str]:
 def uri_of(secret: str, account: str) -> str:
     """The `otpauth://` address that apps read from the picture."""
     return pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=ISSUER)
-
-
-@command("person.reseal_totp", quiet=True)
-def reseal(work: Work) -> int:
-    """Secrets that lie open, or are sealed with a key before the newest, are sealed with the newest; how many were.
-
-    Locks the people. One that no key opens stays as it is: it has to be reset."""
-    access.require(work.actor, Permission.ADMINISTER)
-    query = select(User.id, User.totp_secret).where(User.totp_secret.is_not(None)).order_by(User.id)
-    old = [user_id for user_id, stored in work.session.execute(query) if stored and _can_be_resealed(stored)]
-    people = work.lock_all(User, old[:AT_ONCE])
-    for person in people:
-        if person.totp_secret is not None and _can_be_resealed(person.totp_secret):
-            person.totp_secret = sealed(secret_of(person.totp_secret))
-    return len(people)
-
-
-def _can_be_resealed(stored: str) -> bool:
-    if _is_sealed(stored) and secret_keys.is_newest(stored, PURPOSE):
-        return False
-    try:
-        return bool(secret_of(stored))
-    except secret_keys.Unsealable:
-        return False
 
 
 def _is_sealed(stored: str) -> bool:
