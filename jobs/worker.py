@@ -97,9 +97,10 @@ class Several:
             self.fork(queue)
         while self.workers:
             ended, _ = os.wait()
-            # None: whoever is a container's first process inherits the orphans of others.
-            queue = self.workers.pop(ended, None)
-            if queue is not None and not self.is_stopping:
+            if ended not in self.workers:
+                continue  # whoever is a container's first process inherits the orphans of others
+            queue = self.workers.pop(ended)
+            if not self.is_stopping:
                 time.sleep(FORK_AGAIN_SECONDS)
                 self.fork(queue)
         return 0
