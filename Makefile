@@ -28,7 +28,7 @@ check: $(TOOLS) ## format, lint, types, import contracts, rules of the house, sc
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tests.architecture.rules
 	@$(BIN)/python -m tests.architecture.secrets
-	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml guitaronline jobs migrations config.py wsgi.py
+	@$(BIN)/bandit --quiet --severity-level high --recursive --configfile pyproject.toml guitaronline jobs migrations config.py wsgi.py
 	@$(BIN)/python -m guitaronline.local exec -- sh -ec ' \
 		heads=$$(flask --app wsgi db heads | wc -l); test $$heads = 1 || { echo "$$heads newest migrations, must be one"; exit 1; }; \
 		python migrations/lint.py; \

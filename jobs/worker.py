@@ -98,8 +98,9 @@ class Several:
             self.fork(queue)
         while self.workers:
             ended, _ = os.wait()
-            # None: whoever is a container's first process inherits the orphans of others.
-            left = self.workers.pop(ended, None)
+            if ended not in self.workers:
+                continue  # whoever is a container's first process inherits the orphans of others
+            left = self.workers.pop(ended)
             if left is not None and not self.is_stopping:
                 time.sleep(FORK_AGAIN_SECONDS)
                 self.fork(left)

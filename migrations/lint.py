@@ -109,7 +109,7 @@ def _of_squawk(revision: str, statements: list[str]) -> Iterator[Finding]:
         yield Finding(
             revision,
             each["rule_name"],
-            f"{each['message']} — {lines[each['line'] - 1 if each['line'] else 0].strip()[:120]}",
+            f"{each['message']} — {lines[each['line']].strip()[:120]}",
         )
 
 

@@ -68,6 +68,13 @@ def test_what_harms_nobody_is_left_alone(statement: str) -> None:
     assert rules(statement) == []
 
 
+def test_a_finding_shows_its_own_statement() -> None:
+    first, second = lint.findings("0099", ["DROP TABLE a", "CREATE INDEX i ON b (c)"])
+
+    assert first.words.endswith("— DROP TABLE a;")
+    assert second.words.endswith("— CREATE INDEX i ON b (c);")
+
+
 def test_a_reason_is_heard_and_one_without_a_finding_is_not_kept() -> None:
     found = lint.findings("0099", ["DROP TABLE bookings", "UPDATE bookings SET x = 1"])
     reasons = {"0099": {"rows-changed": "ten rows", "renaming-table": "long ago", "ban-drop-table": " "}}
