@@ -101,7 +101,7 @@ class Several:
             if ended not in self.workers:
                 continue  # whoever is a container's first process inherits the orphans of others
             left = self.workers.pop(ended)
-            if left is not None and not self.is_stopping:
+            if not self.is_stopping:
                 time.sleep(FORK_AGAIN_SECONDS)
                 self.fork(left)
         return 0

@@ -13,8 +13,8 @@ from psycopg2.extensions import connection as Connection
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from guitaronline import clock, policy
-from guitaronline.actor import SYSTEM, Role
+from guitaronline import clock, policy, sealed
+from guitaronline.actor import Role
 from guitaronline.audit.models import OutboxEvent
 from guitaronline.db import session
 from guitaronline.errors import DomainError
