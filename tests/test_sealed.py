@@ -121,19 +121,18 @@ def test_more_than_one_batch_is_sealed_again(db: Session, rotated: None, monkeyp
     assert sealed.reseal(db) == 2
 
 
-def test_a_value_that_is_not_sealed_stays_as_it_is(db: Session, world: World) -> None:
+def test_a_value_that_is_not_sealed_stays_as_it_is_where_its_code_reads_none(
+    db: Session, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = "JBSWY3DPEHPK3PXP"
+    monkeypatch.setattr(sealed, "SEALED", (replace(TOTP, may_be_clear=False),))
     _write(SYSTEM, value=plain, person_id=world.sue.id)
 
     assert sealed.reseal(db) == 0
     assert sealed.keys_of(db, TOTP) == Counter({Key.NONE: 1})
 
 
-def test_a_value_from_before_is_sealed_where_its_code_reads_it(
-    db: Session, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old = replace(TOTP, may_be_clear=True)
-    monkeypatch.setattr(sealed, "SEALED", (old,))
+def test_a_value_from_before_is_sealed_where_its_code_reads_it(db: Session, world: World) -> None:
     _write(SYSTEM, value="JBSWY3DPEHPK3PXP", person_id=world.sue.id)
 
     assert sealed.reseal(db) == 1

@@ -7,10 +7,11 @@ from typing import Any
 import flask
 from sqlalchemy.sql.elements import ColumnElement
 
-from guitaronline.admin import exported, gate, show
+from guitaronline.admin import gate, show
 from guitaronline.admin.asked import spent
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.filters import Choice, Days
+from guitaronline.admin.plain import Plain, moment, number, word
 from guitaronline.admin.record_page import Section, facts
 from guitaronline.backups import runs
 from guitaronline.backups.models import BackupKind, BackupRun
@@ -50,6 +51,23 @@ def _as_it_ended(value: str) -> ColumnElement[bool]:
     }[value]
 
 
+def _how_it_ended(finished_at: Any, problems: Any) -> str:
+    if finished_at is None:
+        return "running"
+    return "failed" if problems else "done"
+
+
+EXPORTED = {
+    "id": moment(BackupRun.started_at),
+    "kind": word(BackupRun.kind),
+    "state": (Plain((BackupRun.finished_at, BackupRun.problems), _how_it_ended),),
+    "said": (Plain((BackupRun.problems,), "; ".join),),
+    "seconds": moment(BackupRun.finished_at, label="Ended"),
+    "bytes": number(BackupRun.bytes),
+    "rows": number(BackupRun.rows),
+}
+
+
 class BackupsDesk(Desk):
     model_of = BackupRun
     path = "backups"
@@ -77,7 +95,7 @@ class BackupsDesk(Desk):
         Choice("ended", "Ended", ENDED, _as_it_ended),
         Days("day", "Day", BackupRun.started_at, is_past=True),
     )
-    exported = exported.BACKUPS
+    exported = EXPORTED
     default_order = (BackupRun.id, True)
     page_title = staticmethod(lambda run: f"{KINDS[run.kind]} {run.started_at:%Y-%m-%d %H:%M} UTC")
 

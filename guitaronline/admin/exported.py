@@ -15,7 +15,6 @@ from guitaronline.admin import gate, show
 from guitaronline.admin.plain import Plain, Plains, amount, label, moment, number, of, span, word, words, yes
 from guitaronline.audit.models import AuditAction, CheckRun, JobTick, OutboxEvent
 from guitaronline.audit.queries import state_of_tick
-from guitaronline.backups.models import BackupRun
 from guitaronline.billing import rules
 from guitaronline.billing.credits import TO_CREDIT
 from guitaronline.billing.dispute_models import Dispute
@@ -353,14 +352,6 @@ MESSAGES: ByName = {
     "available_at": moment(Message.available_at),
     "reference": words(Message.reference),
 }
-
-
-def _how_it_ended(finished_at: Any, problems: Any) -> str:
-    if finished_at is None:
-        return "running"
-    return "failed" if problems else "done"
-
-
 JOBS: ByName = {
     "id": moment(JobTick.tick_at),
     "job": words(JobTick.job),
@@ -368,15 +359,6 @@ JOBS: ByName = {
     "said": words(JobTick.outcome),
     "started_at": moment(JobTick.started_at),
     "finished_at": moment(JobTick.finished_at),
-}
-BACKUPS: ByName = {
-    "id": moment(BackupRun.started_at),
-    "kind": word(BackupRun.kind),
-    "state": (Plain((BackupRun.finished_at, BackupRun.problems), _how_it_ended),),
-    "said": (Plain((BackupRun.problems,), "; ".join),),
-    "seconds": moment(BackupRun.finished_at, label="Ended"),
-    "bytes": number(BackupRun.bytes),
-    "rows": number(BackupRun.rows),
 }
 BULK_RUNS: ByName = {
     "reference": words(BulkRun.reference),

@@ -101,6 +101,9 @@ def erase(work: Work, person: User, *, at: datetime, erased_by: UUID | None) -> 
     work.session.add(Erasure(id=new_id(), person_id=person_id, erased_by=erased_by, at=at, digest=digest, counts=kept))
     work.session.flush()
     work.session.expire_all()
+    for pointer in work.session.scalars(select(User.id).where(User.merged_into_id == person_id)).all():
+        if erased(work.session, pointer) is None:  # a record that was merged into this one is the same person
+            erase(work, work.lock(User, pointer), at=at, erased_by=erased_by)
     return work.find(User, person_id)
 
 

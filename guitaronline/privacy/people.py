@@ -36,7 +36,7 @@ PEOPLE = (
         emptied="full_name=''; email=NULL; email_key=NULL; phone=NULL; timezone='UTC'; language=NULL; instrument=NULL;"
         " level=NULL; address_problem=NULL; address_problem_at=NULL; email_verified_at=NULL; password_hash=NULL;"
         " totp_secret=NULL; is_active=false; erased_at=:now",
-        key="id reference",
+        key="id reference merged_into_id",
         name="full_name",
         contact="email email_key phone",
         trait="timezone language instrument level",
@@ -101,7 +101,7 @@ PEOPLE = (
         key="id user_id",
         secret="token_hash",  # the name of a column
         place="address device",
-        time="created_at last_seen_at expires_at revoked_at",
+        time="created_at last_seen_at confirmed_at expires_at revoked_at",
     ),
     holding(
         "view_as_sessions",
@@ -128,7 +128,7 @@ PEOPLE = (
         whose="user_id = :person",
         goes=True,
         key="id user_id",
-        place="device_label",
+        place="device_label address",
         state="revoke_reason",
         time="created_at last_used_at expires_at revoked_at",
     ),
@@ -141,6 +141,31 @@ PEOPLE = (
         state="purpose",
         secret="token_hash",  # the name of a column
         time="created_at expires_at used_at",
+    ),
+    holding(
+        "totp_uses",
+        kept="the last code that was used",
+        key="user_id",
+        technical="last_step",
+    ),
+    holding(
+        "recovery_codes",
+        kept="until there are new ones, or the person is erased",
+        whose="user_id = :person",
+        goes=True,
+        key="id user_id",
+        secret="code_hash",  # the name of a column
+        time="created_at used_at",
+    ),
+    holding(
+        "address_changes",
+        kept="30 days",
+        seen=Permission.READ_PEOPLE,
+        whose="user_id = :person",
+        goes=True,
+        key="id user_id link_id undo_link_id",
+        contact="new_email former_email former_key",
+        time="created_at done_at undone_at undo_until",
     ),
     holding(
         "known_devices",
@@ -252,6 +277,33 @@ PEOPLE = (
         key="id person_id reader_id",
         state="times",
         time="day first_at last_at",
+    ),
+    holding(
+        "person_merges",
+        kept="for good: says which record became whose",
+        seen=Permission.READ_PEOPLE,
+        whose="winner_id = :person OR loser_id = :person",
+        emptied="fields='{}'",
+        key="id reference winner_id loser_id",
+        copy="fields",
+        state="loser_was_active rows_moved rows_back version",
+        time="undone_at created_at updated_at",
+    ),
+    holding(
+        "merged_rows",
+        kept="for good: says which record became whose",
+        seen=Permission.READ_PEOPLE,
+        key="id merge_id row_id",
+        state="table_name column_name",
+        time="created_at",
+    ),
+    holding(
+        "duplicate_pairs",
+        kept="until one of the two is merged or they are said to be two",
+        seen=Permission.READ_PEOPLE,
+        key="id first_id second_id",
+        state="why version",
+        time="dismissed_at created_at updated_at",
     ),
     holding(
         "erasures",

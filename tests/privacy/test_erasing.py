@@ -26,6 +26,8 @@ from guitaronline.identity import service as identity
 from guitaronline.identity import tokens
 from guitaronline.identity.models import User
 from guitaronline.identity.privacy_models import Erasure
+from guitaronline.office.merging.merging import merge_people
+from guitaronline.office.merging.undoing import undo_merge
 from guitaronline.privacy import erasing, journal
 from guitaronline.privacy.erasing import erase_person, preview
 from guitaronline.privacy.refusals import JournalInvalid, NotThisPerson, PersonErased, StillOpen
@@ -74,6 +76,24 @@ def test_the_sealed_audit_still_proves_itself_and_what_the_books_need_stays(worl
     kept = db.scalars(select(Erasure)).one()
     assert (kept.person_id, kept.erased_by) == (zeb.id, world.ada.id)
     assert kept.counts["users"] == kept.counts["lessons"] == 1
+
+
+def test_a_record_that_was_merged_into_theirs_is_erased_with_it(world: World, db: Session) -> None:
+    ada = as_actor(world.ada)
+    kept = world.person("Zebulon", Role.STUDENT)
+    twin = world.person("Zebedee", Role.STUDENT)
+    merge = merge_people(ada, kept.id, loser_id=twin.id, reason=WHY, take=("full_name",))
+    identity.deactivate_person(ada, kept.id, reason=WHY)
+    before = places(db, "zebulon", "zebedee")
+
+    erased(world, world.again(kept))
+
+    assert {"users", "person_merges", "audit_personal"} <= before
+    assert places(db, "zebulon", "zebedee") == set()
+    assert {each.person_id for each in db.scalars(select(Erasure))} == {kept.id, twin.id}
+    with pytest.raises(DomainError) as undone:
+        undo_merge(ada, merge.id, reason=WHY)
+    assert "erased_since" in codes(undone.value)
 
 
 @pytest.mark.breaks_invariants

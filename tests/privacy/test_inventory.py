@@ -18,7 +18,7 @@ from jobs.cleaning import DONE_WITH
 
 SIGN_INS = {  # identity/housekeeping.py
     *("api_tokens", "token_families", "console_sessions", "sign_in_links", "former_addresses", "known_devices"),
-    "failed_logins",
+    *("failed_logins", "address_changes"),
 }
 SETTINGS = {each.name for each in dataclasses.fields(config.Settings)}
 

@@ -64,6 +64,10 @@ def _of_records(winner: User, loser: User) -> list[Reason]:
             Reason("already_merged", "One of the two was merged already.", "Use the record that it leads to."),
         ),
         (
+            winner.erased_at is not None or loser.erased_at is not None,
+            Reason("merge_invalid", "One of the two was erased; nobody can say any more whose it was."),
+        ),
+        (
             winner.merged_into_id is None and not winner.is_active,
             Reason("merge_invalid", "The record that stays is deactivated.", "Reactivate it first, or keep the other."),
         ),
@@ -121,6 +125,10 @@ def undo_problems(session: Session, merge: PersonMerge, now: datetime) -> Sequen
         (
             winner.merged_into_id is not None,
             Reason("merged_since", "The person was merged into another one since.", "Undo that merge first."),
+        ),
+        (
+            winner.erased_at is not None,
+            Reason("erased_since", "The person was erased since; nothing of them is left to tell two records apart."),
         ),
     ]
     return [reason for applies, reason in found if applies]

@@ -38,6 +38,10 @@ class MergedSince(Conflict):
     detail = "The person was merged into another one since. Undo that merge first."
 
 
+class ErasedSince(Conflict):
+    detail = "The person was erased since."
+
+
 REFUSALS: dict[str, type[DomainError]] = {
     code_of(kind): kind
     for kind in (
@@ -49,6 +53,7 @@ REFUSALS: dict[str, type[DomainError]] = {
         MergeUndone,
         MergeTooOld,
         MergedSince,
+        ErasedSince,
     )
 }
 constraint_errors["uq_person_merges_standing"] = AlreadyMerged

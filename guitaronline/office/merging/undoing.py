@@ -114,7 +114,7 @@ def _fields(session: Session, merge: PersonMerge) -> tuple[list[str], list[str]]
 def undo_merge(work: Work, merge_id: UUID, *, reason: str) -> PersonMerge:
     """The loser is a person of their own again, with what moved and was not built on since. Their sign-ins stay ended.
 
-    Locks both people, then what is the winner's. Raises MergeUndone, MergeTooOld, MergedSince."""
+    Locks both people, then what is the winner's. Raises MergeUndone, MergeTooOld, MergedSince, ErasedSince."""
     access.require(work.actor, Permission.ADMINISTER)
     require_reason(reason)
     known = work.find(PersonMerge, merge_id)
