@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from guitaronline import health, meters
 
@@ -81,32 +80,3 @@ def test_every_number_that_is_told_stands_on_the_dashboard_or_is_of_no_use_there
         "invariant_last_run_seconds",
         "messages_sent_1h",
     }
-
-
-def test_prometheus_asks_the_web_and_reads_the_rules() -> None:
-    made = yaml.safe_load((DOCS / "alerts" / "prometheus.yml").read_text())
-    [scrape] = made["scrape_configs"]
-
-    assert scrape["metrics_path"] == "/metrics"
-    assert scrape["authorization"]["credentials_file"] == "/etc/prometheus/metrics_token"
-    assert [Path(each).name for each in made["rule_files"]] == ["guitaronline.rules.yml"]
-
-
-def test_alertmanager_sends_each_severity_somewhere_once_for_all_hosts() -> None:
-    made = yaml.safe_load((DOCS / "alerts" / "alertmanager.yml").read_text())
-    names = {receiver["name"] for receiver in made["receivers"]}
-    asked = [made["route"], *made["route"]["routes"]]
-
-    assert {route["receiver"] for route in asked} == names
-    assert made["route"]["group_by"] == ["alertname"]
-    assert [route["matchers"] for route in made["route"]["routes"]] == [['severity = "page"']]
-
-
-def test_grafana_finds_the_dashboard_and_its_numbers() -> None:
-    folder = DOCS / "grafana" / "provisioning"
-    [source] = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())["datasources"]
-    [provider] = yaml.safe_load((folder / "dashboards" / "guitaronline.yml").read_text())["providers"]
-
-    assert (source["type"], source["isDefault"]) == ("prometheus", True)
-    assert provider["options"]["path"] == "/etc/grafana/dashboards"
-    assert BOARD["templating"]["list"][0]["query"] == "prometheus"
