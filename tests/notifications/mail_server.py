@@ -10,12 +10,13 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
-from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
+import trustme
+
+AUTHORITY = trustme.CA()  # of this run of the tests; nobody else knows it
 HOLD_SECONDS = 30.0  # a server that hangs is let go at the end of the test
 
 
@@ -196,5 +197,5 @@ def mail_server(**answers: str | Callable[[Talk], str | None]) -> Iterator[MailS
 
 def certificate() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
+    AUTHORITY.issue_cert("localhost", "127.0.0.1").configure_cert(context)
     return context

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from email.header import decode_header, make_header
 from email.message import EmailMessage
+from pathlib import Path
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ from guitaronline.notifications.channels.mail import MAX_BYTES, compose
 from guitaronline.notifications.channels.smtp import Smtp
 from guitaronline.notifications.rendered import Rendered
 from tests.notifications.mail_server import (
-    CERTIFICATE,
+    AUTHORITY,
     MailServer,
     Talk,
     certificate,
@@ -175,9 +176,11 @@ def test_what_the_server_says_is_kept_without_the_address() -> None:
 
 
 @pytest.fixture
-def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' certificate is one of a known authority."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+def trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The tests' authority is one that everybody knows."""
+    known = tmp_path / "authorities.pem"
+    AUTHORITY.cert_pem.write_to_path(str(known))
+    monkeypatch.setenv("SSL_CERT_FILE", str(known))
 
 
 def secure(server: MailServer) -> MailServer:
