@@ -8,7 +8,7 @@ COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 RUNTIME := .venv/.runtime-$(shell cat requirements.txt | cksum | tr ' ' -)
 TOOLS := .venv/.tools-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' -)
 
-.PHONY: help run test check bench standby several faults states screenshots requirements release-check sbom secrets clean
+.PHONY: help run test check bench standby faults states screenshots requirements release-check sbom secrets clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,9 +40,6 @@ bench: $(TOOLS) ## how fast it is here; CONSOLE=1: the console's pages, beside t
 
 standby: $(TOOLS) ## the database's machine is lost under load: a standby takes over, and a moment is restored from the log
 	@$(BIN)/python bench/standby.py
-
-several: $(TOOLS) ## seven machines in network namespaces, each cut off under load and brought back; as root
-	@$(BIN)/python bench/several.py
 
 release-check: $(TOOLS) ## from the last release to this tree and back, with people at work; FROM=tag, STUDENTS=4, PAUSE=5
 	@$(BIN)/python bench/release.py

@@ -9,6 +9,11 @@ revision = "0030"
 down_revision = "0029"
 branch_labels = None
 depends_on = None
+SAFE_BECAUSE = {
+    "require-concurrent-index-creation": "failed_logins holds two days",
+    "ban-drop-constraint": "put back at once, with more purposes allowed than before",
+    "constraint-missing-not-valid": "sign_in_links holds 30 days: the scan takes milliseconds",
+}
 
 BEFORE = ("invite", "reset", "verify")
 PURPOSES = (*BEFORE, "address", "undo")

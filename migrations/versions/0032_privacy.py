@@ -10,6 +10,9 @@ revision = "0032"
 down_revision = "0031"
 branch_labels = None
 depends_on = None
+SAFE_BECAUSE = {
+    "ban-drop-constraint": "put back at once, and allows all that it allowed before",
+}
 
 WITH_PERSONAL = {  # table: personal columns
     "exports": "search,filters",
