@@ -15,6 +15,7 @@ from guitaronline.admin import forms, gate, people_picker, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import Button, CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Choice, Days, Person, reference_is
+from guitaronline.admin.plain import moment, number, of, word, words
 from guitaronline.admin.record_page import Page, Section, facts, rows, whole
 from guitaronline.db import session
 from guitaronline.errors import Invalid
@@ -187,6 +188,14 @@ class MergesDesk(Desk):
         Days("merged", "Merged", PersonMerge.created_at, is_past=True),
         Person("person", "Stays", PersonMerge.winner_id),
     )
+    exported = {  # noqa: RUF012  # as of every desk
+        "reference": words(PersonMerge.reference),
+        "loser": words(of(User.reference, PersonMerge.loser_id)),
+        "winner": words(of(User.reference, PersonMerge.winner_id)),
+        "rows_moved": number(PersonMerge.rows_moved),
+        "id": moment(PersonMerge.created_at),
+        "undone_at": moment(PersonMerge.undone_at),
+    }
     default_order = (PersonMerge.id, True)
     load = (selectinload(PersonMerge.winner), selectinload(PersonMerge.loser))
     row_actions = staticmethod(buttons_of)
@@ -272,6 +281,13 @@ class DuplicatesDesk(Desk):
         Choice("why", "Why", list(Likeness), lambda value: DuplicatePair.why == value),
         Days("found", "Found", DuplicatePair.created_at, is_past=True),
     )
+    exported = {  # noqa: RUF012  # as of every desk
+        "first": words(of(User.reference, DuplicatePair.first_id)),
+        "second": words(of(User.reference, DuplicatePair.second_id)),
+        "why": word(DuplicatePair.why),
+        "id": moment(DuplicatePair.created_at),
+        "merge": moment(DuplicatePair.dismissed_at, label="Said to be two"),
+    }
     default_order = (DuplicatePair.id, True)
     load = (selectinload(DuplicatePair.first), selectinload(DuplicatePair.second))
     row_actions = staticmethod(buttons_of)

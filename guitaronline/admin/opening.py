@@ -15,9 +15,11 @@ from guitaronline.admin import forms, gate, show
 from guitaronline.admin.base import Column, Desk
 from guitaronline.admin.command_page import CommandPage, Consequences, Done, button_of, buttons_of, commands
 from guitaronline.admin.filters import Days, State, reference_is
+from guitaronline.admin.plain import moment, number, of, word, words
 from guitaronline.admin.record_page import Page, Section, facts, whole
 from guitaronline.errors import NotFound
 from guitaronline.identity.access import Permission
+from guitaronline.identity.models import User
 from guitaronline.money import Money
 from guitaronline.office.opening import importing
 from guitaronline.office.opening.refusals import OpeningTooLarge
@@ -83,6 +85,15 @@ class OpeningDesk(Desk):
         State(OpeningImport.status, OpeningStatus),
         Days("checked", "Checked", OpeningImport.created_at, is_past=True),
     )
+    exported = {  # noqa: RUF012  # as of every desk
+        "reference": words(OpeningImport.reference),
+        "status": word(OpeningImport.status),
+        "problems_total": number(OpeningImport.problems_total, label="To correct"),
+        "rows_new": number(OpeningImport.rows_new),
+        "id": moment(OpeningImport.created_at),
+        "imported_at": moment(OpeningImport.imported_at),
+        "maker": words(of(User.full_name, OpeningImport.made_by)),
+    }
     default_order = (OpeningImport.id, True)
     load = (selectinload(OpeningImport.maker),)
     row_actions = staticmethod(buttons_of)

@@ -49,7 +49,7 @@ def test_the_account_menu_says_who_it_is_and_leads_on(ada: Browser) -> None:
 
     assert (
         words(menu[menu.index("<summary") :])
-        == "Ada · admin Ada admin · UTC Change password Light or dark Keyboard shortcuts ? Sign out"
+        == "Ada · admin Ada admin · UTC Your account Light or dark Keyboard shortcuts ? Sign out"
     )
     assert 'action="/sign-out"' in menu
 

@@ -31,6 +31,7 @@ RECORDS = {  # a record of each table that has command pages
     "tax_rates": "tax_rate",
     "teacher_rates": "rate",
     "service_keys": "service_key", "webhook_endpoints": "endpoint", "webhook_deliveries": "delivery",
+    "opening_imports": "opening", "person_merges": "merge", "duplicate_pairs": "pair",
 }  # fmt: skip
 
 

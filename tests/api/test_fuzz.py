@@ -49,7 +49,7 @@ def test_nothing_a_client_sends_breaks_the_server(api: Api, world: World, role: 
     statuses = answers(api, scene, token, EXAMPLES[role])
 
     assert statuses[200] > 10
-    assert statuses[422] > 5
+    assert statuses[422] > (5 if EXAMPLES[role] > 1 else 0)  # who may little is mostly refused before the body is read
     assert statuses[401] < statuses.total() / 4  # now and then a mutated header; with a bad token it were nearly all
 
 

@@ -39,7 +39,8 @@ def test_a_worker_is_alive_when_every_queue_has_one(here: config.Settings, run: 
     eventually(lambda: redis.smembers(f"rq:workers:{Queue.WORK.value}"))
     assert not alive.worker(here)
 
-    run.start("jobs.worker", Queue.MESSAGES.value)
+    for queue in (Queue.MESSAGES, Queue.BACKUPS):
+        run.start("jobs.worker", queue.value)
     eventually(lambda: alive.worker(here))
 
 
