@@ -14,7 +14,19 @@ from sqlalchemy import select, text
 from guitaronline import clock, policy, unit_of_work
 from guitaronline.actor import Role
 from guitaronline.db import session
-from guitaronline.demo import books, cast, desks, founding, incidents, messages, office, online, statements, weeks
+from guitaronline.demo import (
+    books,
+    cast,
+    desks,
+    founding,
+    incidents,
+    messages,
+    office,
+    online,
+    platform,
+    statements,
+    weeks,
+)
 from guitaronline.demo.stage import School
 from guitaronline.errors import Conflict
 from guitaronline.identity.models import User
@@ -54,6 +66,7 @@ def load_school(students: int, *, seed: int = SEED) -> Loaded:
         weeks.sweep_daily(school)
         office.run(school)
         desks.run(school)
+        platform.run(school)
         online.run(school)
         books.run(school)
         statements.run(school)

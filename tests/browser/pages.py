@@ -13,7 +13,7 @@ from playwright.sync_api import APIRequestContext
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LINK = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
 OF_A_KIND = 2  # pages of one kind that are read for links to further kinds; the first of them stands for its kind
-FILES = (".pdf",)  # answers that are no pages
+FILES = (".pdf", ".csv")  # answers that are no pages
 ALONE = ("/", "/sign-in", "/forgot", "/reset/gone", "/admin/no-such-page")  # what no link of the console leads to
 
 

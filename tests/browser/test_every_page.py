@@ -28,6 +28,9 @@ class Look:
     sideways: int
 
 
+NOTHING_YET = {"backups"}  # a run of a few minutes has made none
+
+
 @dataclass(frozen=True)
 class Walk:
     looks: dict[str, Look]
@@ -63,7 +66,7 @@ def test_each_desk_with_its_records_is_among_them(walk: Walk) -> None:
     parts = {path.partition("?")[0] for path in walk.looks}
 
     assert parts >= {f"/admin/{desk.path}/" for desk in DESKS}
-    assert parts >= {f"/admin/{desk.path}/details/" for desk in DESKS}
+    assert parts >= {f"/admin/{desk.path}/details/" for desk in DESKS if desk.path not in NOTHING_YET}
     assert len(walk.looks) > 70
 
 
