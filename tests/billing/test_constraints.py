@@ -203,7 +203,6 @@ def approval(world: World) -> Approval:
             "status = 'lost', decided_by = (SELECT id FROM users WHERE id <> requested_by LIMIT 1)",
             "ck_approvals_status_known",
         ),
-        ("kind = 'gift'", "ck_approvals_kind_known"),
         ("decided_how = 'alone'", "ck_approvals_decided_by_somebody"),
         ("status = 'rejected', decided_how = 'forgotten'", "ck_approvals_decided_how_known"),
         (
@@ -215,8 +214,9 @@ def approval(world: World) -> Approval:
             "due_alone_at = created_at + interval '1 day', status = 'approved', decided_how = 'alone', decided_at = now()",
             "ck_approvals_alone_after_a_day",
         ),
-        ("payment_id = gen_random_uuid()", "fk_approvals_payment_id"),
-        ("requested_by = gen_random_uuid()", "fk_approvals_requested_by"),
+        ("kind = 'gift'", "approvals_stay_as_asked"),
+        ("payment_id = gen_random_uuid()", "approvals_stay_as_asked"),
+        ("requested_by = gen_random_uuid()", "approvals_stay_as_asked"),
         ("status = 'approved', decided_by = gen_random_uuid()", "fk_approvals_decided_by"),
     ],
 )
@@ -227,6 +227,24 @@ def test_an_approval_that_cannot_be_is_refused(
 
     with refused_by(constraint):
         by_hand(db, f"UPDATE approvals SET {change} WHERE id = :id", id=approval.id)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "constraint"),
+    [
+        ("kind", "'gift'", "ck_approvals_kind_known"),
+        ("payment_id", "gen_random_uuid()", "fk_approvals_payment_id"),
+        ("requested_by", "gen_random_uuid(), 'kind', 'refund'", "fk_approvals_requested_by"),  # one of a kind waits
+    ],
+)
+def test_an_approval_that_cannot_be_is_not_made(
+    db: Session, approval: Approval, column: str, value: str, constraint: str
+) -> None:
+    other = f"jsonb_build_object('id', gen_random_uuid(), 'reference', 'APR-OTHER', '{column}', {value})"
+    copied = f"SELECT (jsonb_populate_record(a, {other})).* FROM approvals a WHERE a.id = :id"
+
+    with refused_by(constraint):
+        by_hand(db, f"INSERT INTO approvals {copied}", id=approval.id)
 
 
 def test_a_providers_refund_is_noted_once(world: World, db: Session, package: Package) -> None:

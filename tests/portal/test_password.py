@@ -57,6 +57,7 @@ def test_no_digest_of_a_password_is_kept_with_the_answer(app: Flask, db: Session
 
 
 def test_the_menu_leads_there(app: Flask, world: World) -> None:
-    page = signed_in_by_password(app, world.tom).get("/teacher/").text
+    tom = signed_in_by_password(app, world.tom)
 
-    assert 'href="/teacher/password"' in page
+    assert 'href="/teacher/account"' in tom.get("/teacher/").text
+    assert 'href="/teacher/password"' in tom.get("/teacher/account").text
