@@ -273,7 +273,7 @@ class DuplicatesDesk(Desk):
     columns = (
         Column("first", "Older record", lambda pair: show.link(pair.first, _named(pair.first))),
         Column("second", "Newer record", lambda pair: show.link(pair.second, _named(pair.second))),
-        Column("why", "Why", lambda pair: WHY[pair.why]),
+        Column("why", "Why", lambda pair: show.link_to("duplicate_pairs", pair.id, WHY[pair.why])),
         Column("id", "Found", lambda pair: show.stamp(pair.created_at), sort=DuplicatePair.id),
         Column("merge", "Merge", lambda pair: show.action_link(_merge_link(pair)) or show.NOTHING),
     )

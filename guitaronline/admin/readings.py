@@ -48,7 +48,12 @@ class ReadingsDesk(Desk):
     columns = (
         Column("person", "Whose", lambda each: show.link(each.person)),
         Column("reader", "Read by", lambda each: show.link(each.reader)),
-        Column("times", "Pages", lambda each: f"{each.times:,}", is_number=True),
+        Column(
+            "times",
+            "Pages",
+            lambda each: show.link_to("contact_readings", each.id, f"{each.times:,}"),
+            is_number=True,
+        ),
         Column("first_at", "First", lambda each: show.stamp(each.first_at)),
         Column("last_at", "Last", lambda each: show.stamp(each.last_at), sort=ContactReading.last_at),
     )
@@ -92,7 +97,7 @@ class ErasuresDesk(Desk):
     intro = "The journal: who was erased, when, by whom. Keep a copy off this machine (flask privacy journal)."
     empty = "Nobody was erased."
     columns = (
-        Column("person", "Reference", lambda each: show.link(each.person)),
+        Column("person", "Reference", lambda each: show.link_to("erasures", each.id, each.person.reference)),
         Column("at", "Erased", lambda each: show.stamp(each.at), sort=Erasure.at),
         Column("erased_by", "By", lambda each: show.link(_by(each)) if each.erased_by else "the system"),
         Column("counts", "Rows", lambda each: f"{sum(each.counts.values()):,}", is_number=True),

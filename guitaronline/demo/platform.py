@@ -21,6 +21,7 @@ from guitaronline.office.merging.merging import merge_people
 from guitaronline.office.opening.importing import check_files
 from guitaronline.office.opening_models import Sheet
 from guitaronline.privacy.erasing import erase_person
+from guitaronline.privacy.readings import note_readings
 from guitaronline.webhooks import endpoints, planning
 
 PARTNER = "Music shop"
@@ -77,6 +78,8 @@ def _one_person(school: School, _: datetime) -> None:
 
 def _forgotten(school: School, _: datetime) -> None:
     person = _student(school, "Peter Quandt", "peter.quandt")
+    assert school.admin.id is not None
+    note_readings(school.admin.id, [person.id])  # whoever wrote down the letter looked them up
     identity.deactivate_person(school.admin, person.id, reason="has moved away")
     erase_person(school.admin, person.id, typed=person.reference, reason="asked for it by letter")
 

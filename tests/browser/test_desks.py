@@ -11,14 +11,17 @@ from guitaronline.admin import DESKS
 from guitaronline.admin.base import Desk
 from tests.browser.conftest import Visit
 
-SEARCHED = [desk for desk in DESKS if desk.search_words]
+NOTHING_YET = {"backups"}  # a run of a few minutes has made none
+FILLED = [desk for desk in DESKS if desk.path not in NOTHING_YET]
+HOMES = [desk for desk in FILLED if desk.is_home]  # of two desks over one table only one has the records' pages
+SEARCHED = [desk for desk in FILLED if desk.search_words]
 
 
 def path_of(desk: type[Desk]) -> str:
     return desk.path
 
 
-@pytest.mark.parametrize("desk", DESKS, ids=path_of)
+@pytest.mark.parametrize("desk", HOMES, ids=path_of)
 def test_a_desk_opens_and_shows_a_record(visit: Visit, desk: type[Desk]) -> None:
     admin = visit("admin")
     admin.open(f"/admin/{desk.path}/")
