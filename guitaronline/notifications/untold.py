@@ -24,7 +24,7 @@ _REASONS = {
     " webhook.created webhook.disabled webhook.enabled"
     " settlement.received settlement.checked settlement.refused settlement.confirmed settlement.imported settlement.discarded",
     "the page on which it was asked for shows it": "opening.checked opening.imported opening.discarded export.sent export.requested export.started export.ready export.failed"
-    " export.canceled export.expired bulk.requested bulk.started bulk.finished bulk.stopped",
+    " export.canceled export.expired bulk.requested bulk.started bulk.finished bulk.stopped proof.asked",
 }
 
 TOLD_TO_NOBODY: dict[str, str] = {topic: reason for reason, topics in _REASONS.items() for topic in topics.split()}
