@@ -90,43 +90,42 @@ def verify(token: str) -> ResponseReturnValue:
 @blueprint.route("/address/<token>", methods=("GET", "POST"))
 def change_address(token: str) -> ResponseReturnValue:
     """The link that went to a new address."""
+
+    def done() -> ResponseReturnValue:
+        person = service.change_address(ANONYMOUS, token=token)
+        flask.flash(f"You are written to at {person.email} from now on; sign in with it.", "success")
+        return flask.redirect(flask.url_for("auth.sign_in" if person.role in WITH_PAGES else "auth.root"), 303)
+
     found = service.changing_person(session(), token, gate.now())
-    if found is None:
-        return _over(may_forget=False)
-    person, change = found
-    form = FlaskForm()
-    facts = {"form": form, "former": person.email, "new": change.new_email, "is_undo": False}
-    if not form.validate_on_submit():
-        return _secret_page("change_address.html", **facts)
-    try:
-        done = service.change_address(ANONYMOUS, token=token)
-    except service.LinkInvalid:
-        return _over(may_forget=False)
-    except DomainError as refusal:
-        return _secret_page("change_address.html", status_of(refusal), refusal=refusal, **facts)
-    flask.flash(f"You are written to at {done.email} from now on; sign in with it.", "success")
-    return flask.redirect(flask.url_for("auth.sign_in" if done.role in WITH_PAGES else "auth.root"), 303)
+    return _of_address(found and {"former": found[0].email, "new": found[1].new_email, "is_undo": False}, done)
 
 
 @blueprint.route("/undo-address/<token>", methods=("GET", "POST"))
 def undo_address(token: str) -> ResponseReturnValue:
     """The link that went to the address before: whoever changed it was not them."""
-    found = service.undoing_person(session(), token, gate.now())
-    if found is None:
-        return _over(may_forget=False)
-    person, change = found
-    form = FlaskForm()
-    facts = {"form": form, "former": change.former_email, "new": person.email, "is_undo": True}
-    if not form.validate_on_submit():
-        return _secret_page("change_address.html", **facts)
-    try:
+
+    def done() -> ResponseReturnValue:
         reset = service.undo_change(ANONYMOUS, token=token)
+        flask.flash("Your address is as it was, and everything is signed out. Now choose another password.", "success")
+        return flask.redirect(flask.url_for("links.reset", token=reset), 303)
+
+    found = service.undoing_person(session(), token, gate.now())
+    return _of_address(found and {"former": found[1].former_email, "new": found[0].email, "is_undo": True}, done)
+
+
+def _of_address(facts: dict[str, Any] | None, done: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
+    """The page that asks whether the address shall change, and what comes of a yes. `facts` None: the link is over."""
+    if facts is None:
+        return _over(may_forget=False)
+    form = FlaskForm()
+    if not form.validate_on_submit():
+        return _secret_page("change_address.html", form=form, **facts)
+    try:
+        return done()
     except service.LinkInvalid:
         return _over(may_forget=False)
     except DomainError as refusal:
-        return _secret_page("change_address.html", status_of(refusal), refusal=refusal, **facts)
-    flask.flash("Your address is as it was, and everything is signed out. Now choose another password.", "success")
-    return flask.redirect(flask.url_for("links.reset", token=reset), 303)
+        return _secret_page("change_address.html", status_of(refusal), refusal=refusal, form=form, **facts)
 
 
 def _choose_password(

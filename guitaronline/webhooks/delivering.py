@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 from guitaronline.actor import SYSTEM
+from guitaronline.back_off import BACK_OFF
 from guitaronline.db import session
 from guitaronline.secret_keys import Unsealable
 from guitaronline.webhooks import queue, sending, signing
@@ -27,16 +28,21 @@ def deliver_due(*, seconds: float) -> int:
 
 def deliver(claimed: queue.Claimed) -> None:
     """One call, and what came of it is recorded. An endpoint that is gone is disabled."""
+    outcome = _called(claimed)
+    queue.record(claimed, outcome)
+    if outcome.is_gone:
+        give_up_endpoint(SYSTEM, claimed.endpoint_id, reason=GONE)
+
+
+def _called(claimed: queue.Claimed) -> sending.Outcome:
+    if claimed.attempts > len(BACK_OFF):  # one that kills its worker each time
+        return sending.Outcome("attempts_used_up", 0)
     body = claimed.body.encode()
     try:
         signed = signing.headers(str(claimed.id), claimed.now, body, claimed.secrets)
     except Unsealable:
-        outcome = sending.Outcome("secret_unreadable", 0)
-    else:
-        outcome = sending.post(claimed.url, body, signed)
-    queue.record(claimed, outcome)
-    if outcome.is_gone:
-        give_up_endpoint(SYSTEM, claimed.endpoint_id, reason=GONE)
+        return sending.Outcome("secret_unreadable", 0)
+    return sending.post(claimed.url, body, signed)
 
 
 def give_up() -> int:

@@ -15,6 +15,7 @@ from guitaronline import doorbell, policy
 from guitaronline.booking.models import Booking
 from guitaronline.doorbell import CALLS, TELL, WANTED
 from guitaronline.notifications.models import MessageStatus
+from guitaronline.office import proofs
 from guitaronline.states import StateTable
 from jobs import bell, schedule, scheduler
 from jobs.scheduler import Scheduler
@@ -22,7 +23,7 @@ from tests.jobs.processes import Processes, eventually
 from tests.notifications.letters import letter, now_of
 from tests.notifications.mail_server import mail_server
 from tests.servers import Servers
-from tests.world import World
+from tests.world import World, as_actor
 
 
 @pytest.fixture
@@ -43,6 +44,12 @@ def test_a_commit_that_tells_something_calls(world: World, redis: Redis) -> None
 def url_of(redis: Redis) -> str:
     at = redis.connection_pool.connection_kwargs
     return f"redis://:{at['password']}@{at['host']}:{at['port']}/{at['db']}"
+
+
+def test_a_proof_that_somebody_asked_for_calls(world: World, redis: Redis) -> None:
+    with policy.changed(REDIS_URL=url_of(redis)):
+        proofs.ask_for_checks(as_actor(world.ada))
+        eventually(lambda: b"proofs.run_asked" in redis.lrange(CALLS, 0, -1))
 
 
 def test_what_emits_nothing_calls_nobody(redis: Redis) -> None:

@@ -7,17 +7,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from guitaronline import clock, policy
+from guitaronline import clock, doorbell, policy
 from guitaronline.billing.models import PaymentProvider
 from guitaronline.billing.providers import ProviderRefused, ProviderUnknown, sandbox, signatures
 from guitaronline.billing.providers.sandbox import Sandbox
 from guitaronline.clock import read
 from guitaronline.db import session
 from tests.api.conftest import Answer, Api
+from tests.jobs.processes import eventually
 from tests.purchase.shop import bought, exceptions, fact, inbox, plan, tell, work_off
+from tests.servers import Servers
 from tests.world import World
 
 PURCHASE = "/billing/packages/purchase"
@@ -158,6 +161,17 @@ def test_a_signed_event_is_stored_and_answered(api: Api, world: World) -> None:
 
     assert (answer.status, answer.text) == (200, "")
     assert work_off() == ["applied"]
+
+
+def test_a_stored_event_is_applied_at_once_and_not_with_the_next_tick(api: Api, world: World, mine: Servers) -> None:
+    made = bought(world)
+    with Redis.from_url(mine.redis_url) as redis, policy.changed(REDIS_URL=mine.redis_url):
+        doorbell.wait_until_called()
+        redis.delete(doorbell.CALLS)
+
+        assert sent(api, event(made.payment)).status == 200
+
+        eventually(lambda: b"payments.take_events" in redis.lrange(doorbell.CALLS, 0, -1))
 
 
 @pytest.mark.parametrize(

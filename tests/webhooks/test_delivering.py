@@ -95,6 +95,17 @@ def test_the_last_attempt_that_fails_leaves_it_dead(hooks: Hooks) -> None:
     assert (hooks.delivery.status, hooks.delivery.attempts) == (DeliveryStatus.DEAD, 7)
 
 
+def test_one_that_kills_its_worker_each_time_runs_out(hooks: Hooks) -> None:
+    hooks.booked()
+    with technical_transaction() as current:
+        current.execute(text("UPDATE webhook_deliveries SET attempts = 7"))
+
+    delivering.deliver_due(seconds=5)
+
+    assert (hooks.delivery.status, hooks.delivery.last_answer) == (DeliveryStatus.DEAD, "attempts_used_up")
+    assert hooks.partner.got == []
+
+
 def test_a_redirect_is_not_followed(hooks: Hooks) -> None:
     hooks.partner.answers, hooks.partner.location = [307], hooks.partner.url
     hooks.booked()
